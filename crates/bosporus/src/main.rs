@@ -1,0 +1,2 @@
+//! The program: arguments, wiring, signals.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Every dialect, registered; and the golden matrix of each against each.

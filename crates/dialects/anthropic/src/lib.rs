@@ -1,0 +1,1 @@
+//! The Anthropic Messages dialect, client side and wire side.

@@ -1,0 +1,1 @@
+//! What a conversation is: the typed meeting point of all dialects.

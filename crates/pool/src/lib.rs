@@ -1,0 +1,1 @@
+//! Accounts: credentials, the vault they rest in, strategies and leases.

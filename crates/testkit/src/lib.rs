@@ -1,0 +1,1 @@
+//! Strict fake upstreams and helpers for tests; a dev-dependency only.

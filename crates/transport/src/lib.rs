@@ -1,0 +1,1 @@
+//! How bytes move: listeners, TLS, draining, the upstream client with its proxies, pools and deadlines.
