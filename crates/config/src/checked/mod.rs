@@ -1,0 +1,285 @@
+//! The checked configuration: plain values that need no further validation. It knows nothing of YAML, spans or files;
+//! [`crate::parse`] builds it from text, and tests build it by hand from [`Config::default`].
+
+mod network;
+mod provider;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use network::{Cors, Proxy, ProxyScheme, ProxyUrl, ProxyUser};
+pub use provider::{
+    Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality, Model, Quirks, ThinkingLevel,
+    ThinkingRange,
+};
+
+use crate::secret::Secret;
+
+/// Everything that the file (with its overrides) decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Bind address: an IP address (no brackets) or a host name. Loopback unless the file says otherwise.
+    pub host: String,
+    /// Listen port, never 0.
+    pub port: u16,
+    /// Certificate and key, when HTTPS is on.
+    pub tls: Option<Tls>,
+    /// Folder of account files as written, a leading `~` included; see [`Config::auth_dir_in`].
+    pub auth_dir: PathBuf,
+    /// Keys that clients may present, in file order. Empty means that everybody is let in.
+    pub client_keys: Vec<ClientKey>,
+    /// The management secret, in plain text or as a bcrypt hash, as written. `None` turns management off.
+    pub management_key: Option<Secret>,
+    /// Whether peers beyond loopback may use management.
+    pub allow_remote_management: bool,
+    /// Whether the control panel is left out.
+    pub disable_control_panel: bool,
+    /// Log at debug level.
+    pub debug: bool,
+    /// How log lines are written.
+    pub log: Log,
+    /// The built-in demo provider, which answers without any account.
+    pub demo: bool,
+    /// How upstreams are reached unless an entry says otherwise. Never [`Proxy::Inherit`].
+    pub proxy: Proxy,
+    /// Extra rounds after a failed round over all accounts.
+    pub request_retry: u32,
+    /// Distinct accounts tried in a round; 0 means all of them.
+    pub max_retry_credentials: u32,
+    /// Longest wait for a cooling account between rounds; zero never waits.
+    pub max_retry_interval: Duration,
+    /// Never bench an account after a failure.
+    pub disable_cooling: bool,
+    /// How long a 5xx benches an account; `None` means not at all.
+    pub transient_error_cooldown: Option<Duration>,
+    /// Unprefixed model names reach only unprefixed accounts.
+    pub force_model_prefix: bool,
+    /// Copy the upstream's response headers to the client.
+    pub passthrough_headers: bool,
+    /// How an account is chosen.
+    pub routing: Routing,
+    /// What happens on streams before and between chunks.
+    pub streaming: Streaming,
+    /// Interval of blank lines while a whole reply is pending; `None` sends none.
+    pub nonstream_keepalive: Option<Duration>,
+    /// Which web origins may call.
+    pub cors: Cors,
+    /// Sizes and counts that bound what a client or an upstream can make us hold.
+    pub limits: Limits,
+    /// How long each phase of a call may take.
+    pub deadlines: Deadlines,
+    /// OpenAI-compatible places.
+    pub compat: Vec<Compat>,
+    /// Anthropic accounts by key (`claude-api-key`).
+    pub claude: Vec<KeyEntry>,
+    /// OpenAI Responses accounts by key (`codex-api-key`).
+    pub codex: Vec<KeyEntry>,
+    /// Gemini accounts by key (`gemini-api-key`).
+    pub gemini: Vec<KeyEntry>,
+    /// xAI accounts by key (`xai-api-key`).
+    pub xai: Vec<KeyEntry>,
+    /// Vertex express keys and Vertex-shaped third parties (`vertex-api-key`).
+    pub vertex: Vec<KeyEntry>,
+}
+
+/// Certificate chain and private key, both PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate chain.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// One key that a client may present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientKey {
+    /// The key.
+    pub key: Secret,
+    /// A name for logs and ledgers (`key-1`, `key-2`, ... in file order); shows nothing of the key.
+    pub label: String,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Log {
+    /// Text for people or JSON for machines.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One readable line for each event.
+    #[default]
+    Text,
+    /// One JSON object for each event.
+    Json,
+}
+
+/// How an account is chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Routing {
+    /// The strategy within a priority tier.
+    pub strategy: Strategy,
+    /// Keeps a session on its account for this long since its last call; `None` turns affinity off.
+    pub session_affinity: Option<Duration>,
+}
+
+/// The strategy within a priority tier.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Strategy {
+    /// Each account in turn.
+    #[default]
+    RoundRobin,
+    /// In turn, in proportion to `weight`.
+    WeightedRoundRobin,
+    /// The first account until it can serve no more.
+    FillFirst,
+    /// The account with the fewest calls in flight.
+    LeastUsed,
+    /// The quicker of two random accounts.
+    Latency,
+}
+
+/// What happens on streams before and between chunks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Streaming {
+    /// Interval of keep-alive comments; `None` sends none.
+    pub keepalive: Option<Duration>,
+    /// Further executions of a stream that failed before its first byte.
+    pub bootstrap_retries: u32,
+}
+
+/// Sizes and counts that bound what a client or an upstream can make us hold. None is zero.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest request body, in bytes, after decompression.
+    pub body_bytes: usize,
+    /// Largest request head, in bytes.
+    pub header_bytes: usize,
+    /// Most request header lines.
+    pub header_count: usize,
+    /// Most requests being served at once.
+    pub in_flight: usize,
+    /// Most open client connections.
+    pub connections: usize,
+    /// Longest time from a connection's first byte to the end of its request head.
+    pub header_read_timeout: Duration,
+    /// Longest time for a whole request body to arrive.
+    pub body_read_timeout: Duration,
+    /// Longest line or event of an upstream stream, in bytes.
+    pub line_bytes: usize,
+    /// Largest reply that is held whole, in bytes.
+    pub reply_bytes: usize,
+}
+
+/// How long each phase of a call may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deadlines {
+    /// To a connection with the upstream, TLS included.
+    pub connect: Duration,
+    /// From the request sent to the first byte of a streamed reply's head.
+    pub first_byte: Duration,
+    /// From the request sent to the first meaningful event of a stream.
+    pub first_token: Duration,
+    /// Between two chunks of a stream.
+    pub idle: Duration,
+    /// For a reply that is not streamed, from the request sent to its last byte.
+    pub whole_reply: Duration,
+    /// For a whole call, all attempts included; `None` sets no bound of its own.
+    pub total: Option<Duration>,
+    /// How long calls may go on after the program was told to stop.
+    pub drain: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 8317,
+            tls: None,
+            auth_dir: PathBuf::from("~/.cli-proxy-api"),
+            client_keys: Vec::new(),
+            management_key: None,
+            allow_remote_management: false,
+            disable_control_panel: false,
+            debug: false,
+            log: Log::default(),
+            demo: false,
+            proxy: Proxy::Environment,
+            request_retry: 0,
+            max_retry_credentials: 0,
+            max_retry_interval: Duration::ZERO,
+            disable_cooling: false,
+            transient_error_cooldown: Some(Duration::from_secs(60)),
+            force_model_prefix: false,
+            passthrough_headers: false,
+            routing: Routing::default(),
+            streaming: Streaming::default(),
+            nonstream_keepalive: None,
+            cors: Cors::Closed,
+            limits: Limits::default(),
+            deadlines: Deadlines::default(),
+            compat: Vec::new(),
+            claude: Vec::new(),
+            codex: Vec::new(),
+            gemini: Vec::new(),
+            xai: Vec::new(),
+            vertex: Vec::new(),
+        }
+    }
+}
+
+impl Default for Routing {
+    /// Affinity is on: taking turns inside a conversation destroys the providers' prompt caches.
+    fn default() -> Self {
+        Self { strategy: Strategy::RoundRobin, session_affinity: Some(Duration::from_secs(3600)) }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 32 << 20,
+            header_bytes: 64 << 10,
+            header_count: 100,
+            in_flight: 4096,
+            connections: 8192,
+            header_read_timeout: Duration::from_secs(15),
+            body_read_timeout: Duration::from_secs(60),
+            line_bytes: 16 << 20,
+            reply_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Default for Deadlines {
+    /// Long enough for models that think for minutes before their first token.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            first_byte: Duration::from_secs(120),
+            first_token: Duration::from_secs(180),
+            idle: Duration::from_secs(120),
+            whole_reply: Duration::from_secs(600),
+            total: None,
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Config {
+    /// The folder of account files with a leading `~` replaced by `home`. Without a home the path stays as written.
+    pub fn auth_dir_in(&self, home: Option<&Path>) -> PathBuf {
+        match (self.auth_dir.strip_prefix("~"), home) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => self.auth_dir.clone(),
+        }
+    }
+
+    /// Whether only this machine can reach the listener.
+    pub fn is_loopback(&self) -> bool {
+        network::is_loopback(&self.host)
+    }
+}

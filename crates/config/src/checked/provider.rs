@@ -1,0 +1,194 @@
+//! Provider entries: keys, addresses, models and what is peculiar about a place. It knows no provider's protocol.
+
+use http::HeaderName;
+use url::Url;
+
+use super::network::Proxy;
+use crate::secret::Secret;
+
+/// An OpenAI-compatible place with its keys.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compat {
+    /// The name that logs, metrics and path routing use.
+    pub name: String,
+    /// Where it is; http or https, without user info.
+    pub base_url: Url,
+    /// Kept in the file but not used.
+    pub disabled: bool,
+    /// Clients may say `prefix/model`.
+    pub prefix: Option<String>,
+    /// Higher is tried first.
+    pub priority: i32,
+    /// Header lines added to each request.
+    pub headers: Vec<HeaderRule>,
+    /// Keys. Empty means that the place wants none: it counts as one account without a key.
+    pub keys: Vec<CompatKey>,
+    /// Models that it serves. Two models with one alias form a pool.
+    pub models: Vec<Model>,
+    /// Extra rounds, instead of the global number.
+    pub request_retry: Option<u32>,
+    /// Never bench it, instead of the global setting.
+    pub disable_cooling: Option<bool>,
+    /// Accepts `prompt_cache_key`.
+    pub support_prompt_cache_key: bool,
+    /// What is peculiar about its dialect.
+    pub quirks: Quirks,
+}
+
+/// One key of an OpenAI-compatible place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompatKey {
+    /// The key; empty when the place wants none but a proxy or a weight is set.
+    pub key: Secret,
+    /// How the place is reached with this key.
+    pub proxy: Proxy,
+    /// Share under the weighted strategy, at most 1,000,000; 0 leaves the key out there.
+    pub weight: u32,
+}
+
+/// An account by key of a provider that we know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyEntry {
+    /// The key.
+    pub key: Secret,
+    /// Another address than the provider's own; http or https, without user info.
+    pub base_url: Option<Url>,
+    /// How it is reached.
+    pub proxy: Proxy,
+    /// Header lines added to each request.
+    pub headers: Vec<HeaderRule>,
+    /// Models under another name; empty means the provider's catalogue.
+    pub models: Vec<Model>,
+    /// Model patterns that this account does not serve: lower case, `*` stands for any text.
+    pub excluded_models: Vec<String>,
+    /// Clients may say `prefix/model`.
+    pub prefix: Option<String>,
+    /// Higher is tried first.
+    pub priority: i32,
+    /// Share under the weighted strategy, at most 1,000,000; 0 leaves the account out there.
+    pub weight: u32,
+    /// Extra rounds, instead of the global number.
+    pub request_retry: Option<u32>,
+    /// Never bench it, instead of the global setting.
+    pub disable_cooling: Option<bool>,
+}
+
+/// A model that an entry serves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Model {
+    /// The upstream's name for it.
+    pub name: String,
+    /// The name that clients use; the same as `name` when the file gives none.
+    pub alias: String,
+    /// A name for people, in model lists.
+    pub display_name: Option<String>,
+    /// Context window in tokens, for model lists.
+    pub max_context_length: Option<u64>,
+    /// Replies carry the alias in `model`, not the upstream's name.
+    pub force_mapping: bool,
+    /// Ask the place in its compatible form (meaning depends on the provider).
+    pub is_compat: bool,
+    /// What it can do about thinking; `None` leaves the provider's default.
+    pub thinking: Option<ThinkingRange>,
+    /// What it reads; empty means that the file does not say.
+    pub input_modalities: Vec<Modality>,
+    /// What it writes; empty means that the file does not say.
+    pub output_modalities: Vec<Modality>,
+    /// It serves the image endpoints.
+    pub image: bool,
+}
+
+/// What a model can do about thinking.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ThinkingRange {
+    /// Smallest budget, in tokens.
+    pub min: Option<u32>,
+    /// Largest budget, in tokens. Never below `min`.
+    pub max: Option<u32>,
+    /// A budget of 0 turns thinking off.
+    pub zero_allowed: bool,
+    /// The model may choose by itself (-1).
+    pub dynamic_allowed: bool,
+    /// Named efforts that it understands, in file order, without duplicates.
+    pub levels: Vec<ThinkingLevel>,
+}
+
+/// A named effort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ThinkingLevel {
+    /// No thinking.
+    None,
+    /// The model chooses.
+    Auto,
+    /// The least that is still thinking.
+    Minimal,
+    /// Little.
+    Low,
+    /// The middle.
+    Medium,
+    /// Much.
+    High,
+    /// More than much.
+    Xhigh,
+    /// All that the model can.
+    Max,
+}
+
+/// A kind of content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Modality {
+    /// Text.
+    Text,
+    /// Pictures.
+    Image,
+    /// Sound.
+    Audio,
+    /// Moving pictures.
+    Video,
+    /// Documents, such as PDF.
+    File,
+}
+
+/// A header line added to upstream requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderRule {
+    /// Its name.
+    pub name: HeaderName,
+    /// Where its value comes from.
+    pub value: HeaderValueRule,
+}
+
+/// Where an added header's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderValueRule {
+    /// This value (often a key, so a secret). Known to be a legal header value.
+    Fixed(Secret),
+    /// A copy of the client's header of this name; without one, no line is sent. Written `$Name` in the file.
+    FromClient(HeaderName),
+}
+
+/// What is peculiar about an OpenAI-compatible place. `None` leaves the decision to the dialect.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Quirks {
+    /// The field that bounds the reply.
+    pub max_tokens_field: Option<MaxTokensField>,
+    /// Send message content as one string, not as parts.
+    pub flatten_content: Option<bool>,
+    /// Thinking arrives inside `<think>` tags of the text.
+    pub think_tags: Option<bool>,
+    /// Understands `stream_options.include_usage`.
+    pub supports_stream_usage: Option<bool>,
+    /// Understands the `developer` role; where not, it is sent as `system`.
+    pub supports_developer_role: Option<bool>,
+    /// Understands `parallel_tool_calls`.
+    pub supports_parallel_tools: Option<bool>,
+}
+
+/// The field that bounds an OpenAI-compatible reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MaxTokensField {
+    /// `max_tokens`.
+    MaxTokens,
+    /// `max_completion_tokens`.
+    MaxCompletionTokens,
+}
