@@ -1,1 +1,44 @@
 //! What a conversation is: the typed meeting point of all dialects.
+//!
+//! A dialect decodes its own wire form into these nouns and encodes them back; no two dialects ever meet
+//! anywhere else. Nothing here derives a serialisation, knows a runtime, or names a vendor's spelling.
+
+mod assemble;
+mod event;
+mod fault;
+mod grammar;
+mod json;
+mod loss;
+mod mend;
+mod request;
+mod response;
+mod seal;
+mod thinking;
+mod usage;
+
+pub use assemble::{Assembler, replay};
+pub use event::{Block, BlockId, Event};
+pub use fault::{Blame, Fault, FaultKind, RawFault};
+pub use grammar::{Grammar, Violation};
+pub use json::Json;
+pub use loss::{Loss, LossKind, Losses};
+pub use mend::mend;
+pub use request::{
+    CacheHint, CallKind, Citation, Detail, Extra, File, Foreign, Format, Media, Part, Request, Role, Sampling, Schema,
+    Service, Source, Text, Thought, Tier, Tool, ToolCall, ToolChoice, ToolKind, ToolResult, Turn, UserLocation,
+    WebSearch,
+};
+pub use response::{Response, Stop, StopReason};
+pub use seal::{Carried, Seal};
+pub use thinking::{Level, Mode, Show, Thinking};
+pub use usage::{CacheWrite, Usage};
+
+/// The name of a dialect: `"anthropic"`, `"openai_chat"`, ... Unique in the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DialectId(pub &'static str);
+
+impl std::fmt::Display for DialectId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}

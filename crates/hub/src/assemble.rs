@@ -1,0 +1,244 @@
+//! Bridges a stream to a whole answer and back. There is no third code path: a client that wants a whole answer from
+//! a stream, or a stream from a whole answer, goes through here.
+
+use std::collections::HashMap;
+
+use crate::{
+    Block, BlockId, Citation, Event, Fault, Media, Part, Response, Seal, Source, Stop, Text, Thought, ToolCall, Usage,
+};
+
+/// Collects events into a [`Response`]. Memory is bounded by `limit` bytes of content.
+#[derive(Debug)]
+pub struct Assembler {
+    response: Response,
+    /// Which part of the response each open or closed block became.
+    slots: HashMap<BlockId, usize>,
+    stop: Option<Stop>,
+    room: usize,
+}
+
+impl Assembler {
+    /// An assembler that refuses an answer of more than `limit` bytes of content.
+    pub fn new(limit: usize) -> Self {
+        Self { response: Response::default(), slots: HashMap::new(), stop: None, room: limit }
+    }
+
+    /// Takes the next event.
+    ///
+    /// # Errors
+    /// A garbled-upstream fault when the answer is over the limit.
+    pub fn push(&mut self, event: Event) -> Result<(), Fault> {
+        match event {
+            Event::Start { id, model } => {
+                self.response.id = id;
+                self.response.model = model;
+            }
+            Event::Open { block, kind } => {
+                self.slots.insert(block, self.response.parts.len());
+                self.response.parts.push(part_of(kind));
+            }
+            Event::Delta { block, text } => self.append(block, &text)?,
+            Event::Seal { block, seal } => self.seal(block, seal),
+            Event::Cite { block, citation } => self.cite(block, citation),
+            Event::Close { .. } => (),
+            Event::Usage(usage) => self.response.usage.update(&usage),
+            Event::Stop(stop) => self.stop = Some(stop),
+        }
+        Ok(())
+    }
+
+    /// The whole answer.
+    ///
+    /// # Errors
+    /// A garbled-upstream fault when the stream ended without saying why: a cut answer is never a clean one.
+    pub fn finish(mut self) -> Result<Response, Fault> {
+        self.response.stop = self.stop.take().ok_or_else(truncated)?;
+        Ok(self.response)
+    }
+
+    fn part(&mut self, block: BlockId) -> Option<&mut Part> {
+        let slot = *self.slots.get(&block)?;
+        self.response.parts.get_mut(slot)
+    }
+
+    fn append(&mut self, block: BlockId, more: &str) -> Result<(), Fault> {
+        self.room = self
+            .room
+            .checked_sub(more.len())
+            .ok_or_else(|| Fault::garbled("the upstream's answer is larger than this gateway collects"))?;
+        match self.part(block) {
+            Some(Part::Text(text)) => text.text.push_str(more),
+            Some(Part::Refusal(text)) => text.push_str(more),
+            Some(Part::Thinking(thought)) => thought.text.push_str(more),
+            Some(Part::ToolCall(call)) => call.arguments.push_str(more),
+            Some(Part::Image(Media { source: Source::Base64(data), .. })) => data.push_str(more),
+            _ => (),
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self, block: BlockId, seal: Seal) {
+        match self.part(block) {
+            Some(Part::Thinking(thought)) => thought.seal = Some(seal),
+            Some(Part::ToolCall(call)) => call.seal = Some(seal),
+            _ => (),
+        }
+    }
+
+    fn cite(&mut self, block: BlockId, citation: Citation) {
+        if let Some(Part::Text(text)) = self.part(block) {
+            text.citations.push(citation);
+        }
+    }
+}
+
+fn truncated() -> Fault {
+    Fault::garbled("the upstream's stream ended before its answer was complete")
+}
+
+fn part_of(kind: Block) -> Part {
+    match kind {
+        Block::Text => Part::Text(Text::default()),
+        Block::Refusal => Part::Refusal(String::new()),
+        Block::Thinking => Part::Thinking(Thought::default()),
+        Block::Redacted => Part::Thinking(Thought { redacted: true, ..Thought::default() }),
+        Block::ToolCall { id, name, kind } => {
+            Part::ToolCall(ToolCall { id, name, arguments: String::new(), kind, seal: None, cache: None })
+        }
+        Block::Image { media_type } => Part::Image(Media {
+            source: Source::Base64(String::new()),
+            media_type: Some(media_type),
+            detail: None,
+            cache: None,
+        }),
+        Block::Foreign(foreign) => Part::Foreign(foreign),
+    }
+}
+
+/// Plays a whole answer as the stream that would have built it, one delta a part.
+pub fn replay(response: Response, out: &mut Vec<Event>) {
+    let Response { id, model, parts, stop, usage, extras: _ } = response;
+    out.push(Event::Start { id, model });
+    let mut next = 0;
+    for part in parts {
+        if let Some((kind, content)) = block_of(part) {
+            let block = BlockId(next);
+            next += 1;
+            play_block(block, kind, content, out);
+        }
+    }
+    if usage != Usage::default() {
+        out.push(Event::Usage(usage));
+    }
+    out.push(Event::Stop(stop));
+}
+
+/// What a block holds besides its kind.
+#[derive(Default)]
+struct Content {
+    text: String,
+    seal: Option<Seal>,
+    citations: Vec<Citation>,
+}
+
+fn play_block(block: BlockId, kind: Block, content: Content, out: &mut Vec<Event>) {
+    out.push(Event::Open { block, kind });
+    if !content.text.is_empty() {
+        out.push(Event::Delta { block, text: content.text });
+    }
+    out.extend(content.citations.into_iter().map(|citation| Event::Cite { block, citation }));
+    out.extend(content.seal.map(|seal| Event::Seal { block, seal }));
+    out.push(Event::Close { block });
+}
+
+/// The block that carries a part; `None` for parts that only a client sends.
+fn block_of(part: Part) -> Option<(Block, Content)> {
+    let text = |text| Content { text, ..Content::default() };
+    Some(match part {
+        Part::Text(part) => (Block::Text, Content { text: part.text, citations: part.citations, seal: None }),
+        Part::Refusal(words) => (Block::Refusal, text(words)),
+        Part::Thinking(Thought { text, seal, redacted }) => {
+            let kind = if redacted { Block::Redacted } else { Block::Thinking };
+            (kind, Content { text, seal, ..Content::default() })
+        }
+        Part::ToolCall(ToolCall { id, name, arguments, kind, seal, .. }) => {
+            (Block::ToolCall { id, name, kind }, Content { text: arguments, seal, ..Content::default() })
+        }
+        Part::Image(Media { source: Source::Base64(data), media_type, .. }) => {
+            (Block::Image { media_type: media_type.unwrap_or_else(|| "image/png".into()) }, text(data))
+        }
+        Part::Foreign(foreign) => (Block::Foreign(foreign), Content::default()),
+        Part::Image(_) | Part::Audio(_) | Part::Video(_) | Part::File(_) | Part::ToolResult(_) => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CallKind, Grammar, StopReason};
+
+    fn rich() -> Response {
+        Response {
+            id: "r1".into(),
+            model: "m".into(),
+            parts: vec![
+                Part::Thinking(Thought {
+                    text: "hm".into(),
+                    seal: Some(Seal::new("anthropic", "signature", "sig")),
+                    redacted: false,
+                }),
+                Part::Thinking(Thought {
+                    text: String::new(),
+                    seal: Some(Seal::new("anthropic", "redacted", "x")),
+                    redacted: true,
+                }),
+                Part::Text(Text {
+                    text: "hello".into(),
+                    cache: None,
+                    citations: vec![Citation { url: Some("https://a.example".into()), ..Citation::default() }],
+                }),
+                Part::ToolCall(ToolCall {
+                    id: "c".into(),
+                    name: "t".into(),
+                    arguments: "{\"a\":1}".into(),
+                    kind: CallKind::Function,
+                    seal: None,
+                    cache: None,
+                }),
+                Part::Refusal("no".into()),
+            ],
+            stop: StopReason::ToolCalls.into(),
+            usage: Usage { fresh: Some(3), output: Some(4), ..Usage::default() },
+            extras: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_played_is_legal_and_assembles_to_the_same() {
+        let mut events = Vec::new();
+        replay(rich(), &mut events);
+        let mut grammar = Grammar::default();
+        let mut assembler = Assembler::new(1 << 20);
+        for event in events {
+            grammar.see(&event).unwrap();
+            assembler.push(event).unwrap();
+        }
+        grammar.finish().unwrap();
+        assert_eq!(assembler.finish().unwrap(), rich());
+    }
+
+    #[test]
+    fn a_cut_stream_is_a_fault() {
+        let mut assembler = Assembler::new(10);
+        assembler.push(Event::Start { id: String::new(), model: String::new() }).unwrap();
+        assert_eq!(assembler.finish().unwrap_err().kind, crate::FaultKind::UpstreamGarbled);
+    }
+
+    #[test]
+    fn the_limit_holds() {
+        let mut assembler = Assembler::new(4);
+        assembler.push(Event::Open { block: BlockId(0), kind: Block::Text }).unwrap();
+        assembler.push(Event::Delta { block: BlockId(0), text: "1234".into() }).unwrap();
+        assert!(assembler.push(Event::Delta { block: BlockId(0), text: "5".into() }).is_err());
+    }
+}

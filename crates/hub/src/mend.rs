@@ -1,0 +1,311 @@
+//! Repairs the pairing of tool calls and results in a history before it is encoded for another dialect.
+//!
+//! Agents lose results after interrupts and compaction, repeat them, or let text slip between call and answer; every
+//! provider refuses such a history, and the client cannot mend it. The rules are those of translation.md section 8.
+//! Afterwards: each call has exactly one result, all results of a turn stand first in the next user turn, in call
+//! order; call ids are unique in the whole history; consecutive assistant turns are one. The same history gives the
+//! same bytes every time, or prompt caches would miss.
+
+use std::collections::HashSet;
+
+use crate::{Losses, Part, Request, Role, Text, ToolResult, Turn};
+
+/// What stands in for a result that never came.
+const NO_RESULT: &str = "no result recorded (interrupted)";
+
+/// Repairs `request.turns` in place and notes what it had to bend.
+pub fn mend(request: &mut Request, losses: &mut Losses) {
+    let mut mender = Mender { out: Vec::with_capacity(request.turns.len()), used: HashSet::new(), open: None, losses };
+    for turn in std::mem::take(&mut request.turns) {
+        match turn.role {
+            Role::Assistant => mender.assistant(turn.parts),
+            Role::User | Role::System => mender.other(turn),
+        }
+    }
+    mender.settle();
+    request.turns = mender.out;
+}
+
+struct Mender<'a> {
+    out: Vec<Turn>,
+    used: HashSet<String>,
+    open: Option<OpenCalls>,
+    losses: &'a mut Losses,
+}
+
+/// The calls of the last assistant turn, and what came since.
+struct OpenCalls {
+    calls: Vec<OpenCall>,
+    /// What the client said after the calls, results taken out.
+    since: Vec<Turn>,
+}
+
+struct OpenCall {
+    /// The id that the client uses for it.
+    theirs: String,
+    /// The id that goes upstream.
+    ours: String,
+    name: String,
+    result: Option<ToolResult>,
+}
+
+impl Mender<'_> {
+    fn assistant(&mut self, parts: Vec<Part>) {
+        let continues = self.open.as_ref().is_none_or(|open| open.since.is_empty() && open.unanswered());
+        let merges = continues && self.out.last().is_some_and(|turn| turn.role == Role::Assistant);
+        if !merges {
+            self.settle();
+            self.out.push(Turn { role: Role::Assistant, parts: Vec::new() });
+        }
+        let calls = self.adopt(parts);
+        if !calls.is_empty() {
+            self.open.get_or_insert_with(|| OpenCalls { calls: Vec::new(), since: Vec::new() }).calls.extend(calls);
+        }
+    }
+
+    /// Appends parts to the last turn. Text that follows a call moves before it: calls must touch their results.
+    fn adopt(&mut self, parts: Vec<Part>) -> Vec<OpenCall> {
+        let mut calls = Vec::new();
+        let Some(turn) = self.out.last_mut() else { return calls };
+        for mut part in parts {
+            if let Part::ToolCall(call) = &mut part {
+                let theirs = call.id.clone();
+                call.id = unique(&mut self.used, &theirs);
+                calls.push(OpenCall { theirs, ours: call.id.clone(), name: call.name.clone(), result: None });
+            }
+            let first_call = turn.parts.iter().position(|part| matches!(part, Part::ToolCall(_)));
+            match (&part, first_call) {
+                (Part::Text(_) | Part::Refusal(_), Some(at)) => turn.parts.insert(at, part),
+                _ => turn.parts.push(part),
+            }
+        }
+        calls
+    }
+
+    fn other(&mut self, turn: Turn) {
+        let Turn { role, parts } = turn;
+        let mut kept = Vec::with_capacity(parts.len());
+        for part in parts {
+            match part {
+                Part::ToolResult(result) => self.answer(result, &mut kept),
+                part => kept.push(part),
+            }
+        }
+        if kept.is_empty() {
+            return;
+        }
+        let turn = Turn { role, parts: kept };
+        match &mut self.open {
+            Some(open) => open.since.push(turn),
+            None => self.out.push(turn),
+        }
+    }
+
+    /// Gives a result to its call; one that answers nothing becomes words, because its data may matter.
+    fn answer(&mut self, mut result: ToolResult, kept: &mut Vec<Part>) {
+        let calls = self.open.as_mut().map(|open| open.calls.as_mut_slice()).unwrap_or_default();
+        let waiting = calls.iter().position(|call| call.theirs == result.call_id && call.result.is_none());
+        let answered = || calls.iter().rposition(|call| call.theirs == result.call_id);
+        match waiting.or_else(answered) {
+            Some(at) => {
+                if calls[at].result.is_some() {
+                    self.losses.dropped(
+                        "tool result",
+                        format!("call {} was answered twice: the last one counts", result.call_id),
+                    );
+                }
+                result.call_id.clone_from(&calls[at].ours);
+                result.name = Some(calls[at].name.clone());
+                calls[at].result = Some(result);
+            }
+            None => {
+                self.losses.approximated("tool result", "a result without its call was sent as text");
+                let name = result.name.as_deref().unwrap_or("an earlier tool call");
+                kept.push(Part::Text(Text::plain(format!("[result of {name}]"))));
+                kept.append(&mut result.parts);
+            }
+        }
+    }
+
+    /// Writes the answers of the open calls, then what was said since.
+    fn settle(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        let mut parts: Vec<Part> =
+            open.calls.into_iter().map(|call| Part::ToolResult(call.settled(self.losses))).collect();
+        let mut since = open.since.into_iter().peekable();
+        if let Some(turn) = since.next_if(|turn| turn.role == Role::User) {
+            parts.extend(turn.parts);
+        }
+        self.out.push(Turn { role: Role::User, parts });
+        self.out.extend(since);
+    }
+}
+
+impl OpenCalls {
+    fn unanswered(&self) -> bool {
+        self.calls.iter().all(|call| call.result.is_none())
+    }
+}
+
+impl OpenCall {
+    fn settled(self, losses: &mut Losses) -> ToolResult {
+        self.result.unwrap_or_else(|| {
+            losses
+                .approximated("tool call", format!("no result for a call of {}: an error result was added", self.name));
+            ToolResult {
+                call_id: self.ours,
+                name: Some(self.name),
+                parts: vec![Part::Text(Text::plain(NO_RESULT))],
+                is_error: true,
+                cache: None,
+            }
+        })
+    }
+}
+
+/// An id never used before in this history: the client's own where it can be.
+fn unique(used: &mut HashSet<String>, theirs: &str) -> String {
+    let base = if theirs.is_empty() { "call" } else { theirs };
+    let mut id = base.to_owned();
+    let mut round = 1;
+    while used.contains(&id) {
+        round += 1;
+        id = format!("{base}_{round}");
+    }
+    used.insert(id.clone());
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CallKind, ToolCall};
+
+    fn text(words: &str) -> Part {
+        Part::Text(Text::plain(words))
+    }
+
+    fn call(id: &str) -> Part {
+        Part::ToolCall(ToolCall {
+            id: id.into(),
+            name: format!("tool_{id}"),
+            arguments: "{}".into(),
+            kind: CallKind::Function,
+            seal: None,
+            cache: None,
+        })
+    }
+
+    fn result(id: &str, words: &str) -> Part {
+        Part::ToolResult(ToolResult { call_id: id.into(), parts: vec![text(words)], ..ToolResult::default() })
+    }
+
+    fn turn(role: Role, parts: Vec<Part>) -> Turn {
+        Turn { role, parts }
+    }
+
+    /// One letter a turn, its parts in brackets: `u[hi] a[(a)] u[a=1 then]`.
+    fn draw(turns: &[Turn]) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.text.clone(),
+            Part::ToolCall(call) => format!("({})", call.id),
+            Part::ToolResult(ToolResult { call_id, parts, .. }) => match &parts[0] {
+                Part::Text(text) => format!("{call_id}={}", text.text),
+                other => format!("{other:?}"),
+            },
+            other => format!("{other:?}"),
+        };
+        let role = |role| match role {
+            Role::System => 's',
+            Role::User => 'u',
+            Role::Assistant => 'a',
+        };
+        let turn =
+            |turn: &Turn| format!("{}[{}]", role(turn.role), turn.parts.iter().map(part).collect::<Vec<_>>().join(" "));
+        turns.iter().map(turn).collect::<Vec<_>>().join(" ")
+    }
+
+    fn check(turns: Vec<Turn>, expect: &str) {
+        let mut request = Request { turns, ..Request::default() };
+        mend(&mut request, &mut Losses::default());
+        assert_eq!(draw(&request.turns), expect);
+        let once = request.turns.clone();
+        mend(&mut request, &mut Losses::default());
+        assert_eq!(request.turns, once, "mending twice changes nothing");
+    }
+
+    use Role::{Assistant as A, System as S, User as U};
+
+    #[test]
+    fn a_sound_history_stays() {
+        check(
+            vec![
+                turn(U, vec![text("hi")]),
+                turn(A, vec![text("ok"), call("a")]),
+                turn(U, vec![result("a", "1"), text("then")]),
+            ],
+            "u[hi] a[ok (a)] u[a=1 then]",
+        );
+    }
+
+    #[test]
+    fn a_call_without_a_result_gets_one() {
+        check(
+            vec![turn(A, vec![call("a")]), turn(U, vec![text("stop")])],
+            "a[(a)] u[a=no result recorded (interrupted) stop]",
+        );
+        check(vec![turn(A, vec![call("a")])], "a[(a)] u[a=no result recorded (interrupted)]");
+    }
+
+    #[test]
+    fn a_result_without_a_call_becomes_words() {
+        check(vec![turn(U, vec![result("x", "1")])], "u[[result of an earlier tool call] 1]");
+    }
+
+    #[test]
+    fn the_last_of_two_results_counts() {
+        check(vec![turn(A, vec![call("a")]), turn(U, vec![result("a", "1"), result("a", "2")])], "a[(a)] u[a=2]");
+    }
+
+    #[test]
+    fn results_come_first_and_in_call_order() {
+        check(
+            vec![
+                turn(A, vec![call("a"), call("b")]),
+                turn(U, vec![text("wait"), result("b", "2")]),
+                turn(S, vec![text("rule")]),
+                turn(U, vec![result("a", "1")]),
+            ],
+            "a[(a) (b)] u[a=1 b=2 wait] s[rule]",
+        );
+    }
+
+    #[test]
+    fn one_id_twice_is_told_apart() {
+        check(
+            vec![turn(A, vec![call("a"), call("a")]), turn(U, vec![result("a", "1"), result("a", "2")])],
+            "a[(a) (a_2)] u[a=1 a_2=2]",
+        );
+        check(
+            vec![
+                turn(A, vec![call("a")]),
+                turn(U, vec![result("a", "1")]),
+                turn(A, vec![call("a")]),
+                turn(U, vec![result("a", "2")]),
+            ],
+            "a[(a)] u[a=1] a[(a_2)] u[a_2=2]",
+        );
+    }
+
+    #[test]
+    fn calls_split_over_assistant_turns_are_one_turn() {
+        check(
+            vec![
+                turn(A, vec![call("a")]),
+                turn(A, vec![text("and"), call("b")]),
+                turn(U, vec![result("a", "1"), result("b", "2")]),
+            ],
+            "a[and (a) (b)] u[a=1 b=2]",
+        );
+    }
+}

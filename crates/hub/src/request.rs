@@ -1,0 +1,423 @@
+//! What a client asks: the system prompt, the turns, the tools and the knobs.
+//!
+//! Every field is optional in the sense that absence is meaningful: a field at its documented default counts as
+//! absent, and an encoder writes only what is present.
+
+use crate::{Json, Seal, Thinking};
+
+/// One generation request, free of any dialect's spelling.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    /// The model name as the client wrote it. Encoders use the name of their target instead.
+    pub model: String,
+    /// The leading system prompt: one entry per source block, in order.
+    pub system: Vec<Text>,
+    /// The conversation. Tool results live in user turns, before any other part of that turn.
+    pub turns: Vec<Turn>,
+    /// The tools offered, in the client's order.
+    pub tools: Vec<Tool>,
+    /// How the model may choose among them; `None` is the dialect's default (auto).
+    pub tool_choice: Option<ToolChoice>,
+    /// `Some(false)`: at most one call a turn.
+    pub parallel_tools: Option<bool>,
+    /// Sampling and limits.
+    pub sampling: Sampling,
+    /// The form of the answer.
+    pub format: Format,
+    /// How much to think, and whether to show it.
+    pub thinking: Thinking,
+    /// Tier, identity and cache keys.
+    pub service: Service,
+    /// Fields that only their own dialect understands.
+    pub extras: Vec<Extra>,
+}
+
+/// Who speaks. Tool results are user turns; `System` appears only in mid-conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// An instruction given after the conversation began.
+    System,
+    /// The human or the program, tool results included.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// One turn of one speaker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Turn {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said, in order.
+    pub parts: Vec<Part>,
+}
+
+/// One piece of a turn or of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// Visible text.
+    Text(Text),
+    /// The model's refusal, where its dialect marks one.
+    Refusal(String),
+    /// A picture.
+    Image(Media),
+    /// Sound.
+    Audio(Media),
+    /// Moving pictures.
+    Video(Media),
+    /// A document.
+    File(File),
+    /// Reasoning, with the proof that its vendor wants back.
+    Thinking(Thought),
+    /// A call of a client tool.
+    ToolCall(ToolCall),
+    /// The client's answer to a call.
+    ToolResult(ToolResult),
+    /// A block that only its own dialect understands.
+    Foreign(Foreign),
+}
+
+/// A run of text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Text {
+    /// The text itself.
+    pub text: String,
+    /// A prompt-cache breakpoint after this text.
+    pub cache: Option<CacheHint>,
+    /// Sources the text leans on.
+    pub citations: Vec<Citation>,
+}
+
+impl Text {
+    /// Text with no breakpoint and no citations.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+}
+
+/// A prompt-cache breakpoint, by its lifetime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheHint {
+    /// The source named no lifetime.
+    Default,
+    /// Five minutes.
+    FiveMinutes,
+    /// Half an hour.
+    HalfHour,
+    /// One hour.
+    OneHour,
+    /// Twelve hours or a day.
+    Long,
+}
+
+/// Where a piece of text comes from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Citation {
+    /// The source's address, if it is on the web.
+    pub url: Option<String>,
+    /// The source's title.
+    pub title: Option<String>,
+    /// The words that are cited.
+    pub cited_text: Option<String>,
+    /// Start and end in characters of the whole answer text, where known.
+    pub span: Option<(u64, u64)>,
+    /// The citation as its dialect wrote it, and that dialect.
+    pub native: Option<(crate::DialectId, Json)>,
+}
+
+/// Where bytes or words come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// Standard base64, no line breaks, no data-URL prefix.
+    Base64(String),
+    /// An http(s) address.
+    Url(String),
+    /// An id in the provider's file store, valid only for the account that owns it.
+    FileId(String),
+    /// Plain words (documents only).
+    Text(String),
+}
+
+/// A picture, a sound or a film.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Media {
+    /// The content.
+    pub source: Source,
+    /// The media type, corrected by the magic bytes where they are at hand.
+    pub media_type: Option<String>,
+    /// The wanted resolution.
+    pub detail: Option<Detail>,
+    /// A prompt-cache breakpoint after this part.
+    pub cache: Option<CacheHint>,
+}
+
+/// The resolution at which a picture is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Coarse.
+    Low,
+    /// Fine.
+    High,
+    /// As it is.
+    Original,
+}
+
+/// A document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct File {
+    /// The content.
+    pub source: Source,
+    /// The media type.
+    pub media_type: Option<String>,
+    /// File name or title.
+    pub name: Option<String>,
+    /// What the client says about it.
+    pub context: Option<String>,
+    /// The client wants citations from it.
+    pub cite: bool,
+    /// A prompt-cache breakpoint after this part.
+    pub cache: Option<CacheHint>,
+}
+
+/// Reasoning. An empty text with a seal is not empty: the vendor wants the seal back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Thought {
+    /// What may be shown of it.
+    pub text: String,
+    /// The vendor's proof.
+    pub seal: Option<Seal>,
+    /// The vendor has hidden the text on purpose; only the seal counts.
+    pub redacted: bool,
+}
+
+/// A call of a client tool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolCall {
+    /// Pairs the call with its result.
+    pub id: String,
+    /// The tool's name, as the client declared it.
+    pub name: String,
+    /// The arguments as text. A `Function` call's text should be a JSON object but may be damaged or cut;
+    /// a `Custom` call's text is free.
+    pub arguments: String,
+    /// Whether the arguments are JSON or free text.
+    pub kind: CallKind,
+    /// A vendor's proof attached to the call itself.
+    pub seal: Option<Seal>,
+    /// A prompt-cache breakpoint after this part.
+    pub cache: Option<CacheHint>,
+}
+
+/// The form of a call's arguments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallKind {
+    /// A JSON object.
+    #[default]
+    Function,
+    /// Free text.
+    Custom,
+}
+
+/// The client's answer to a call.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ToolResult {
+    /// The id of the call.
+    pub call_id: String,
+    /// The tool's name, if the dialect gave it.
+    pub name: Option<String>,
+    /// Text, images, files.
+    pub parts: Vec<Part>,
+    /// The tool failed.
+    pub is_error: bool,
+    /// A prompt-cache breakpoint after this part.
+    pub cache: Option<CacheHint>,
+}
+
+/// A block that only its own dialect can write back; others use `gist` or leave it out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Foreign {
+    /// The dialect that understands it.
+    pub origin: crate::DialectId,
+    /// The block as it stood.
+    pub json: Json,
+    /// A readable rendering for other dialects, where one makes sense.
+    pub gist: Option<String>,
+}
+
+/// A tool offered to the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tool {
+    /// The name, as the client declared it.
+    pub name: String,
+    /// What it does.
+    pub description: Option<String>,
+    /// What it is.
+    pub kind: ToolKind,
+    /// The provider must hold arguments to the schema.
+    pub strict: Option<bool>,
+    /// A prompt-cache breakpoint after this tool.
+    pub cache: Option<CacheHint>,
+    /// Fields that only their own dialect understands.
+    pub extras: Vec<Extra>,
+}
+
+/// What a tool is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToolKind {
+    /// Called with a JSON object; the schema is kept as text, `None` when it takes no arguments.
+    Function(Option<Json>),
+    /// Called with free text; the grammar, if any, as its dialect wrote it.
+    Custom(Option<Json>),
+    /// The provider searches the web by itself.
+    WebSearch(WebSearch),
+    /// Another tool that the provider runs; only `origin` can write it back.
+    Hosted {
+        /// The dialect that understands it.
+        origin: crate::DialectId,
+        /// The declaration as it stood.
+        json: Json,
+    },
+}
+
+/// How the provider may search the web.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WebSearch {
+    /// Only these domains.
+    pub allowed_domains: Vec<String>,
+    /// None of these domains.
+    pub blocked_domains: Vec<String>,
+    /// At most so many searches.
+    pub max_uses: Option<u32>,
+    /// `low`, `medium` or `high`.
+    pub context_size: Option<String>,
+    /// Where the user is.
+    pub location: Option<UserLocation>,
+}
+
+/// An approximate place.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UserLocation {
+    /// City.
+    pub city: Option<String>,
+    /// Region or state.
+    pub region: Option<String>,
+    /// Two-letter country.
+    pub country: Option<String>,
+    /// IANA time zone.
+    pub timezone: Option<String>,
+}
+
+/// Which tools the model may or must call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToolChoice {
+    /// The model decides.
+    Auto,
+    /// No tool.
+    None,
+    /// Some tool.
+    Required,
+    /// This tool, by its declared name.
+    Tool(String),
+    /// Only these tools; `required`: one of them must be called.
+    Subset {
+        /// One of them must be called.
+        required: bool,
+        /// The declared names.
+        names: Vec<String>,
+    },
+}
+
+/// Sampling and limits.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sampling {
+    /// The cap on generated tokens, reasoning included.
+    pub max_tokens: Option<u64>,
+    /// 0 to 2.
+    pub temperature: Option<f64>,
+    /// 0 to 1.
+    pub top_p: Option<f64>,
+    /// A count.
+    pub top_k: Option<u64>,
+    /// Strings that end the answer.
+    pub stop: Vec<String>,
+    /// For repeatable answers.
+    pub seed: Option<i64>,
+    /// How many answers; `None` is one.
+    pub n: Option<u32>,
+    /// -2 to 2.
+    pub frequency_penalty: Option<f64>,
+    /// -2 to 2.
+    pub presence_penalty: Option<f64>,
+    /// Token log probabilities are wanted.
+    pub logprobs: bool,
+    /// How many alternatives for each.
+    pub top_logprobs: Option<u32>,
+    /// Token biases as their dialect wrote them.
+    pub logit_bias: Option<Json>,
+    /// `low`, `medium` or `high`.
+    pub verbosity: Option<String>,
+}
+
+/// The form of the answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Format {
+    /// Free text.
+    #[default]
+    Text,
+    /// Any JSON value.
+    Json,
+    /// JSON by a schema.
+    Schema(Schema),
+}
+
+/// A contract for the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schema {
+    /// A name, where the dialect has one.
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The JSON Schema as the client wrote it.
+    pub schema: Json,
+    /// The provider must hold to it.
+    pub strict: Option<bool>,
+}
+
+/// Tier, identity and cache keys.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Service {
+    /// The wanted processing tier.
+    pub tier: Option<Tier>,
+    /// The opaque id of the end user, only if the client sent one.
+    pub user: Option<String>,
+    /// Routes requests that share a prefix to one cache.
+    pub cache_key: Option<String>,
+    /// The client's own labels, as a JSON object.
+    pub metadata: Option<Json>,
+}
+
+/// A processing tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// The provider chooses.
+    Auto,
+    /// The standard tier only.
+    Standard,
+    /// Cheaper and slower.
+    Flex,
+    /// Batch-like capacity at scale.
+    Scale,
+    /// Faster and dearer.
+    Priority,
+}
+
+/// A field that only its own dialect understands; only that dialect writes it back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Extra {
+    /// The dialect it came from.
+    pub origin: crate::DialectId,
+    /// The field's name.
+    pub field: String,
+    /// Its value as it stood.
+    pub json: Json,
+}
