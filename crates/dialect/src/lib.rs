@@ -1,1 +1,28 @@
-//! What a language is: the traits of a dialect, JSON splicing and stream framing. Sans-I/O.
+//! What a language is. Sans-I/O: bytes and hub types only.
+//!
+//! A dialect faces programs through [`ClientSide`] and upstreams through [`WireSide`]; both are stateless and shared,
+//! and all state of a stream lives in the one encoder, decoder or scanner made for that request.
+
+mod arguments;
+mod body;
+mod context;
+mod framing;
+mod media;
+mod mint;
+mod names;
+pub mod scan;
+pub mod splice;
+mod target;
+mod traits;
+mod write;
+
+pub use arguments::{object_arguments, unwrap_custom_input, wrap_custom_input};
+pub use body::Body;
+pub use context::{Decoded, Encoded, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Signal};
+pub use framing::{Frame, Framer, Framing, Sink};
+pub use media::{DataUrl, parse_data_url, sniff};
+pub use mint::mint;
+pub use names::{NameMap, NameRule};
+pub use target::{MaxTokensField, ModelTraits, Target, ThinkingTraits, WireQuirks};
+pub use traits::{Catalogue, ClientSide, Dialect, Operation, Route, Scanner, StreamDecoder, StreamEncoder, WireSide};
+pub use write::{escape, quoted};

@@ -1,0 +1,165 @@
+//! The small records that travel beside requests and answers.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use hub::{Fault, Losses, Request, Stop, Usage};
+
+use crate::NameMap;
+use crate::splice::Edit;
+
+/// What routing needs to know of a request before anyone parses it.
+#[derive(Clone, Debug)]
+pub struct Peek {
+    /// The model as the client wrote it.
+    pub model: String,
+    /// A key that stays the same through a conversation, if the client gives one.
+    pub session: Option<String>,
+    /// How the answer must look.
+    pub reply: Reply,
+}
+
+/// How the client wants its answer. Made when the request is peeked at, used when the answer is written.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The model name to show.
+    pub model: String,
+    /// A stream is wanted.
+    pub stream: bool,
+    /// The client asked for a usage frame at the end of the stream.
+    pub usage_frame: bool,
+    /// The client used its dialect's older form of tools and must be answered in it.
+    pub legacy_tools: bool,
+    /// Seconds since the epoch, for dialects that date their answers.
+    pub created: u64,
+    /// Random; ids of this answer are minted from it.
+    pub seed: u64,
+}
+
+impl Reply {
+    /// A reply for `model`; the engine fills in the clock and the seed.
+    pub fn new(model: impl Into<String>, stream: bool) -> Self {
+        Self { model: model.into(), stream, usage_frame: false, legacy_tools: false, created: 0, seed: 0 }
+    }
+}
+
+/// A request in hub form, and what its dialect could not bring into it.
+#[derive(Debug)]
+pub struct Decoded {
+    /// The request.
+    pub request: Request,
+    /// What was left behind.
+    pub losses: Losses,
+}
+
+/// A request in wire form.
+#[derive(Debug)]
+pub struct Encoded {
+    /// The JSON body.
+    pub body: Bytes,
+    /// Headers that the protocol wants for this body (versions, betas); no credential.
+    pub headers: HeaderMap,
+    /// What the decoder of the answer must know.
+    pub memo: Memo,
+    /// What the wire could not carry.
+    pub losses: Losses,
+}
+
+/// Travels from the encoding of a request to the decoding of its answer, so that nobody re-parses requests.
+#[derive(Clone, Debug, Default)]
+pub struct Memo {
+    /// Tool names that were changed for the wire, and all declared names.
+    pub names: NameMap,
+    /// Wire names of functions that stand for free-text tools.
+    pub custom: Vec<String>,
+    /// The function whose arguments are really the JSON answer (structured output by a forced tool).
+    pub json_tool: Option<String>,
+    /// The upstream puts reasoning between `<think>` tags.
+    pub think_tags: bool,
+    /// The upstream is known to end streams after the finish reason without an end mark.
+    pub lax_end: bool,
+    /// The earlier history already used these call ids with these proofs; reserved for wires without a slot.
+    pub seals: HashMap<String, hub::Seal>,
+}
+
+/// What a relayed request needs changed.
+#[derive(Debug, Default)]
+pub struct Relay {
+    /// Edits of the body.
+    pub edits: Vec<Edit>,
+    /// Headers that pass from the client or that the protocol wants; no credential.
+    pub headers: HeaderMap,
+    /// We asked for a usage frame that the client did not: hide it.
+    pub hide_usage: bool,
+}
+
+/// What a scanner makes of a frame.
+#[derive(Debug)]
+pub enum Signal {
+    /// Nothing that the client would see as content.
+    Quiet,
+    /// Content: the answer may be committed.
+    Content,
+    /// Only usage, in a frame that may be hidden.
+    UsageOnly,
+    /// The end mark, or an event after which the answer is complete.
+    Terminal,
+    /// The upstream reports an error.
+    Fault(Box<Fault>),
+}
+
+/// What a scanner has seen of an answer.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// Token counts so far.
+    pub usage: Usage,
+    /// Why the answer ended, once known.
+    pub stop: Option<Stop>,
+    /// The answer is complete.
+    pub terminal: bool,
+}
+
+/// A plain HTTP answer.
+#[derive(Debug)]
+pub struct HttpReply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers, content type included.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl HttpReply {
+    /// A JSON answer.
+    pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        let mut headers = HeaderMap::with_capacity(4);
+        headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+        Self { status, headers, body: body.into() }
+    }
+}
+
+/// A callable model, as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelCard {
+    /// The name that clients use.
+    pub id: String,
+    /// A name for people.
+    pub display_name: Option<String>,
+    /// Whose model it is.
+    pub owned_by: String,
+    /// When it appeared.
+    pub created: Option<SystemTime>,
+    /// Context window in tokens.
+    pub context: Option<u64>,
+    /// Largest answer in tokens.
+    pub max_output: Option<u64>,
+    /// Takes pictures.
+    pub images: bool,
+    /// Takes PDF documents.
+    pub pdfs: bool,
+    /// Can think.
+    pub thinking: bool,
+}

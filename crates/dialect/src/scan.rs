@@ -1,0 +1,448 @@
+//! Finds the top-level fields of a JSON object in one validating pass, without building anything else.
+//!
+//! The relay path reads a body with this and nothing more: strings are skipped by `memchr`, nesting is tracked in a
+//! bit stack rather than on the call stack, so a hostile body costs neither memory nor a stack overflow.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::ops::Range;
+
+/// Deepest nesting that is accepted. Real requests stay under 120.
+pub const MAX_DEPTH: usize = 512;
+
+/// Where the fields of one object lie, as byte ranges of the text it was read from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Object {
+    /// The position after `{`.
+    pub inside: usize,
+    /// The fields in order.
+    pub fields: Vec<Field>,
+}
+
+/// One field of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The key, without quotes.
+    pub key: Range<usize>,
+    /// The value.
+    pub value: Range<usize>,
+}
+
+/// Why a text is not an object that we accept.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScanError {
+    /// Not UTF-8.
+    #[error("not UTF-8 at byte {0}")]
+    Utf8(usize),
+    /// The text ended too early.
+    #[error("the JSON ends too early")]
+    Unfinished,
+    /// Something else was expected here.
+    #[error("malformed JSON at byte {0}")]
+    Malformed(usize),
+    /// Not an object.
+    #[error("a JSON object is expected")]
+    NotAnObject,
+    /// A top-level field appears twice: which one counts would be anyone's guess.
+    #[error("field `{0}` appears twice")]
+    Duplicate(String),
+    /// Too deep.
+    #[error("nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+}
+
+/// Reads one object that fills the whole text.
+///
+/// # Errors
+/// When the text is not exactly one valid JSON object.
+pub fn object(text: &[u8]) -> Result<Object, ScanError> {
+    std::str::from_utf8(text).map_err(|error| ScanError::Utf8(error.valid_up_to()))?;
+    let mut scanner = Cursor { text, at: 0 };
+    scanner.space();
+    if scanner.peek() != Some(b'{') {
+        return Err(if text.is_empty() { ScanError::Unfinished } else { ScanError::NotAnObject });
+    }
+    let object = scanner.object()?;
+    scanner.space();
+    if scanner.at < text.len() {
+        return Err(ScanError::Malformed(scanner.at));
+    }
+    object.refuse_duplicates(text)?;
+    Ok(object)
+}
+
+impl Object {
+    /// The position of a field in `fields`.
+    pub fn position(&self, text: &[u8], key: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field.is(text, key))
+    }
+
+    /// The JSON text of a field.
+    pub fn find<'a>(&self, text: &'a [u8], key: &str) -> Option<&'a str> {
+        let field = &self.fields[self.position(text, key)?];
+        std::str::from_utf8(&text[field.value.clone()]).ok()
+    }
+
+    /// All keys and values, in order.
+    pub fn entries<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = (Cow<'a, str>, &'a str)> {
+        self.fields.iter().filter_map(|field| {
+            let value = std::str::from_utf8(&text[field.value.clone()]).ok()?;
+            Some((field.name(text), value))
+        })
+    }
+
+    fn refuse_duplicates(&self, text: &[u8]) -> Result<(), ScanError> {
+        let mut seen = HashSet::with_capacity(self.fields.len());
+        match self.fields.iter().find(|field| !seen.insert(field.name(text))) {
+            Some(field) => Err(ScanError::Duplicate(field.name(text).chars().take(64).collect())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Field {
+    /// The key, its escapes undone.
+    fn name<'a>(&self, text: &'a [u8]) -> Cow<'a, str> {
+        let raw = &text[self.key.clone()];
+        if !raw.contains(&b'\\') {
+            return String::from_utf8_lossy(raw);
+        }
+        let quoted = &text[self.key.start - 1..self.key.end + 1];
+        serde_json::from_slice(quoted).map_or_else(|_| String::from_utf8_lossy(raw), Cow::Owned)
+    }
+
+    fn is(&self, text: &[u8], key: &str) -> bool {
+        let raw = &text[self.key.clone()];
+        raw == key.as_bytes() || (raw.contains(&b'\\') && self.name(text) == key)
+    }
+}
+
+struct Cursor<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Cursor<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Result<u8, ScanError> {
+        let byte = self.peek().ok_or(ScanError::Unfinished)?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    fn malformed<T>(&self) -> Result<T, ScanError> {
+        Err(if self.at < self.text.len() { ScanError::Malformed(self.at) } else { ScanError::Unfinished })
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), ScanError> {
+        if self.peek() != Some(byte) {
+            return self.malformed();
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// The object at the cursor, its fields noted.
+    fn object(&mut self) -> Result<Object, ScanError> {
+        self.expect(b'{')?;
+        let mut object = Object { inside: self.at, fields: Vec::with_capacity(16) };
+        self.space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(object);
+        }
+        loop {
+            let key = self.key()?;
+            let from = self.at;
+            self.value()?;
+            object.fields.push(Field { key, value: from..self.at });
+            self.space();
+            match self.next()? {
+                b',' => self.space(),
+                b'}' => return Ok(object),
+                _ => return Err(ScanError::Malformed(self.at - 1)),
+            }
+        }
+    }
+
+    /// A key and its colon; the cursor is left on the value.
+    fn key(&mut self) -> Result<Range<usize>, ScanError> {
+        let from = self.at + 1;
+        self.string()?;
+        let key = from..self.at - 1;
+        self.space();
+        self.expect(b':')?;
+        self.space();
+        Ok(key)
+    }
+
+    /// Skips one value of any kind. Nesting is a stack of bits: set for an object, clear for an array.
+    fn value(&mut self) -> Result<(), ScanError> {
+        let mut nest = Nest::default();
+        loop {
+            if self.enter(&mut nest)? {
+                continue;
+            }
+            if self.leave(&mut nest)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes a scalar, an empty container, or steps into a container. True: a value is wanted next.
+    fn enter(&mut self, nest: &mut Nest) -> Result<bool, ScanError> {
+        match self.peek() {
+            Some(b'{') => {
+                self.at += 1;
+                self.space();
+                if self.peek() == Some(b'}') {
+                    self.at += 1;
+                    return Ok(false);
+                }
+                nest.push(true)?;
+                self.key()?;
+                Ok(true)
+            }
+            Some(b'[') => {
+                self.at += 1;
+                self.space();
+                if self.peek() == Some(b']') {
+                    self.at += 1;
+                    return Ok(false);
+                }
+                nest.push(false)?;
+                Ok(true)
+            }
+            _ => self.scalar().map(|()| false),
+        }
+    }
+
+    /// After a value: closes containers up to the next comma. True: the outermost value is complete.
+    fn leave(&mut self, nest: &mut Nest) -> Result<bool, ScanError> {
+        while let Some(in_object) = nest.top() {
+            self.space();
+            match (self.next()?, in_object) {
+                (b',', true) => {
+                    self.space();
+                    self.key()?;
+                    return Ok(false);
+                }
+                (b',', false) => {
+                    self.space();
+                    return Ok(false);
+                }
+                (b'}', true) | (b']', false) => nest.pop(),
+                _ => return Err(ScanError::Malformed(self.at - 1)),
+            }
+        }
+        Ok(true)
+    }
+
+    fn scalar(&mut self) -> Result<(), ScanError> {
+        match self.peek() {
+            Some(b'"') => self.string(),
+            Some(b't') => self.word(b"true"),
+            Some(b'f') => self.word(b"false"),
+            Some(b'n') => self.word(b"null"),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => self.malformed(),
+        }
+    }
+
+    fn word(&mut self, word: &[u8]) -> Result<(), ScanError> {
+        if !self.text[self.at..].starts_with(word) {
+            return Err(ScanError::Malformed(self.at));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), ScanError> {
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), ScanError> {
+        let from = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at == from { self.malformed() } else { Ok(()) }
+    }
+
+    fn string(&mut self) -> Result<(), ScanError> {
+        self.expect(b'"')?;
+        loop {
+            let rest = &self.text[self.at..];
+            let run = memchr::memchr2(b'"', b'\\', rest).ok_or(ScanError::Unfinished)?;
+            // No early exit, so that this loop is vectorised.
+            if rest[..run].iter().fold(false, |found, byte| found | (*byte < 0x20)) {
+                return Err(ScanError::Malformed(self.at));
+            }
+            self.at += run + 1;
+            if rest[run] == b'"' {
+                return Ok(());
+            }
+            self.escape()?;
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), ScanError> {
+        match self.next()? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
+            b'u' => {
+                let hex = self.text.get(self.at..self.at + 4).ok_or(ScanError::Unfinished)?;
+                if !hex.iter().all(u8::is_ascii_hexdigit) {
+                    return Err(ScanError::Malformed(self.at));
+                }
+                self.at += 4;
+                Ok(())
+            }
+            _ => Err(ScanError::Malformed(self.at - 1)),
+        }
+    }
+}
+
+/// A stack of bits with a fixed ceiling.
+#[derive(Default)]
+struct Nest {
+    bits: [u64; MAX_DEPTH / 64],
+    depth: usize,
+}
+
+impl Nest {
+    fn push(&mut self, bit: bool) -> Result<(), ScanError> {
+        let word = self.bits.get_mut(self.depth / 64).ok_or(ScanError::TooDeep)?;
+        let mask = 1 << (self.depth % 64);
+        if bit {
+            *word |= mask;
+        } else {
+            *word &= !mask;
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
+    fn top(&self) -> Option<bool> {
+        let at = self.depth.checked_sub(1)?;
+        Some(self.bits[at / 64] & (1 << (at % 64)) != 0)
+    }
+
+    fn pop(&mut self) {
+        self.depth -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn fields_are_found_at_the_top_only() {
+        let text = br#" {"a" : {"model":1}, "mod\u0065l":"x" , "b":[{},[]]} "#;
+        let object = object(text).unwrap();
+        assert_eq!(object.find(text, "model"), Some("\"x\""));
+        assert_eq!(object.find(text, "a"), Some("{\"model\":1}"));
+        assert_eq!(object.find(text, "b"), Some("[{},[]]"));
+        assert_eq!(object.find(text, "c"), None);
+    }
+
+    #[test]
+    fn bad_texts_are_refused() {
+        let cases: [(&[u8], ScanError); 13] = [
+            (b"", ScanError::Unfinished),
+            (b"[]", ScanError::NotAnObject),
+            (b"{", ScanError::Unfinished),
+            (b"{\"a\":1,}", ScanError::Malformed(7)),
+            (b"{\"a\" 1}", ScanError::Malformed(5)),
+            (b"{\"a\":01}", ScanError::Malformed(6)),
+            (b"{\"a\":\"\n\"}", ScanError::Malformed(6)),
+            (b"{\"a\":\"\\x\"}", ScanError::Malformed(7)),
+            (b"{\"a\":[1}}", ScanError::Malformed(7)),
+            (b"{} x", ScanError::Malformed(3)),
+            (b"{\"a\":1,\"a\":2}", ScanError::Duplicate("a".into())),
+            (b"{\"a\":1,\"\\u0061\":2}", ScanError::Duplicate("a".into())),
+            (b"{\"\xff\":1}", ScanError::Utf8(2)),
+        ];
+        for (text, error) in cases {
+            assert_eq!(object(text), Err(error), "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |n: usize| format!("{{\"a\":{}1{}}}", "[".repeat(n), "]".repeat(n));
+        assert!(object(nested(MAX_DEPTH).as_bytes()).is_ok());
+        assert_eq!(object(nested(MAX_DEPTH + 1).as_bytes()), Err(ScanError::TooDeep));
+        assert_eq!(object(nested(100_000).as_bytes()), Err(ScanError::TooDeep));
+    }
+
+    fn json() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            Just("-1.5e+10".to_owned()),
+            Just("0".to_owned()),
+            any::<i64>().prop_map(|n| n.to_string()),
+            ".{0,8}".prop_map(|text| serde_json::to_string(&text).unwrap()),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[ {} ]", items.join(" ,"))),
+                prop::collection::vec(inner, 0..4).prop_map(|items| {
+                    let fields: Vec<_> = items.iter().enumerate().map(|(n, v)| format!("\"k{n}\" :{v}")).collect();
+                    format!("{{{}}}", fields.join(", "))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn we_accept_what_serde_json_accepts(value in json()) {
+            let text = format!("{{\"v\":{value}}}");
+            let found = object(text.as_bytes()).unwrap();
+            prop_assert_eq!(found.find(text.as_bytes(), "v"), Some(value.as_str()));
+        }
+
+        #[test]
+        fn we_refuse_what_serde_json_refuses(value in json(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let mut text = format!("{{\"v\":{value}}}").into_bytes();
+            let at = at.index(text.len());
+            text[at] = byte;
+            let theirs = serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok() && std::str::from_utf8(&text).is_ok();
+            let ours = match object(&text) {
+                Ok(_) => true,
+                Err(ScanError::NotAnObject | ScanError::Duplicate(_)) => return Ok(()),
+                Err(_) => false,
+            };
+            prop_assert_eq!(ours, theirs, "{}", String::from_utf8_lossy(&text));
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Edits JSON by byte range: only what an edit names changes, every other byte stays as its author wrote it.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::scan::{self, Object};
+
+/// One change of a JSON object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// Where: the keys from the root down.
+    pub path: Vec<Cow<'static, str>>,
+    /// What happens there.
+    pub change: Change,
+}
+
+/// What happens at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The value becomes this JSON text; missing objects on the way are made.
+    Set(String),
+    /// The same, only when nothing is there.
+    Default(String),
+    /// The field goes.
+    Remove,
+}
+
+impl Edit {
+    /// Sets a top-level field to a JSON text.
+    pub fn set(field: &'static str, json: impl Into<String>) -> Self {
+        Self { path: vec![Cow::Borrowed(field)], change: Change::Set(json.into()) }
+    }
+
+    /// Sets a field below a top-level object.
+    pub fn set_in(parent: &'static str, field: &'static str, json: impl Into<String>) -> Self {
+        Self { path: vec![Cow::Borrowed(parent), Cow::Borrowed(field)], change: Change::Set(json.into()) }
+    }
+
+    /// Removes a top-level field.
+    pub fn remove(field: &'static str) -> Self {
+        Self { path: vec![Cow::Borrowed(field)], change: Change::Remove }
+    }
+}
+
+/// Applies edits to an indexed object. Edits that change nothing give back the same buffer, uncopied.
+pub fn apply(text: &Bytes, index: &Object, edits: &[Edit]) -> Bytes {
+    let steps: Vec<Step<'_>> = edits.iter().map(|edit| Step { path: &edit.path, change: &edit.change }).collect();
+    let mut patches = Vec::new();
+    edit_object(text, 0, index, &steps, &mut patches);
+    if patches.is_empty() {
+        return text.clone();
+    }
+    patches.sort_by_key(|patch| (patch.range.start, patch.range.end));
+    let grown: usize = patches.iter().map(|patch| patch.json.len()).sum();
+    let mut out = BytesMut::with_capacity(text.len() + grown);
+    let mut from = 0;
+    for patch in &patches {
+        out.extend_from_slice(&text[from..patch.range.start]);
+        out.extend_from_slice(patch.json.as_bytes());
+        from = patch.range.end;
+    }
+    out.extend_from_slice(&text[from..]);
+    out.freeze()
+}
+
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    path: &'a [Cow<'static, str>],
+    change: &'a Change,
+}
+
+struct Patch {
+    range: Range<usize>,
+    json: String,
+}
+
+/// What becomes of one field of an object.
+enum Outcome {
+    Keep,
+    Replace(String),
+    Remove,
+}
+
+/// Collects the patches for one object. `base` is where `index`'s ranges count from.
+fn edit_object(text: &[u8], base: usize, index: &Object, steps: &[Step<'_>], out: &mut Vec<Patch>) {
+    let local = &text[base..];
+    let mut gone = vec![false; index.fields.len()];
+    let mut added: Vec<(&str, String)> = Vec::new();
+    for key in first_keys(steps) {
+        let here: Vec<Step<'_>> = steps.iter().filter(|step| step.path.first() == Some(key)).copied().collect();
+        match index.position(local, key) {
+            Some(at) => {
+                let value = index.fields[at].value.clone();
+                let range = base + value.start..base + value.end;
+                match edit_field(text, range.clone(), &here, out) {
+                    Outcome::Keep => (),
+                    Outcome::Replace(json) => out.push(Patch { range, json }),
+                    Outcome::Remove => gone[at] = true,
+                }
+            }
+            None => added.extend(build(&here).map(|json| (key.as_ref(), json))),
+        }
+    }
+    let left = gone.iter().filter(|gone| !**gone).count();
+    remove_fields(base, index, &gone, out);
+    add_fields(base + index.inside, left, &added, out);
+}
+
+/// The distinct first keys, in order of appearance.
+fn first_keys<'a>(steps: &[Step<'a>]) -> Vec<&'a Cow<'static, str>> {
+    let mut keys: Vec<&Cow<'static, str>> = Vec::with_capacity(steps.len());
+    for key in steps.iter().filter_map(|step| step.path.first()) {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+/// Edits the value of an existing field; edits below it go into `out`, edits of the whole are the outcome.
+fn edit_field(text: &[u8], range: Range<usize>, steps: &[Step<'_>], out: &mut Vec<Patch>) -> Outcome {
+    let value = &text[range.clone()];
+    if let Some(step) = steps.iter().rev().find(|step| step.path.len() == 1) {
+        return match step.change {
+            Change::Set(json) if json.as_bytes() != value => Outcome::Replace(json.clone()),
+            Change::Default(json) if value == b"null" => Outcome::Replace(json.clone()),
+            Change::Set(_) | Change::Default(_) => Outcome::Keep,
+            Change::Remove => Outcome::Remove,
+        };
+    }
+    let below = descend(steps);
+    match scan::object(value) {
+        Ok(index) => {
+            edit_object(text, range.start, &index, &below, out);
+            Outcome::Keep
+        }
+        // Not an object: something that must be set below it needs one in its place.
+        Err(_) => build(steps).map_or(Outcome::Keep, Outcome::Replace),
+    }
+}
+
+fn descend<'a>(steps: &[Step<'a>]) -> Vec<Step<'a>> {
+    steps.iter().filter(|step| step.path.len() > 1).map(|step| Step { path: &step.path[1..], ..*step }).collect()
+}
+
+/// The JSON text of a field that is not there yet; `None` when nothing is to be set.
+fn build(steps: &[Step<'_>]) -> Option<String> {
+    let whole = steps.iter().rev().find(|step| step.path.len() == 1);
+    if let Some(step) = whole {
+        return match step.change {
+            Change::Set(json) | Change::Default(json) => Some(json.clone()),
+            Change::Remove => None,
+        };
+    }
+    let below = descend(steps);
+    let fields: Vec<String> = first_keys(&below)
+        .into_iter()
+        .filter_map(|key| {
+            let here: Vec<Step<'_>> = below.iter().filter(|step| step.path.first() == Some(key)).copied().collect();
+            build(&here).map(|json| format!("{}:{json}", key_text(key)))
+        })
+        .collect();
+    (!fields.is_empty()).then(|| format!("{{{}}}", fields.join(",")))
+}
+
+fn key_text(key: &str) -> String {
+    let mut out = BytesMut::with_capacity(key.len() + 2);
+    crate::quoted(key, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Removes runs of fields, each with the comma that would be left over.
+fn remove_fields(base: usize, index: &Object, gone: &[bool], out: &mut Vec<Patch>) {
+    let fields = &index.fields;
+    let mut at = 0;
+    while at < fields.len() {
+        if !gone[at] {
+            at += 1;
+            continue;
+        }
+        let first = at;
+        while at < fields.len() && gone[at] {
+            at += 1;
+        }
+        let range = match (fields.get(at), first.checked_sub(1)) {
+            (Some(next), _) => fields[first].key.start - 1..next.key.start - 1,
+            (None, Some(before)) => fields[before].value.end..fields[at - 1].value.end,
+            (None, None) => fields[first].key.start - 1..fields[at - 1].value.end,
+        };
+        out.push(Patch { range: base + range.start..base + range.end, json: String::new() });
+    }
+}
+
+/// Adds fields right after the opening brace.
+fn add_fields(inside: usize, left: usize, added: &[(&str, String)], out: &mut Vec<Patch>) {
+    if added.is_empty() {
+        return;
+    }
+    let mut json: Vec<String> = added.iter().map(|(key, value)| format!("{}:{value}", key_text(key))).collect();
+    if left > 0 {
+        json.push(String::new());
+    }
+    out.push(Patch { range: inside..inside, json: json.join(",") });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(text: &'static str, edits: &[Edit], expect: &str) {
+        let bytes = Bytes::from_static(text.as_bytes());
+        let index = scan::object(&bytes).unwrap();
+        assert_eq!(apply(&bytes, &index, edits), expect);
+    }
+
+    #[test]
+    fn only_the_named_range_changes() {
+        check(
+            r#"{ "a":1.10, "model" : "x","n":{"model":"y"}, "big":1e400 }"#,
+            &[Edit::set("model", "\"z\"")],
+            r#"{ "a":1.10, "model" : "z","n":{"model":"y"}, "big":1e400 }"#,
+        );
+    }
+
+    #[test]
+    fn a_change_to_the_same_is_no_copy() {
+        let bytes = Bytes::from_static(br#"{"model":"x"}"#);
+        let index = scan::object(&bytes).unwrap();
+        let same = apply(&bytes, &index, &[Edit::set("model", "\"x\""), Edit::remove("nothing")]);
+        assert_eq!(same.as_ptr(), bytes.as_ptr());
+    }
+
+    #[test]
+    fn fields_are_added_without_stray_commas() {
+        check("{}", &[Edit::set("a", "1")], r#"{"a":1}"#);
+        check("{ }", &[Edit::set("a", "1"), Edit::set("b", "2")], r#"{"a":1,"b":2 }"#);
+        check(r#"{"x":0}"#, &[Edit::set_in("o", "p", "true")], r#"{"o":{"p":true},"x":0}"#);
+        check(r#"{"o":{"q":1}}"#, &[Edit::set_in("o", "p", "true")], r#"{"o":{"p":true,"q":1}}"#);
+        check(r#"{"o":null}"#, &[Edit::set_in("o", "p", "true")], r#"{"o":{"p":true}}"#);
+    }
+
+    #[test]
+    fn fields_are_removed_with_their_comma() {
+        check(r#"{"a":1,"b":2,"c":3}"#, &[Edit::remove("a")], r#"{"b":2,"c":3}"#);
+        check(r#"{"a":1,"b":2,"c":3}"#, &[Edit::remove("b"), Edit::remove("c")], r#"{"a":1}"#);
+        check(r#"{"a":1,"b":2}"#, &[Edit::remove("a"), Edit::remove("b")], r#"{}"#);
+        check(r#"{"a":1,"b":2}"#, &[Edit::remove("a"), Edit::remove("b"), Edit::set("c", "3")], r#"{"c":3}"#);
+    }
+
+    proptest! {
+        #[test]
+        fn the_result_reads_as_the_edits_say(
+            keys in prop::collection::btree_set("[a-e]", 0..5),
+            removed in prop::collection::vec(prop::sample::select(vec!["a", "b", "c", "d", "e"]), 0..3),
+            set in prop::collection::vec(prop::sample::select(vec!["a", "b", "c", "d", "e"]), 0..3),
+        ) {
+            let text = format!("{{ {} }}", keys.iter().map(|k| format!("\"{k}\" : [1, 2]")).collect::<Vec<_>>().join(" , "));
+            let mut edits: Vec<Edit> = removed.iter().map(|key| Edit::remove(key)).collect();
+            edits.extend(set.iter().map(|key| Edit::set(key, "7")));
+            let bytes = Bytes::from(text);
+            let index = scan::object(&bytes).unwrap();
+            let out = apply(&bytes, &index, &edits);
+            let found = scan::object(&out).unwrap();
+            for key in ["a", "b", "c", "d", "e"] {
+                let expect = match (set.contains(&key), removed.contains(&key), keys.contains(key)) {
+                    (true, ..) => Some("7"),
+                    (_, true, _) | (_, _, false) => None,
+                    _ => Some("[1, 2]"),
+                };
+                prop_assert_eq!(found.find(&out, key), expect, "{:?}", out);
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What an encoder must know of the model it writes for. Encoders decide by capability, never by a model's name.
+
+use hub::Level;
+
+/// Whom a request is written for.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The upstream's name of the model.
+    pub model: &'a str,
+    /// Ask for a stream.
+    pub stream: bool,
+    /// What the model can do.
+    pub traits: &'a ModelTraits,
+}
+
+/// What a model can do. `None` is "not known": encoders then send what the client asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModelTraits {
+    /// Largest answer in tokens.
+    pub max_output: Option<u64>,
+    /// Context window in tokens.
+    pub context: Option<u64>,
+    /// How it thinks.
+    pub thinking: ThinkingTraits,
+    /// Takes pictures.
+    pub images: Option<bool>,
+    /// Takes temperature, top-p and top-k other than the default.
+    pub sampling: Option<bool>,
+    /// Takes system turns in mid-conversation.
+    pub system_turns: Option<bool>,
+    /// Continues a trailing assistant turn.
+    pub prefill: Option<bool>,
+    /// Can hold its answer to a JSON schema.
+    pub structured_output: Option<bool>,
+    /// Habits of the server.
+    pub quirks: WireQuirks,
+}
+
+/// How a model thinks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ThinkingTraits {
+    /// Thinks at all.
+    pub supported: Option<bool>,
+    /// The efforts it takes; empty is "not known".
+    pub levels: Vec<Level>,
+    /// The least and the most budget in tokens; `None` takes no budget, or is not known.
+    pub budget: Option<(u32, u32)>,
+    /// Takes "decide for yourself".
+    pub adaptive: Option<bool>,
+    /// Can be told not to think.
+    pub can_disable: Option<bool>,
+}
+
+/// Habits of a server that its dialect leaves open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WireQuirks {
+    /// Which name the output cap has.
+    pub max_tokens_field: MaxTokensField,
+    /// Takes message content as one string only.
+    pub flatten_content: bool,
+    /// Puts reasoning between `<think>` tags in the text.
+    pub think_tags: bool,
+    /// Refuses `stream_options`.
+    pub no_stream_options: bool,
+    /// Wants earlier reasoning text back in assistant turns.
+    pub replay_reasoning: bool,
+    /// Honours `prompt_cache_key`.
+    pub prompt_cache_key: bool,
+}
+
+/// The name of the output cap on Chat wires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MaxTokensField {
+    /// `max_tokens`, which compatible servers take.
+    #[default]
+    MaxTokens,
+    /// `max_completion_tokens`, which OpenAI's own newer models insist on.
+    MaxCompletionTokens,
+}

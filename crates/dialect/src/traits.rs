@@ -1,0 +1,180 @@
+//! The two faces of a dialect, and the state machines of a stream.
+
+use bytes::{Bytes, BytesMut};
+use http::Method;
+use http::request::Parts;
+use hub::{DialectId, Event, Fault, RawFault, Request, Response};
+
+use crate::{
+    Body, Decoded, Encoded, Frame, Framing, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Signal, Target,
+};
+
+/// One language, as the registry lists it.
+#[derive(Clone, Copy)]
+pub struct Dialect {
+    /// Its name, unique in the registry.
+    pub id: DialectId,
+    /// The routes it answers.
+    pub routes: &'static [Route],
+    /// How its streams are framed.
+    pub framing: Framing,
+    /// Whether a request to an unknown route looks like one of its callers.
+    pub recognises: fn(&Parts) -> bool,
+    /// The face for programs, for errors that belong to no route.
+    pub client: Option<&'static dyn ClientSide>,
+    /// The face for upstreams.
+    pub wire: Option<&'static dyn WireSide>,
+}
+
+impl std::fmt::Debug for Dialect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Dialect({})", self.id)
+    }
+}
+
+/// One route of a dialect.
+#[derive(Clone)]
+pub struct Route {
+    /// The method; HEAD is answered wherever GET is.
+    pub method: Method,
+    /// The path. A last segment of `{rest}` takes everything, slashes included.
+    pub path: &'static str,
+    /// Whether a request that matches is really this dialect's: `/v1/models` is shared by three.
+    pub accepts: fn(&Parts) -> bool,
+    /// What is asked.
+    pub operation: Operation,
+    /// Who reads the request and writes the answer.
+    pub client: &'static dyn ClientSide,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Route({:?} {})", self.operation, self.path)
+    }
+}
+
+/// What a route asks for.
+#[derive(Clone, Copy)]
+pub enum Operation {
+    /// An answer of a model: the only operation that passes through the hub.
+    Generate,
+    /// How many tokens a request would take.
+    CountTokens,
+    /// The models that are callable.
+    ListModels(&'static dyn Catalogue),
+    /// One of them.
+    GetModel(&'static dyn Catalogue),
+}
+
+impl std::fmt::Debug for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Generate => "Generate",
+            Self::CountTokens => "CountTokens",
+            Self::ListModels(_) => "ListModels",
+            Self::GetModel(_) => "GetModel",
+        })
+    }
+}
+
+/// The side that faces programs.
+pub trait ClientSide: Send + Sync {
+    /// The dialect it speaks.
+    fn dialect(&self) -> DialectId;
+
+    /// Reads what routing needs from the head and the top-level fields, without parsing the rest.
+    ///
+    /// # Errors
+    /// A bad-request fault when the model is missing or a field has the wrong type.
+    fn peek(&self, head: &Parts, body: &Body) -> Result<Peek, Fault>;
+
+    /// Reads the whole request into the hub.
+    ///
+    /// # Errors
+    /// A bad-request fault that names the field.
+    fn decode_request(&self, head: &Parts, body: &Body) -> Result<Decoded, Fault>;
+
+    /// Writes a whole answer.
+    fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes;
+
+    /// Makes the encoder of one stream.
+    fn stream_encoder(&self, reply: Reply) -> Box<dyn StreamEncoder>;
+
+    /// Writes a fault as an HTTP answer. `request_id` is ours.
+    fn render_fault(&self, fault: &Fault, request_id: &str) -> HttpReply;
+
+    /// Writes the answer to a token count.
+    fn encode_count(&self, input_tokens: u64) -> Bytes;
+}
+
+/// The side that faces upstreams.
+pub trait WireSide: Send + Sync {
+    /// What a relayed request needs changed: model, usage request, required headers.
+    fn relay(&self, head: &Parts, body: &Body, target: &Target<'_>) -> Relay;
+
+    /// Writes a request of another dialect. `request` has been mended.
+    ///
+    /// # Errors
+    /// An unsupported fault that names the field, where leaving it out would change the answer's meaning.
+    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault>;
+
+    /// Reads a whole answer.
+    ///
+    /// # Errors
+    /// The fault that a 200 may carry inside, or a garbled-upstream fault.
+    fn decode_response(&self, body: &[u8], memo: &Memo) -> Result<Response, Fault>;
+
+    /// Makes the decoder of one stream.
+    fn stream_decoder(&self, memo: Memo) -> Box<dyn StreamDecoder>;
+
+    /// Makes the scanner that watches one relayed answer.
+    fn scanner(&self) -> Box<dyn Scanner>;
+
+    /// Reads an error answer. The raw fault is kept inside.
+    fn read_fault(&self, raw: RawFault) -> Fault;
+}
+
+/// Reads one upstream stream. All state inside, nothing shared.
+pub trait StreamDecoder: Send {
+    /// Takes one frame.
+    ///
+    /// # Errors
+    /// The upstream's own in-stream error, or a garbled-upstream fault. The stream is over then.
+    fn feed(&mut self, frame: Frame<'_>, out: &mut Vec<Event>) -> Result<(), Fault>;
+
+    /// The bytes are over.
+    ///
+    /// # Errors
+    /// A garbled-upstream fault when no terminal event has come: truncation is never success.
+    fn end(&mut self, out: &mut Vec<Event>) -> Result<(), Fault>;
+}
+
+/// Writes one client stream.
+pub trait StreamEncoder: Send {
+    /// Writes the next event.
+    fn push(&mut self, event: &Event, out: &mut BytesMut);
+    /// Writes the dialect's in-stream error tail; nothing follows it.
+    fn fail(&mut self, fault: &Fault, out: &mut BytesMut);
+    /// Writes what follows `Stop`.
+    fn end(&mut self, out: &mut BytesMut);
+    /// Writes something that keeps a silent connection alive and that every SDK of this dialect skips.
+    fn keep_alive(&mut self, out: &mut BytesMut);
+}
+
+/// Watches a relayed answer without touching it. Searches bytes, and parses only on a hit.
+pub trait Scanner: Send {
+    /// Takes one frame of a stream.
+    fn frame(&mut self, frame: Frame<'_>) -> Signal;
+    /// Takes a whole answer.
+    fn whole(&mut self, body: &[u8]) -> Signal;
+    /// What was seen so far.
+    fn observed(&self) -> &Observed;
+}
+
+/// Writes model lists.
+pub trait Catalogue: Send + Sync {
+    /// The list. `query` is the request's query string, for paging.
+    fn list(&self, models: &[ModelCard], query: &str) -> HttpReply;
+    /// One model.
+    fn one(&self, model: &ModelCard) -> HttpReply;
+}
