@@ -33,7 +33,8 @@ impl Check {
             }
         }
         let tail = &body[body.len().saturating_sub(256)..];
-        memmem::find(tail, self.end.as_bytes()).ok_or_else(|| format!("the answer does not end with {:?}", self.end))?;
+        memmem::find(tail, self.end.as_bytes())
+            .ok_or_else(|| format!("the answer does not end with {:?}", self.end))?;
         Ok(())
     }
 }

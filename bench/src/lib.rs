@@ -1,6 +1,7 @@
 //! Parts of the benchmark: a mock upstream, a load driver, the bare proxies that set the limit, and readings
 //! from the operating system. Knows nothing of the product but its command line and config file.
 
+pub mod bodies;
 pub mod driver;
 pub mod mock;
 pub mod process;

@@ -36,7 +36,8 @@ pub struct Reply {
 impl Reply {
     /// A whole JSON body.
     pub fn json(body: &str) -> Self {
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
         Self { parts: Arc::new(vec![Bytes::from(head + body)]), pace: Pace::Unpaced }
     }
 

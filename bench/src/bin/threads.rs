@@ -97,7 +97,11 @@ fn call(proxy: &Served, tokens: usize, end: &'static str) -> Call {
         proxy.addr,
         body.len()
     );
-    Call { addr: proxy.addr, request: Bytes::from(request), check: Arc::new(Check { marks: vec![("tok0", tokens)], end }) }
+    Call {
+        addr: proxy.addr,
+        request: Bytes::from(request),
+        check: Arc::new(Check { marks: vec![("tok0", tokens)], end }),
+    }
 }
 
 fn row(label: &str, samples: &[Vec<f64>]) {
@@ -253,10 +257,16 @@ impl Bench {
             fleet.run(16, LIMIT).await;
             let mut tracer = Command::new("strace");
             tracer.args(["-f", "-c", "-q", "-o"]).arg(log.path()).args(["-p", &proxy.id().to_string()]);
-            let Ok(mut tracer) = tracer.spawn() else { return Ok(println!("strace is not installed: no system calls")) };
+            let Ok(mut tracer) = tracer.spawn() else {
+                println!("strace is not installed: no system calls");
+                return Ok(());
+            };
             tokio::time::sleep(Duration::from_millis(500)).await;
             fleet.run(requests, LIMIT).await;
-            nix::sys::signal::kill(nix::unistd::Pid::from_raw(tracer.id().cast_signed()), nix::sys::signal::Signal::SIGINT)?;
+            nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(tracer.id().cast_signed()),
+                nix::sys::signal::Signal::SIGINT,
+            )?;
             tracer.wait()?;
             let table = std::fs::read_to_string(log.path())?;
             for (name, counts) in NAMES.iter().zip(&mut counts) {
