@@ -1,1 +1,30 @@
 //! How bytes move: listeners, TLS, draining, the upstream client with its proxies, pools and deadlines.
+//!
+//! This crate knows HTTP and sockets. It knows nothing of dialects, accounts or configuration files: callers hand in
+//! small option structs. There is no global state. A worker makes its own [`client::Client`] and runs its own
+//! [`serve::serve`]; everything is `Send` and works on the current-thread and the multi-thread runtime alike.
+
+pub mod address;
+pub mod body;
+pub mod client;
+mod coding;
+pub mod drain;
+pub mod listen;
+pub mod reply;
+pub mod serve;
+mod sniff;
+pub mod tasks;
+pub mod tls;
+
+#[cfg(test)]
+mod testing;
+
+pub use address::AddressPolicy;
+pub use body::BodyError;
+pub use client::{Client, ClientOptions, Deadlines, Site, UpstreamBody, UpstreamReply};
+pub use drain::{Drain, DrainWatch, Drained};
+pub use listen::{Accept, Accepted, Acceptor, Listener};
+pub use reply::{BoxError, Chunks, ReplyBody};
+pub use serve::{PeerInfo, ServeOptions, serve};
+pub use tasks::{Spawner, Tasks};
+pub use tls::{ServerTls, TlsError};

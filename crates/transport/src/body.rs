@@ -1,0 +1,141 @@
+//! Request bodies: collected under a size limit and a deadline, and decoded under a second limit, with as few copies
+//! as can be. It knows nothing of what the bytes mean.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use http::header::HeaderValue;
+use http_body::Body;
+use http_body_util::BodyExt;
+use tokio::time::timeout;
+
+use crate::coding::{self, CodingError};
+
+/// The most that is reserved because of a `Content-Length` alone, before its bytes have come.
+const RESERVE_CAP: usize = 2 * 1024 * 1024;
+
+/// Why a body could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// More bytes than allowed, announced, received or unpacked.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The body had not arrived completely in time.
+    #[error("the body did not arrive within {after:?}")]
+    Timeout {
+        /// The time that it had.
+        after: Duration,
+    },
+    /// The client went away or broke the protocol in the middle of the body.
+    #[error("the body ended early: {0}")]
+    Disconnected(String),
+    /// `Content-Encoding` names something we do not speak.
+    #[error("content-encoding {0:?} is not supported (zstd, br, gzip, deflate and identity are)")]
+    UnknownEncoding(String),
+    /// The bytes are not what `Content-Encoding` says.
+    #[error("the body is not valid {coding}: {reason}")]
+    Corrupt {
+        /// The encoding that was tried.
+        coding: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl BodyError {
+    /// The status for the client.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Timeout { .. } => StatusCode::REQUEST_TIMEOUT,
+            Self::UnknownEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Disconnected(_) | Self::Corrupt { .. } => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// Reads a whole body of at most `limit` bytes within `within`, however slowly it trickles. A body that comes in one
+/// chunk is returned as that chunk, without a copy.
+///
+/// # Errors
+/// [`BodyError::TooLarge`] (before reading anything, when the length is announced), [`BodyError::Timeout`],
+/// [`BodyError::Disconnected`].
+pub async fn collect<B>(body: B, limit: usize, within: Duration) -> Result<Bytes, BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    if body.size_hint().lower() > limit as u64 {
+        return Err(BodyError::TooLarge { limit });
+    }
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    match timeout(within, gather(body, limit)).await {
+        Ok(collected) => collected,
+        Err(_) => Err(BodyError::Timeout { after: within }),
+    }
+}
+
+async fn gather<B>(mut body: B, limit: usize) -> Result<Bytes, BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
+    let Some(first) = chunk(&mut body, limit, 0).await? else { return Ok(Bytes::new()) };
+    let Some(second) = chunk(&mut body, limit, first.len()).await? else { return Ok(first) };
+    let mut whole = BytesMut::with_capacity(announced.min(RESERVE_CAP).max(first.len() + second.len()));
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&second);
+    drop((first, second));
+    while let Some(more) = chunk(&mut body, limit, whole.len()).await? {
+        whole.extend_from_slice(&more);
+    }
+    Ok(whole.freeze())
+}
+
+/// The next chunk with bytes in it, if it still fits.
+async fn chunk<B>(body: &mut B, limit: usize, before: usize) -> Result<Option<Bytes>, BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| BodyError::Disconnected(error.to_string()))?;
+        match frame.into_data() {
+            Ok(data) if data.len() > limit.saturating_sub(before) => return Err(BodyError::TooLarge { limit }),
+            Ok(data) if !data.is_empty() => return Ok(Some(data)),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Undoes the `Content-Encoding` of a whole body, to at most `limit` bytes. Without an encoding, or with `identity`,
+/// the same bytes come back without a copy.
+///
+/// # Errors
+/// [`BodyError::UnknownEncoding`], [`BodyError::Corrupt`], and [`BodyError::TooLarge`] as soon as the unpacked bytes
+/// pass the limit, so that a small bomb cannot fill the memory.
+pub fn decode(body: Bytes, encoding: Option<&HeaderValue>, limit: usize) -> Result<Bytes, BodyError> {
+    let codings = coding::parse(encoding).map_err(BodyError::from)?;
+    if body.len() > limit {
+        return Err(BodyError::TooLarge { limit });
+    }
+    codings.into_iter().rev().try_fold(body, |packed, coding| coding::unpack(packed, coding, limit))
+}
+
+impl From<CodingError> for BodyError {
+    fn from(error: CodingError) -> Self {
+        Self::UnknownEncoding(error.name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,314 @@
+//! The HTTP server: takes connections from an [`Accept`], speaks HTTP/1.1 and HTTP/2 on them, and ends them in good
+//! order when a drain starts. Every limit that protects it from hostile clients stands in [`ServeOptions`]. It knows
+//! nothing of routes; each request goes to one closure.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::drain::{DrainWatch, Drained};
+use crate::listen::{self, Accept, Accepted};
+use crate::reply::{BoxError, ReplyBody};
+use crate::sniff::{self, Version};
+use crate::tasks::{Spawner, Tasks};
+use crate::tls::ServerTls;
+
+/// The limits of a server. All times are wall-clock durations, all sizes bytes.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// Connections open at once; at the cap, accepting waits. Clone one semaphore into every worker's options to
+    /// share one cap among them.
+    pub connections: Arc<Semaphore>,
+    /// From the first byte wanted to the end of the headers; also how long a kept-alive connection may idle.
+    pub header_timeout: Duration,
+    /// From accept to the end of the TLS handshake.
+    pub handshake_timeout: Duration,
+    /// Request line and headers together; above it the answer is 431.
+    pub max_header_bytes: u32,
+    /// Number of header fields; above it the answer is 431.
+    pub max_headers: usize,
+    /// HTTP/2 requests at once on one connection.
+    pub max_streams: u32,
+    /// HTTP/2 streams which the client has reset and we have not yet looked at, before the connection is cut
+    /// (CVE-2023-44487, "rapid reset").
+    pub max_pending_resets: usize,
+    /// HTTP/2 streams that we had to reset for the client's errors, before the connection is cut
+    /// (CVE-2025-8671, "made you reset").
+    pub max_error_resets: usize,
+    /// Time between HTTP/2 keep-alive pings.
+    pub ping_interval: Duration,
+    /// How long a ping may stay unanswered before the connection is cut.
+    pub ping_timeout: Duration,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            connections: Arc::new(Semaphore::new(16 * 1024)),
+            header_timeout: Duration::from_secs(30),
+            handshake_timeout: Duration::from_secs(10),
+            max_header_bytes: 64 * 1024,
+            max_headers: 100,
+            max_streams: 250,
+            max_pending_resets: 50,
+            max_error_resets: 200,
+            ping_interval: Duration::from_secs(30),
+            ping_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// Address and port of the socket's other end; a proxy's, if one stands in between.
+    pub addr: SocketAddr,
+    /// Whether the connection is encrypted by us.
+    pub security: Security,
+}
+
+/// Whether a connection is encrypted by us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// Cleartext.
+    Plain,
+    /// TLS that ends here.
+    Tls,
+}
+
+/// What a connection needs besides its socket; shared by all of a server's connections.
+struct Server<S> {
+    http1: http1::Builder,
+    http2: http2::Builder<Spawner>,
+    tls: Option<ServerTls>,
+    options: ServeOptions,
+    service: S,
+    drain: DrainWatch,
+}
+
+/// Serves until the drain starts, then waits for what is in flight and reports what became of it. Dropping the future
+/// cuts every connection.
+///
+/// The closure's future is dropped when its client goes away, which is how work for nobody is cancelled.
+pub async fn serve<A, S, F>(
+    mut source: A,
+    tls: Option<ServerTls>,
+    options: ServeOptions,
+    service: S,
+    mut drain: DrainWatch,
+) -> Drained
+where
+    A: Accept,
+    S: Fn(Request<Incoming>, PeerInfo) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<ReplyBody>> + Send + 'static,
+{
+    let connections = Tasks::new();
+    let streams = Tasks::new();
+    let server = Arc::new(Server::new(streams.spawner(), tls, options, service, drain.clone()));
+    loop {
+        let next = tokio::select! {
+            biased;
+            () = drain.started() => break,
+            next = admit(&mut source, &server.options.connections) => next,
+        };
+        let Some((accepted, permit)) = next else { break };
+        let server = Arc::clone(&server);
+        connections.spawn(async move {
+            server.connection(accepted).await;
+            drop(permit);
+        });
+    }
+    // The socket must close before the wait, so that a successor can bind it.
+    drop(source);
+    finish(&connections, &streams, &mut drain).await
+}
+
+async fn admit<A: Accept>(source: &mut A, cap: &Arc<Semaphore>) -> Option<(Accepted, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(cap).acquire_owned().await.ok()?;
+    let accepted = listen::next(source).await?;
+    Some((accepted, permit))
+}
+
+async fn finish(connections: &Tasks, streams: &Tasks, drain: &mut DrainWatch) -> Drained {
+    let open = connections.len();
+    let all_done = async {
+        connections.idle().await;
+        streams.idle().await;
+    };
+    tokio::select! {
+        biased;
+        () = all_done => return Drained { finished: open, aborted: 0 },
+        () = drain.expired() => {}
+    }
+    let aborted = connections.len();
+    streams.abort();
+    connections.abort();
+    connections.idle().await;
+    Drained { finished: open.saturating_sub(aborted), aborted }
+}
+
+// === impl Server ===
+
+impl<S, F> Server<S>
+where
+    S: Fn(Request<Incoming>, PeerInfo) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<ReplyBody>> + Send + 'static,
+{
+    fn new(spawner: Spawner, tls: Option<ServerTls>, options: ServeOptions, service: S, drain: DrainWatch) -> Self {
+        let (http1, http2) = (http1_builder(&options), http2_builder(&options, spawner));
+        Self { http1, http2, tls, options, service, drain }
+    }
+
+    /// One connection from its first byte to its last. Whatever it does wrong ends it, and nothing else.
+    async fn connection(self: Arc<Self>, Accepted { stream, peer }: Accepted) {
+        let mut drain = self.drain.clone();
+        let ended = match &self.tls {
+            Some(tls) => self.encrypted(tls.acceptor(), stream, peer, &mut drain).await,
+            None => self.cleartext(stream, peer, &mut drain).await,
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, error = %Causes(&*error), "connection ended early");
+        }
+    }
+
+    async fn encrypted(
+        self: &Arc<Self>,
+        acceptor: tokio_rustls::TlsAcceptor,
+        stream: TcpStream,
+        addr: SocketAddr,
+        drain: &mut DrainWatch,
+    ) -> Result<(), BoxError> {
+        let accept = timeout(self.options.handshake_timeout, acceptor.accept(stream));
+        let stream = tokio::select! {
+            accepted = accept => accepted??,
+            () = drain.started() => return Ok(()),
+        };
+        let version = match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => Version::Http2,
+            _ => Version::Http1,
+        };
+        self.speak(version, stream, PeerInfo { addr, security: Security::Tls }, drain).await
+    }
+
+    async fn cleartext(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        addr: SocketAddr,
+        drain: &mut DrainWatch,
+    ) -> Result<(), BoxError> {
+        let sniff = timeout(self.options.header_timeout, sniff::version(stream));
+        let sniffed = tokio::select! {
+            sniffed = sniff => sniffed??,
+            () = drain.started() => return Ok(()),
+        };
+        let Some((version, stream)) = sniffed else { return Ok(()) };
+        self.speak(version, stream, PeerInfo { addr, security: Security::Plain }, drain).await
+    }
+
+    async fn speak<T>(
+        self: &Arc<Self>,
+        version: Version,
+        stream: T,
+        peer: PeerInfo,
+        drain: &mut DrainWatch,
+    ) -> Result<(), BoxError>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let server = Arc::clone(self);
+        let service = service_fn(move |request| {
+            let reply = (server.service)(request, peer);
+            async move { Ok::<_, Infallible>(reply.await) }
+        });
+        let io = TokioIo::new(stream);
+        match version {
+            Version::Http1 => {
+                let connection = pin!(self.http1.serve_connection(io, service).with_upgrades());
+                until_drained(connection, |open| open.graceful_shutdown(), drain).await?;
+            }
+            Version::Http2 => {
+                let connection = pin!(self.http2.serve_connection(io, service));
+                until_drained(connection, |open| open.graceful_shutdown(), drain).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs a connection; when the drain starts, lets it end after the answers in flight.
+async fn until_drained<C: Future>(
+    mut connection: Pin<&mut C>,
+    shut_down: impl FnOnce(Pin<&mut C>),
+    drain: &mut DrainWatch,
+) -> C::Output {
+    tokio::select! {
+        biased;
+        ended = connection.as_mut() => return ended,
+        () = drain.started() => {}
+    }
+    shut_down(connection.as_mut());
+    connection.await
+}
+
+fn http1_builder(options: &ServeOptions) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.header_timeout)
+        .max_header_size(usize::try_from(options.max_header_bytes).unwrap_or(usize::MAX));
+    // Asking for the default number explicitly would cost an allocation per request.
+    if options.max_headers != 100 {
+        builder.max_headers(options.max_headers);
+    }
+    builder
+}
+
+fn http2_builder(options: &ServeOptions, spawner: Spawner) -> http2::Builder<Spawner> {
+    let mut builder = http2::Builder::new(spawner);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(options.max_streams)
+        .max_header_list_size(options.max_header_bytes)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_pending_accept_reset_streams(options.max_pending_resets)
+        .max_local_error_reset_streams(options.max_error_resets)
+        .keep_alive_interval(options.ping_interval)
+        .keep_alive_timeout(options.ping_timeout);
+    builder
+}
+
+/// How much of one request body may be under way unread, and of all bodies of one connection.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
+/// An error with its causes on one line, since hyper keeps the telling part in the cause.
+struct Causes<'a>(&'a (dyn std::error::Error + 'static));
+
+impl std::fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
