@@ -2,13 +2,33 @@
 //!
 //! It reads no environment and no clock and opens no socket: text, overrides and folders are passed in. It knows nothing
 //! of engines; what a value means is up to who reads [`Config`].
+//!
+//! A file passes three stages: [`parse`] turns text into a tree that remembers places, the tree is surveyed against the
+//! schema (unknown, unused, refused keys), and then read into [`Config`]. Every stage tells all that it finds in one
+//! [`Report`], and a report never shows a secret.
 
 mod checked;
+mod find;
+mod first_start;
+mod legacy;
+mod overrides;
+mod parse;
+mod read;
+mod report;
+mod schema;
 mod secret;
+mod source;
+mod survey;
+mod tree;
+mod words;
 
 pub use checked::{
     ClientKey, Compat, CompatKey, Config, Cors, Deadlines, HeaderRule, HeaderValueRule, KeyEntry, Limits, Log,
     LogFormat, MaxTokensField, Modality, Model, Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, Routing, Strategy,
     Streaming, ThinkingLevel, ThinkingRange, Tls,
 };
+pub use find::{find, places};
+pub use first_start::{Fresh, fresh, write_new};
+pub use parse::{parse, parse_bytes};
+pub use report::{Colour, Diagnostic, Report};
 pub use secret::Secret;

@@ -1,0 +1,225 @@
+//! The settings of the gateway itself: listener, keys, retries, routing, limits. Providers are read elsewhere.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Section, place, provider, safety};
+use crate::checked::{
+    ClientKey, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, Routing, Strategy, Streaming, Tls,
+};
+use crate::report::Problems;
+use crate::secret::Secret;
+use crate::tree::Node;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+const MONTH: Duration = Duration::from_secs(30 * 86_400);
+
+/// Longest client key. Longer ones could not be told from a pasted file.
+const MAX_KEY: usize = 4096;
+
+/// Reads everything. Where a value is wrong the default stands in, and the problem is told.
+pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
+    let root = Section::at(root, String::new(), problems);
+    let management = root.section("remote-management", problems);
+    let base = Config::default();
+    let config = Config {
+        host: place::host(&root, problems).unwrap_or(base.host),
+        port: port(&root, problems).unwrap_or(base.port),
+        tls: tls(&root.section("tls", problems), problems),
+        auth_dir: root.text("auth-dir", problems).map_or(base.auth_dir, PathBuf::from),
+        client_keys: client_keys(&root, problems),
+        management_key: management.text("secret-key", problems).map(Secret::new),
+        allow_remote_management: management.flag("allow-remote", false, problems),
+        disable_control_panel: management.flag("disable-control-panel", false, problems),
+        debug: root.flag("debug", false, problems),
+        log: log(&root.section("log", problems), problems),
+        demo: root.flag("demo", false, problems),
+        proxy: place::proxy(&root, Proxy::Environment, problems),
+        request_retry: count(&root, "request-retry", 1000, problems),
+        max_retry_credentials: count(&root, "max-retry-credentials", 1_000_000, problems),
+        max_retry_interval: seconds(&root, "max-retry-interval", problems),
+        disable_cooling: root.flag("disable-cooling", false, problems),
+        transient_error_cooldown: transient_error_cooldown(&root, problems),
+        force_model_prefix: root.flag("force-model-prefix", false, problems),
+        passthrough_headers: root.flag("passthrough-headers", false, problems),
+        routing: routing(&root.section("routing", problems), problems),
+        streaming: streaming(&root.section("streaming", problems), problems),
+        nonstream_keepalive: interval(&root, "nonstream-keepalive-interval", problems),
+        cors: cors(&root.section("cors", problems), problems),
+        limits: limits(&root.section("limits", problems), problems),
+        deadlines: deadlines(&root.section("timeouts", problems), problems),
+        compat: provider::compat(&root, problems),
+        claude: provider::claude(&root, problems),
+        codex: provider::codex(&root, problems),
+        gemini: provider::gemini(&root, problems),
+        xai: provider::xai(&root, problems),
+        vertex: provider::vertex(&root, problems),
+    };
+    safety::check(&root, &config, problems);
+    config
+}
+
+fn port(root: &Section<'_>, problems: &mut Problems) -> Option<u16> {
+    root.whole("port", 1..=65_535, problems).and_then(|port| u16::try_from(port).ok())
+}
+
+fn tls(section: &Section<'_>, problems: &mut Problems) -> Option<Tls> {
+    let (cert, key) = (section.text("cert", problems), section.text("key", problems));
+    if !section.flag("enable", false, problems) {
+        return None;
+    }
+    for (name, value) in [("cert", &cert), ("key", &key)] {
+        if value.is_none() {
+            problems.error(section.span(), format!("`tls.enable` is on, but `tls.{name}` names no file"));
+        }
+    }
+    Some(Tls { cert: cert?.into(), key: key?.into() })
+}
+
+/// Trimmed, without empty ones and repetitions. Labels count the keys that are left.
+fn client_keys(root: &Section<'_>, problems: &mut Problems) -> Vec<ClientKey> {
+    let mut keys: Vec<ClientKey> = Vec::new();
+    for item in root.list("api-keys", problems) {
+        let Some(text) = item.text(problems) else { continue };
+        let key = Secret::new(text.trim());
+        if key.is_empty() || keys.iter().any(|earlier| earlier.key == key) {
+            problems.warn(item.span(), format!("`{}` is empty or a repetition; ignored", item.path));
+        } else if !sendable(key.expose()) {
+            let message = format!("`{}` cannot be sent in a header: keys are visible ASCII without spaces", item.path);
+            problems.error(item.span(), message);
+        } else {
+            keys.push(ClientKey { key, label: format!("key-{}", keys.len() + 1) });
+        }
+    }
+    keys
+}
+
+fn sendable(key: &str) -> bool {
+    key.len() <= MAX_KEY && key.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn log(section: &Section<'_>, problems: &mut Problems) -> Log {
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    Log { format: section.choice("format", &formats, problems).unwrap_or_default() }
+}
+
+fn routing(section: &Section<'_>, problems: &mut Problems) -> Routing {
+    let base = Routing::default();
+    let sticky = section.flag("session-affinity", base.session_affinity.is_some(), problems);
+    let ttl = section.duration("session-affinity-ttl", Duration::ZERO..=MONTH, problems);
+    let ttl = ttl.filter(|ttl| !ttl.is_zero()).unwrap_or(HOUR);
+    let strategy = section.choice("strategy", STRATEGIES, problems).unwrap_or(base.strategy);
+    Routing { strategy, session_affinity: sticky.then_some(ttl) }
+}
+
+const STRATEGIES: &[(&str, Strategy)] = &[
+    ("round-robin", Strategy::RoundRobin),
+    ("weighted-round-robin", Strategy::WeightedRoundRobin),
+    ("fill-first", Strategy::FillFirst),
+    ("least-used", Strategy::LeastUsed),
+    ("latency", Strategy::Latency),
+    ("roundrobin", Strategy::RoundRobin),
+    ("rr", Strategy::RoundRobin),
+    ("weightedroundrobin", Strategy::WeightedRoundRobin),
+    ("wrr", Strategy::WeightedRoundRobin),
+    ("fillfirst", Strategy::FillFirst),
+    ("ff", Strategy::FillFirst),
+];
+
+fn streaming(section: &Section<'_>, problems: &mut Problems) -> Streaming {
+    Streaming {
+        keepalive: interval(section, "keepalive-seconds", problems),
+        bootstrap_retries: count(section, "bootstrap-retries", 100, problems),
+    }
+}
+
+fn cors(section: &Section<'_>, problems: &mut Problems) -> Cors {
+    let mut origins = Vec::new();
+    for item in section.list("allowed-origins", problems) {
+        let Some(text) = item.text(problems) else { continue };
+        if text.trim() == "*" {
+            return Cors::Any;
+        }
+        match place::origin(text.trim()) {
+            Some(origin) => origins.push(origin),
+            None => item.wrong("an origin such as `https://app.example.com`, or `*` for all", problems),
+        }
+    }
+    if origins.is_empty() { Cors::Closed } else { Cors::Origins(origins) }
+}
+
+fn limits(section: &Section<'_>, problems: &mut Problems) -> Limits {
+    let base = Limits::default();
+    let mut size = |key, range, default| section.size(key, range, problems).unwrap_or(default);
+    let body_bytes = size("body-bytes", 1 << 10..=2 << 30, base.body_bytes);
+    let header_bytes = size("header-bytes", 8 << 10..=1 << 20, base.header_bytes);
+    let line_bytes = size("line-bytes", 64 << 10..=256 << 20, base.line_bytes);
+    let reply_bytes = size("reply-bytes", 64 << 10..=2 << 30, base.reply_bytes);
+    let mut number = |key, most, default| {
+        let value = section.whole(key, 1..=most, problems);
+        value.and_then(|value| usize::try_from(value).ok()).unwrap_or(default)
+    };
+    let header_count = number("header-count", 10_000, base.header_count);
+    let in_flight = number("in-flight-requests", 1_000_000, base.in_flight);
+    let connections = number("connections", 1_000_000, base.connections);
+    let mut time = |key, default| section.duration(key, SECOND..=HOUR, problems).unwrap_or(default);
+    let header_read_timeout = time("header-read-timeout", base.header_read_timeout);
+    let body_read_timeout = time("body-read-timeout", base.body_read_timeout);
+    Limits {
+        body_bytes,
+        header_bytes,
+        header_count,
+        in_flight,
+        connections,
+        header_read_timeout,
+        body_read_timeout,
+        line_bytes,
+        reply_bytes,
+    }
+}
+
+fn deadlines(section: &Section<'_>, problems: &mut Problems) -> Deadlines {
+    let base = Deadlines::default();
+    let short = Duration::from_millis(100);
+    let mut time = |key, default| section.duration(key, short..=DAY, problems).unwrap_or(default);
+    Deadlines {
+        connect: time("connect", base.connect),
+        first_byte: time("first-byte", base.first_byte),
+        first_token: time("first-token", base.first_token),
+        idle: time("idle", base.idle),
+        whole_reply: time("whole-reply", base.whole_reply),
+        total: section.duration("total", Duration::ZERO..=DAY, problems).filter(|total| !total.is_zero()),
+        drain: section.duration("drain", Duration::ZERO..=HOUR, problems).unwrap_or(base.drain),
+    }
+}
+
+/// Seconds; 0 means 60, a negative number means not at all.
+fn transient_error_cooldown(root: &Section<'_>, problems: &mut Problems) -> Option<Duration> {
+    let usual = Config::default().transient_error_cooldown;
+    match root.whole("transient-error-cooldown-seconds", -1..=86_400, problems) {
+        None | Some(0) => usual,
+        Some(value) => u64::try_from(value).ok().map(Duration::from_secs),
+    }
+}
+
+/// A number that has no negative side: the original takes those for 0, and so do we, but aloud.
+fn count(section: &Section<'_>, key: &str, most: i64, problems: &mut Problems) -> u32 {
+    if let Some(item) = section.get(key)
+        && item.scalar().is_some_and(|text| text.starts_with('-') && super::number::whole(text).is_some())
+    {
+        problems.warn(item.span(), format!("`{}` is negative; read as 0", item.path));
+        return 0;
+    }
+    section.whole(key, 0..=most, problems).and_then(|value| u32::try_from(value).ok()).unwrap_or(0)
+}
+
+fn seconds(section: &Section<'_>, key: &str, problems: &mut Problems) -> Duration {
+    Duration::from_secs(u64::from(count(section, key, 86_400, problems)))
+}
+
+fn interval(section: &Section<'_>, key: &str, problems: &mut Problems) -> Option<Duration> {
+    let value = Duration::from_secs(u64::from(count(section, key, 3600, problems)));
+    (!value.is_zero()).then_some(value)
+}

@@ -1,0 +1,380 @@
+//! Provider entries. What the original drops without a word (an entry without an address, a prefix with a slash) is
+//! dropped here too, with a warning.
+
+use http::{HeaderName, HeaderValue};
+use url::Url;
+
+use super::{Item, Section, place};
+use crate::checked::{
+    Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality, Model, Proxy, Quirks,
+    ThinkingLevel, ThinkingRange,
+};
+use crate::report::Problems;
+use crate::secret::Secret;
+use crate::tree::Value;
+use crate::words;
+
+/// Largest share under the weighted strategy.
+const MAX_WEIGHT: i64 = 1_000_000;
+
+/// Header lines that belong to the connection, not to the request; the engine writes them.
+const ENGINE_HEADERS: &[&str] = &[
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+pub(crate) fn claude(root: &Section<'_>, problems: &mut Problems) -> Vec<KeyEntry> {
+    key_entries(root, "claude-api-key", problems)
+}
+
+pub(crate) fn gemini(root: &Section<'_>, problems: &mut Problems) -> Vec<KeyEntry> {
+    key_entries(root, "gemini-api-key", problems)
+}
+
+pub(crate) fn codex(root: &Section<'_>, problems: &mut Problems) -> Vec<KeyEntry> {
+    addressed(root, "codex-api-key", problems)
+}
+
+pub(crate) fn xai(root: &Section<'_>, problems: &mut Problems) -> Vec<KeyEntry> {
+    addressed(root, "xai-api-key", problems)
+}
+
+pub(crate) fn vertex(root: &Section<'_>, problems: &mut Problems) -> Vec<KeyEntry> {
+    key_entries(root, "vertex-api-key", problems)
+}
+
+fn key_entries(root: &Section<'_>, list: &str, problems: &mut Problems) -> Vec<KeyEntry> {
+    let mut entries: Vec<KeyEntry> = Vec::new();
+    for section in root.sections(list, problems) {
+        let Some(entry) = key_entry(&section, problems) else { continue };
+        if entries.iter().any(|earlier| same_account(earlier, &entry)) {
+            problems
+                .warn(section.span(), format!("`{}` is an account that is listed already; ignored", section.path()));
+        } else {
+            entries.push(entry);
+        }
+    }
+    entries
+}
+
+/// Lists whose entries have no address of their own to fall back on.
+fn addressed(root: &Section<'_>, list: &str, problems: &mut Problems) -> Vec<KeyEntry> {
+    let mut entries = Vec::new();
+    for section in root.sections(list, problems) {
+        let entry = key_entry(&section, problems);
+        if section.get("base-url").and_then(|item| item.scalar().map(|text| text.trim().is_empty())).unwrap_or(true) {
+            missing_address(&section, problems);
+        } else {
+            entries.extend(entry.filter(|entry| entry.base_url.is_some()));
+        }
+    }
+    entries
+}
+
+fn missing_address(section: &Section<'_>, problems: &mut Problems) {
+    let message = format!("`{}` has no `base-url`, so it is not used", section.path());
+    problems.warn(section.span(), message).help("add the address of the API, such as `https://api.example.com/v1`");
+}
+
+fn same_account(a: &KeyEntry, b: &KeyEntry) -> bool {
+    a.key == b.key && a.base_url == b.base_url && a.proxy == b.proxy && a.prefix == b.prefix && a.headers == b.headers
+}
+
+fn key_entry(section: &Section<'_>, problems: &mut Problems) -> Option<KeyEntry> {
+    let entry = KeyEntry {
+        key: secret(section, problems),
+        base_url: place::base_url(section, problems),
+        proxy: place::proxy(section, Proxy::Inherit, problems),
+        headers: headers(section, problems),
+        models: models(section, problems),
+        excluded_models: excluded_models(section, problems),
+        prefix: prefix(section, problems),
+        priority: priority(section, problems),
+        weight: weight(section, problems),
+        request_retry: request_retry(section, problems),
+        disable_cooling: section.maybe_flag("disable-cooling", problems),
+    };
+    if entry.key.is_empty() && entry.headers.is_empty() {
+        let message = format!("`{}` has no `api-key`, so it is not used", section.path());
+        problems.warn(section.span(), message);
+        return None;
+    }
+    Some(entry)
+}
+
+pub(crate) fn compat(root: &Section<'_>, problems: &mut Problems) -> Vec<Compat> {
+    let mut places: Vec<Compat> = Vec::new();
+    for section in root.sections("openai-compatibility", problems) {
+        let Some(place) = compat_entry(&section, problems) else { continue };
+        if places.iter().any(|earlier| earlier.name.eq_ignore_ascii_case(&place.name)) {
+            let message = format!("`{}` has the name of an earlier entry", section.path());
+            problems
+                .warn(section.get("name").map(|item| item.span()), message)
+                .help("give each its own name: logs and paths tell them apart by it");
+        }
+        places.push(place);
+    }
+    places
+}
+
+fn compat_entry(section: &Section<'_>, problems: &mut Problems) -> Option<Compat> {
+    let had_address = section.text("base-url", &mut Problems::default()).is_some();
+    let base_url = place::base_url(section, problems);
+    if base_url.is_none() && !had_address {
+        missing_address(section, problems);
+    }
+    let name = section.text("name", problems);
+    let headers = headers(section, problems);
+    let keys = compat_keys(section, problems);
+    let models = models(section, problems);
+    let quirks = quirks(&section.section("quirks", problems), problems);
+    let prefix = prefix(section, problems);
+    let (priority, request_retry) = (priority(section, problems), request_retry(section, problems));
+    let disabled = section.flag("disabled", false, problems);
+    let disable_cooling = section.maybe_flag("disable-cooling", problems);
+    let support_prompt_cache_key = section.flag("support-prompt-cache-key", false, problems);
+    let base_url = base_url?;
+    let name = name.unwrap_or_else(|| unnamed(section, &base_url, problems));
+    Some(Compat {
+        name,
+        base_url,
+        disabled,
+        prefix,
+        priority,
+        headers,
+        keys,
+        models,
+        request_retry,
+        disable_cooling,
+        support_prompt_cache_key,
+        quirks,
+    })
+}
+
+fn unnamed(section: &Section<'_>, base_url: &Url, problems: &mut Problems) -> String {
+    let name = base_url.host_str().unwrap_or("openai-compatibility").to_owned();
+    problems.warn(section.span(), format!("`{}` has no `name`; it is called `{name}`", section.path()));
+    name
+}
+
+fn compat_keys(section: &Section<'_>, problems: &mut Problems) -> Vec<CompatKey> {
+    let mut keys: Vec<CompatKey> = Vec::new();
+    for entry in section.sections("api-key-entries", problems) {
+        let key = secret(&entry, problems);
+        let (weight, proxy) = (weight(&entry, problems), place::proxy(&entry, Proxy::Inherit, problems));
+        if keys.iter().any(|earlier| earlier.key == key && earlier.proxy == proxy) {
+            problems.warn(entry.span(), format!("`{}` is a key that is listed already; ignored", entry.path()));
+        } else {
+            keys.push(CompatKey { key, proxy, weight });
+        }
+    }
+    keys
+}
+
+/// `api-key`: what an upstream is given, so it must fit into a header.
+fn secret(section: &Section<'_>, problems: &mut Problems) -> Secret {
+    let Some(item) = section.get("api-key") else { return Secret::default() };
+    let text = item.text(problems).unwrap_or_default();
+    if HeaderValue::from_str(text.trim()).is_err() {
+        problems.error(item.span(), format!("`{}` holds characters that cannot be sent in a header", item.path));
+        return Secret::default();
+    }
+    Secret::new(text.trim())
+}
+
+fn headers(section: &Section<'_>, problems: &mut Problems) -> Vec<HeaderRule> {
+    let Some(item) = section.get("headers") else { return Vec::new() };
+    let Value::Mapping(entries) = &item.node.value else {
+        problems.error(
+            item.span(),
+            format!("`{}` must be a mapping (`Name: value`), found {}", item.path, words::kind(item.node)),
+        );
+        return Vec::new();
+    };
+    let mut rules: Vec<HeaderRule> = Vec::new();
+    for entry in entries.iter().filter(|entry| !entry.value.is_null()) {
+        let Ok(name) = HeaderName::from_bytes(entry.key.trim().as_bytes()) else {
+            problems.error(entry.key_span, format!("`{}` holds a key that is no header name", item.path));
+            continue;
+        };
+        if rules.iter().any(|rule| rule.name == name) {
+            problems.error(entry.key_span, format!("`{}` sets the header `{name}` twice", item.path));
+        } else if ENGINE_HEADERS.contains(&name.as_str()) {
+            let message = format!("`{}` sets `{name}`, which belongs to the connection; ignored", item.path);
+            problems.warn(entry.key_span, message);
+        } else {
+            let value = Item { node: &entry.value, path: format!("{}.{name}", item.path) };
+            rules.extend(header_value(&value, problems).map(|value| HeaderRule { name, value }));
+        }
+    }
+    rules
+}
+
+fn header_value(item: &Item<'_>, problems: &mut Problems) -> Option<HeaderValueRule> {
+    let text = item.text(problems)?;
+    let text = text.trim();
+    if text.is_empty() {
+        return None;
+    }
+    if let Some(name) = text.strip_prefix('$').and_then(|name| HeaderName::from_bytes(name.as_bytes()).ok()) {
+        return Some(HeaderValueRule::FromClient(name));
+    }
+    if HeaderValue::from_str(text).is_err() {
+        problems.error(item.span(), format!("`{}` holds characters that cannot be sent in a header", item.path));
+        return None;
+    }
+    Some(HeaderValueRule::Fixed(Secret::new(text)))
+}
+
+fn prefix(section: &Section<'_>, problems: &mut Problems) -> Option<String> {
+    let text = section.text("prefix", problems)?;
+    let prefix = text.trim_matches('/').trim();
+    if prefix.contains('/') {
+        let item = section.get("prefix")?;
+        problems.warn(item.span(), format!("`{}` has a slash inside; ignored", item.path));
+        return None;
+    }
+    (!prefix.is_empty()).then(|| prefix.to_owned())
+}
+
+fn priority(section: &Section<'_>, problems: &mut Problems) -> i32 {
+    let value = section.whole("priority", i64::from(i32::MIN)..=i64::from(i32::MAX), problems);
+    value.and_then(|value| i32::try_from(value).ok()).unwrap_or(0)
+}
+
+/// 1 unless the file says otherwise; nothing and less leaves the account out of the weighted strategy.
+fn weight(section: &Section<'_>, problems: &mut Problems) -> u32 {
+    match section.whole("weight", -MAX_WEIGHT..=MAX_WEIGHT, problems) {
+        Some(weight) => u32::try_from(weight).unwrap_or(0),
+        None => 1,
+    }
+}
+
+/// A negative number means the global one.
+fn request_retry(section: &Section<'_>, problems: &mut Problems) -> Option<u32> {
+    section.whole("request-retry", -1..=1000, problems).and_then(|value| u32::try_from(value).ok())
+}
+
+fn excluded_models(section: &Section<'_>, problems: &mut Problems) -> Vec<String> {
+    let mut patterns: Vec<String> = Vec::new();
+    for item in section.list("excluded-models", problems) {
+        let pattern = item.text(problems).unwrap_or_default().trim().to_lowercase();
+        if !pattern.is_empty() && !patterns.contains(&pattern) {
+            patterns.push(pattern);
+        }
+    }
+    patterns
+}
+
+fn models(section: &Section<'_>, problems: &mut Problems) -> Vec<Model> {
+    let sections = section.sections("models", problems);
+    sections.iter().filter_map(|section| model(section, problems)).collect()
+}
+
+fn model(section: &Section<'_>, problems: &mut Problems) -> Option<Model> {
+    let name = section.text("name", problems);
+    let alias = section.text("alias", problems);
+    let most = i64::from(u32::MAX);
+    let context = section.whole("max-context-length", 0..=most, problems);
+    let model = Model {
+        display_name: section.text("display-name", problems),
+        max_context_length: context.and_then(|value| u64::try_from(value).ok()).filter(|value| *value > 0),
+        force_mapping: section.flag("force-mapping", false, problems),
+        is_compat: section.flag("is-compat", false, problems),
+        thinking: section.get("thinking").map(|item| thinking(&item, problems)),
+        input_modalities: words_of(section, "input-modalities", MODALITIES, problems),
+        output_modalities: words_of(section, "output-modalities", MODALITIES, problems),
+        image: section.flag("image", false, problems),
+        ..Model::default()
+    };
+    let Some(known) = name.clone().or_else(|| alias.clone()) else {
+        problems.warn(section.span(), format!("`{}` has no `name`, so it is not used", section.path()));
+        return None;
+    };
+    Some(Model { name: name.unwrap_or_else(|| known.clone()), alias: alias.unwrap_or(known), ..model })
+}
+
+fn thinking(item: &Item<'_>, problems: &mut Problems) -> ThinkingRange {
+    let section = Section::at(item.node, item.path.clone(), problems);
+    let mut budget = |key| section.whole(key, 0..=10_000_000, problems).and_then(|value| u32::try_from(value).ok());
+    let (min, max) = (budget("min"), budget("max").filter(|max| *max > 0));
+    if let (Some(min), Some(max)) = (min, max)
+        && min > max
+    {
+        problems.error(section.span(), format!("`{}.min` ({min}) is more than its `max` ({max})", section.path()));
+    }
+    ThinkingRange {
+        min,
+        max,
+        zero_allowed: section.flag("zero-allowed", false, problems),
+        dynamic_allowed: section.flag("dynamic-allowed", false, problems),
+        levels: words_of(&section, "levels", LEVELS, problems),
+    }
+}
+
+const LEVELS: &[(&str, ThinkingLevel)] = &[
+    ("none", ThinkingLevel::None),
+    ("auto", ThinkingLevel::Auto),
+    ("minimal", ThinkingLevel::Minimal),
+    ("low", ThinkingLevel::Low),
+    ("medium", ThinkingLevel::Medium),
+    ("high", ThinkingLevel::High),
+    ("xhigh", ThinkingLevel::Xhigh),
+    ("max", ThinkingLevel::Max),
+];
+
+const MODALITIES: &[(&str, Modality)] = &[
+    ("text", Modality::Text),
+    ("image", Modality::Image),
+    ("audio", Modality::Audio),
+    ("video", Modality::Video),
+    ("file", Modality::File),
+];
+
+/// A list of known words. The original takes any, so a strange one is a warning.
+fn words_of<T: Copy + PartialEq>(
+    section: &Section<'_>,
+    key: &str,
+    known: &[(&str, T)],
+    problems: &mut Problems,
+) -> Vec<T> {
+    let mut values = Vec::new();
+    for item in section.list(key, problems) {
+        let Some(word) = item.text(problems) else { continue };
+        let word = word.trim().to_ascii_lowercase();
+        match known.iter().find(|(name, _)| *name == word) {
+            Some((_, value)) if values.contains(value) => {}
+            Some((_, value)) => values.push(*value),
+            None => {
+                let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+                let message = format!("`{}` is none of {}; ignored", item.path, words::one_of(&names));
+                let problem = problems.warn(item.span(), message);
+                if let Some(near) = words::nearest(&word, names) {
+                    problem.help(format!("did you mean `{near}`?"));
+                }
+            }
+        }
+    }
+    values
+}
+
+fn quirks(section: &Section<'_>, problems: &mut Problems) -> Quirks {
+    let fields =
+        [("max_tokens", MaxTokensField::MaxTokens), ("max_completion_tokens", MaxTokensField::MaxCompletionTokens)];
+    let max_tokens_field = section.choice("max-tokens-field", &fields, problems);
+    let mut flag = |key| section.maybe_flag(key, problems);
+    Quirks {
+        max_tokens_field,
+        flatten_content: flag("flatten-content"),
+        think_tags: flag("think-tags"),
+        supports_stream_usage: flag("supports-stream-usage"),
+        supports_developer_role: flag("supports-developer-role"),
+        supports_parallel_tools: flag("supports-parallel-tools"),
+    }
+}

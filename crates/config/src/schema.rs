@@ -1,0 +1,316 @@
+//! Every key that a file may hold, as data: its kind, and whether this version uses it. It reads nothing; the survey,
+//! the overrides, the messages and the docs test all look here.
+
+/// What stands at a place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    /// `true` or `false`.
+    Flag,
+    /// A whole number.
+    Number,
+    /// A number with a unit, such as `30s` or `32MiB`.
+    Measure,
+    /// Text that may be shown.
+    Text,
+    /// An address: shown unless it carries user info or a query.
+    Address,
+    /// Text that must never be shown.
+    Secret,
+    /// Header lines: any name, secret values.
+    Headers,
+    /// A list.
+    List(&'static Self),
+    /// A mapping with known keys.
+    Section(&'static [Field]),
+    /// Anything at all; not looked into, never shown.
+    Free,
+}
+
+impl Kind {
+    /// Whether a single value of this kind may be shown as it stands.
+    pub(crate) fn shows(self, text: &str) -> bool {
+        match self {
+            Self::Flag | Self::Number | Self::Measure | Self::Text => true,
+            Self::Address => !text.contains(['@', '?', '#']),
+            Self::Secret | Self::Headers | Self::List(_) | Self::Section(_) | Self::Free => false,
+        }
+    }
+}
+
+/// What becomes of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It decides something.
+    Used,
+    /// Known, for a later version; said in a note.
+    NotYet,
+    /// Known and not done, for this reason; said in a note.
+    Refused(&'static str),
+    /// An old name, for this; said in a note.
+    Legacy(&'static str),
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) standing: Standing,
+}
+
+const fn used(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, standing: Standing::Used }
+}
+
+const fn later(name: &'static str) -> Field {
+    Field { name, kind: Kind::Free, standing: Standing::NotYet }
+}
+
+const fn refused(name: &'static str, why: &'static str) -> Field {
+    Field { name, kind: Kind::Free, standing: Standing::Refused(why) }
+}
+
+const fn legacy(name: &'static str, kind: Kind, now: &'static str) -> Field {
+    Field { name, kind, standing: Standing::Legacy(now) }
+}
+
+pub(crate) fn field(fields: &'static [Field], name: &str) -> Option<&'static Field> {
+    fields.iter().find(|field| field.name == name)
+}
+
+const TEXTS: Kind = Kind::List(&Kind::Text);
+const SECRETS: Kind = Kind::List(&Kind::Secret);
+
+const DISGUISE: &str = "requests are never dressed up as another program's";
+const OBFUSCATION: &str = "words are never hidden from a provider";
+const AS_SENT: &str = "there is nothing to switch off: prompts and requests go out as they were sent";
+const HONEST_LIST: &str = "there is nothing to switch off: model lists are always honest";
+const NO_DOWNLOAD: &str = "the panel is part of the program and never downloaded";
+
+/// The whole file.
+pub(crate) const ROOT: &[Field] = &[
+    used("host", Kind::Text),
+    used("port", Kind::Number),
+    used("tls", Kind::Section(TLS)),
+    used("remote-management", Kind::Section(MANAGEMENT)),
+    used("auth-dir", Kind::Text),
+    used("api-keys", SECRETS),
+    used("debug", Kind::Flag),
+    used("log", Kind::Section(LOG)),
+    used("demo", Kind::Flag),
+    used("proxy-url", Kind::Address),
+    used("force-model-prefix", Kind::Flag),
+    used("passthrough-headers", Kind::Flag),
+    used("request-retry", Kind::Number),
+    used("max-retry-credentials", Kind::Number),
+    used("max-retry-interval", Kind::Number),
+    used("disable-cooling", Kind::Flag),
+    used("transient-error-cooldown-seconds", Kind::Number),
+    used("routing", Kind::Section(ROUTING)),
+    used("streaming", Kind::Section(STREAMING)),
+    used("nonstream-keepalive-interval", Kind::Number),
+    used("cors", Kind::Section(CORS)),
+    used("limits", Kind::Section(LIMITS)),
+    used("timeouts", Kind::Section(TIMEOUTS)),
+    used("openai-compatibility", Kind::List(&Kind::Section(COMPAT))),
+    used("claude-api-key", Kind::List(&Kind::Section(CLAUDE))),
+    used("codex-api-key", Kind::List(&Kind::Section(CODEX))),
+    used("gemini-api-key", Kind::List(&Kind::Section(KEY_ENTRY))),
+    used("xai-api-key", Kind::List(&Kind::Section(XAI))),
+    used("vertex-api-key", Kind::List(&Kind::Section(VERTEX))),
+    later("interactions-api-key"),
+    later("oauth-excluded-models"),
+    later("oauth-model-alias"),
+    later("oauth-request-scoped-errors"),
+    later("payload"),
+    later("plugins"),
+    later("pprof"),
+    later("commercial-mode"),
+    later("logging-to-file"),
+    later("logs-max-total-size-mb"),
+    later("error-logs-max-files"),
+    later("request-log"),
+    later("usage-statistics-enabled"),
+    later("redis-usage-queue-retention-seconds"),
+    later("save-cooldown-status"),
+    later("auth-auto-refresh-workers"),
+    used("quota-exceeded", Kind::Section(QUOTA_EXCEEDED)),
+    later("ws-auth"),
+    later("disable-image-generation"),
+    later("gpt-image-2-base-model"),
+    later("video-result-auth-cache-ttl"),
+    later("antigravity-signature-cache-enabled"),
+    later("antigravity-signature-bypass-strict"),
+    later("credential-concurrency"),
+    later("credential-in-flight"),
+    later("api-key-limits"),
+    used("xai", Kind::Section(XAI_GLOBAL)),
+    used("codex", Kind::Section(CODEX_GLOBAL)),
+    used("claude-code", Kind::Section(CLAUDE_CODE)),
+    used("antigravity", Kind::Section(ANTIGRAVITY)),
+    refused("disable-claude-cloak-mode", AS_SENT),
+    refused("claude-header-defaults", DISGUISE),
+    refused("codex-header-defaults", DISGUISE),
+    legacy("generative-language-api-key", SECRETS, "gemini-api-key"),
+    legacy("oauth-model-mappings", Kind::Free, "oauth-model-alias"),
+    legacy("auth", Kind::Free, ""),
+    legacy("ampcode", Kind::Free, ""),
+    legacy("amp-upstream-url", Kind::Free, ""),
+    legacy("amp-upstream-api-key", Kind::Free, ""),
+    legacy("amp-restrict-management-to-localhost", Kind::Free, ""),
+    legacy("amp-model-mappings", Kind::Free, ""),
+];
+
+const TLS: &[Field] = &[used("enable", Kind::Flag), used("cert", Kind::Text), used("key", Kind::Text)];
+
+const MANAGEMENT: &[Field] = &[
+    used("allow-remote", Kind::Flag),
+    used("secret-key", Kind::Secret),
+    used("disable-control-panel", Kind::Flag),
+    refused("disable-auto-update-panel", NO_DOWNLOAD),
+    refused("panel-github-repository", NO_DOWNLOAD),
+];
+
+const LOG: &[Field] = &[used("format", Kind::Text)];
+
+const ROUTING: &[Field] =
+    &[used("strategy", Kind::Text), used("session-affinity", Kind::Flag), used("session-affinity-ttl", Kind::Measure)];
+
+const STREAMING: &[Field] = &[used("keepalive-seconds", Kind::Number), used("bootstrap-retries", Kind::Number)];
+
+const CORS: &[Field] = &[used("allowed-origins", TEXTS)];
+
+const LIMITS: &[Field] = &[
+    used("body-bytes", Kind::Measure),
+    used("header-bytes", Kind::Measure),
+    used("header-count", Kind::Number),
+    used("in-flight-requests", Kind::Number),
+    used("connections", Kind::Number),
+    used("header-read-timeout", Kind::Measure),
+    used("body-read-timeout", Kind::Measure),
+    used("line-bytes", Kind::Measure),
+    used("reply-bytes", Kind::Measure),
+];
+
+const TIMEOUTS: &[Field] = &[
+    used("connect", Kind::Measure),
+    used("first-byte", Kind::Measure),
+    used("first-token", Kind::Measure),
+    used("idle", Kind::Measure),
+    used("whole-reply", Kind::Measure),
+    used("total", Kind::Measure),
+    used("drain", Kind::Measure),
+];
+
+const QUOTA_EXCEEDED: &[Field] = &[
+    refused("switch-project", "it never had an effect; another account is taken anyway"),
+    refused("switch-preview-model", "it never had an effect; a model is never replaced silently"),
+    later("antigravity-credits"),
+];
+
+const XAI_GLOBAL: &[Field] = &[later("inject-x-search")];
+
+const CODEX_GLOBAL: &[Field] = &[
+    refused("identity-confuse", DISGUISE),
+    refused("disable-codex-cloaking", AS_SENT),
+    later("stream-bootstrap-buffering"),
+    later("optimize-multi-agent-v2"),
+    used("live-media-relay", Kind::Section(LIVE_MEDIA_RELAY)),
+];
+
+const LIVE_MEDIA_RELAY: &[Field] = &[
+    later("enabled"),
+    later("max-sessions"),
+    later("disable-private-remote-ips"),
+    legacy("allow-private-remote-ips", Kind::Free, "disable-private-remote-ips"),
+    later("public-ip"),
+    later("udp-port-min"),
+    later("udp-port-max"),
+    later("ice-servers"),
+];
+
+const CLAUDE_CODE: &[Field] = &[refused("disable-cloaking-model-list", HONEST_LIST)];
+
+const ANTIGRAVITY: &[Field] = &[refused("sensitive-words", OBFUSCATION)];
+
+/// The keys of one account, and what the provider adds. A macro, because constants cannot be joined.
+macro_rules! key_entry {
+    ($($more:expr),* $(,)?) => {
+        &[
+            used("api-key", Kind::Secret),
+            used("base-url", Kind::Address),
+            used("proxy-url", Kind::Address),
+            used("headers", Kind::Headers),
+            used("models", Kind::List(&Kind::Section(MODEL))),
+            used("excluded-models", TEXTS),
+            used("prefix", Kind::Text),
+            used("priority", Kind::Number),
+            used("weight", Kind::Number),
+            used("request-retry", Kind::Number),
+            used("disable-cooling", Kind::Flag),
+            later("request-scoped-errors"),
+            $($more),*
+        ]
+    };
+}
+
+const KEY_ENTRY: &[Field] = key_entry![];
+const XAI: &[Field] = key_entry![later("websockets")];
+const CODEX: &[Field] = key_entry![later("websockets"), later("alpha-search")];
+const VERTEX: &[Field] = key_entry![];
+const CLAUDE: &[Field] = key_entry![
+    later("rebuild-mid-system-message"),
+    refused("cloak", DISGUISE),
+    refused("fingerprint-profile", DISGUISE),
+    refused("experimental-cch-signing", DISGUISE),
+];
+
+const COMPAT: &[Field] = &[
+    used("name", Kind::Text),
+    used("base-url", Kind::Address),
+    used("disabled", Kind::Flag),
+    used("prefix", Kind::Text),
+    used("priority", Kind::Number),
+    used("headers", Kind::Headers),
+    used("api-key-entries", Kind::List(&Kind::Section(COMPAT_KEY))),
+    used("models", Kind::List(&Kind::Section(MODEL))),
+    used("request-retry", Kind::Number),
+    used("disable-cooling", Kind::Flag),
+    used("support-prompt-cache-key", Kind::Flag),
+    used("quirks", Kind::Section(QUIRKS)),
+    later("request-scoped-errors"),
+    legacy("api-keys", SECRETS, "api-key-entries"),
+];
+
+const COMPAT_KEY: &[Field] =
+    &[used("api-key", Kind::Secret), used("weight", Kind::Number), used("proxy-url", Kind::Address)];
+
+const QUIRKS: &[Field] = &[
+    used("max-tokens-field", Kind::Text),
+    used("flatten-content", Kind::Flag),
+    used("think-tags", Kind::Flag),
+    used("supports-stream-usage", Kind::Flag),
+    used("supports-developer-role", Kind::Flag),
+    used("supports-parallel-tools", Kind::Flag),
+];
+
+const MODEL: &[Field] = &[
+    used("name", Kind::Text),
+    used("alias", Kind::Text),
+    used("display-name", Kind::Text),
+    used("max-context-length", Kind::Number),
+    used("force-mapping", Kind::Flag),
+    used("is-compat", Kind::Flag),
+    used("thinking", Kind::Section(THINKING)),
+    used("input-modalities", TEXTS),
+    used("output-modalities", TEXTS),
+    used("image", Kind::Flag),
+];
+
+const THINKING: &[Field] = &[
+    used("min", Kind::Number),
+    used("max", Kind::Number),
+    used("zero-allowed", Kind::Flag),
+    used("dynamic-allowed", Kind::Flag),
+    used("levels", TEXTS),
+];

@@ -1,0 +1,129 @@
+//! One walk over the tree with the schema in hand: unknown, unused and refused keys are told, and everything that must
+//! not be shown is marked. It checks no value.
+
+use std::ops::Range;
+
+use crate::report::{Problems, Severity};
+use crate::schema::{self, Field, Kind, ROOT, Standing};
+use crate::source::{Source, Span};
+use crate::tree::{Entry, Node, Value};
+use crate::words;
+
+/// Tells what keys are unknown or without effect, and gives the byte ranges of the file that must not be shown.
+pub(crate) fn survey(root: &Node, problems: &mut Problems) -> Vec<Range<usize>> {
+    let mut survey = Survey { problems, covers: Vec::new() };
+    survey.node(root, Kind::Section(ROOT), "");
+    survey.covers
+}
+
+struct Survey<'a> {
+    problems: &'a mut Problems,
+    covers: Vec<Range<usize>>,
+}
+
+impl Survey<'_> {
+    fn node(&mut self, node: &Node, kind: Kind, path: &str) {
+        match (kind, &node.value) {
+            (Kind::Section(fields), Value::Mapping(entries)) => {
+                for entry in entries {
+                    self.entry(entry, fields, path);
+                }
+            }
+            (Kind::List(kind), Value::List(items)) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.node(item, *kind, &format!("{path}[{index}]"));
+                }
+            }
+            (Kind::Headers, Value::Mapping(entries)) => {
+                for entry in entries {
+                    self.cover(entry.value.span);
+                }
+            }
+            (kind, Value::Scalar { text, .. }) if kind.shows(text) => {}
+            // Whatever else stands here is not what belongs here, so it may be anything.
+            _ => self.cover_all(node),
+        }
+    }
+
+    fn entry(&mut self, entry: &Entry, fields: &'static [Field], path: &str) {
+        let Some(field) = schema::field(fields, &entry.key) else {
+            self.cover_unknown(&entry.value);
+            return self.unknown(entry, fields, path);
+        };
+        let path = join(path, field.name);
+        match field.standing {
+            Standing::Used | Standing::Legacy(_) => {}
+            Standing::NotYet => {
+                self.problems.note(entry.key_span, format!("`{path}` is accepted, not used yet"));
+            }
+            Standing::Refused(why) => {
+                self.problems.note(entry.key_span, format!("`{path}` is not supported, by design: {why}"));
+            }
+        }
+        self.node(&entry.value, field.kind, &path);
+    }
+
+    fn unknown(&mut self, entry: &Entry, fields: &'static [Field], path: &str) {
+        // Compose-style places for anchors.
+        if entry.key.starts_with("x-") || self.problems.is_full(Severity::Warning) {
+            return;
+        }
+        let inside = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
+        let message = match words::key(&entry.key).as_str() {
+            "this key" => format!("unknown key{inside}"),
+            key => format!("unknown key {key}{inside}"),
+        };
+        let problem = self.problems.warn(entry.key_span, message);
+        if let Some(name) = words::nearest(&entry.key, fields.iter().map(|field| field.name)) {
+            problem.help(format!("did you mean `{name}`?"));
+        } else if let Some(place) = elsewhere(&entry.key) {
+            problem.help(format!("`{}` belongs in `{place}`", entry.key));
+        }
+    }
+
+    fn cover(&mut self, span: Span) {
+        if span.source == Source::File {
+            self.covers.push(span.start..span.end);
+        }
+    }
+
+    /// Covers a node and each of its parts: an alias puts parts elsewhere in the file.
+    fn cover_all(&mut self, node: &Node) {
+        self.cover(node.span);
+        node.items().iter().for_each(|item| self.cover_all(item));
+        node.entries().iter().for_each(|entry| {
+            self.cover(entry.key_span);
+            self.cover_all(&entry.value);
+        });
+    }
+
+    /// A misspelt key may hold a secret; switches and small numbers cannot.
+    fn cover_unknown(&mut self, node: &Node) {
+        let harmless = match &node.value {
+            Value::Scalar { text, .. } => {
+                matches!(text.as_str(), "true" | "false") || (text.len() <= 6 && digits(text))
+            }
+            Value::List(_) | Value::Mapping(_) => false,
+        };
+        if !harmless {
+            self.cover_all(node);
+        }
+    }
+}
+
+fn digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+pub(crate) fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+/// The section of the top level that has this key.
+fn elsewhere(key: &str) -> Option<&'static str> {
+    ROOT.iter().find_map(|field| match field.kind {
+        Kind::Section(fields) if schema::field(fields, key).is_some() => Some(field.name),
+        Kind::List(Kind::Section(fields)) if schema::field(fields, key).is_some() => Some(field.name),
+        _ => None,
+    })
+}
