@@ -1,1 +1,35 @@
 //! Strict fake upstreams and helpers for tests; a dev-dependency only.
+//!
+//! A fake refuses whatever the real provider would refuse, in the provider's words, so that a test which passes here
+//! means something. It answers sensibly by itself; [`Fake::script`] and special model names make it misbehave.
+
+mod answer;
+mod anthropic;
+mod body;
+pub mod client;
+mod delivery;
+mod fake;
+mod gate;
+pub mod gateway;
+mod lively;
+mod media;
+mod openai;
+mod provider;
+mod reply;
+mod scenario;
+mod schema;
+mod seal;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+pub use fake::{Fake, FakeAnthropic, FakeOpenAi, Recorded};
+pub use gate::Gate;
+pub use gateway::Gateway;
+pub use reply::{Encoding, Quirk, Reply, Style, Trouble};
+
+/// A valid thinking signature of the fake provider for this text, as if it had said it earlier.
+#[must_use]
+pub fn thinking_signature(text: &str) -> String {
+    seal::sign(text)
+}
