@@ -7,6 +7,7 @@ mod arguments;
 mod body;
 mod context;
 mod framing;
+pub mod hints;
 mod media;
 mod mint;
 mod names;

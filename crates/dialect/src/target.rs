@@ -66,6 +66,14 @@ pub struct WireQuirks {
     pub replay_reasoning: bool,
     /// Honours `prompt_cache_key`.
     pub prompt_cache_key: bool,
+    /// Takes `prompt_cache_breakpoint` on content parts.
+    pub cache_breakpoints: bool,
+    /// Takes OpenAI's newer tool forms: free-text tools and `allowed_tools`.
+    pub openai_tools: bool,
+    /// Takes `web_search_options`.
+    pub web_search_options: bool,
+    /// Wants Gemini's thought signatures back as `extra_content` of tool calls.
+    pub thought_signatures: bool,
 }
 
 /// The name of the output cap on Chat wires.
