@@ -117,8 +117,10 @@ pub struct Observed {
     pub usage: Usage,
     /// Why the answer ended, once known.
     pub stop: Option<Stop>,
-    /// The answer is complete.
+    /// The answer is complete: an end mark, or all that it needs.
     pub terminal: bool,
+    /// The end mark itself has come: nothing that follows counts.
+    pub end_mark: bool,
 }
 
 /// A plain HTTP answer.
