@@ -70,6 +70,17 @@ pub struct Outcome {
     pub wall: Duration,
 }
 
+impl Outcome {
+    /// The number of answers if all were right, else the first failure.
+    pub fn whole(&self) -> Result<usize> {
+        match self.failures.first() {
+            None if self.timings.is_empty() => Err("no answer in time".into()),
+            None => Ok(self.timings.len()),
+            Some(failure) => Err(format!("{} wrong answers, the first: {failure}", self.failures.len()).into()),
+        }
+    }
+}
+
 /// One keep-alive connection.
 #[derive(Debug)]
 pub struct Connection {

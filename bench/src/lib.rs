@@ -1,11 +1,15 @@
 //! Parts of the benchmark: a mock upstream, a load driver, the bare proxies that set the limit, and readings
 //! from the operating system. Knows nothing of the product but its command line and config file.
 
+pub mod arena;
 pub mod bodies;
 pub mod driver;
+pub mod measure;
 pub mod mock;
 pub mod process;
 pub mod proxy;
+pub mod report;
+pub mod rows;
 pub mod stats;
 
 /// Any failure that ends the run with a message.

@@ -18,11 +18,15 @@ use crate::Result;
 pub enum Pace {
     /// One write after the other.
     Unpaced,
-    /// One write per tick; at least a millisecond, which is as fine as the timer is.
+    /// The first [`LEAD`] parts at once, then one write per tick; at least a millisecond, which is as fine as
+    /// the timer is.
     Every(Duration),
-    /// The first part at once, the rest when [`Mock::release`] is called.
+    /// The first [`LEAD`] parts at once, the rest when [`Mock::release`] is called.
     Held,
 }
+
+/// Parts that are sent without waiting: enough for the first piece of text in either dialect.
+const LEAD: usize = 3;
 
 /// One prepared answer: the first part carries the head; each part is written by itself.
 #[derive(Clone, Debug)]
@@ -193,11 +197,10 @@ async fn send(stream: &mut TcpStream, reply: &Reply, held: &mut watch::Receiver<
         Pace::Unpaced | Pace::Held => None,
     };
     for (index, part) in reply.parts.iter().enumerate() {
-        // The first part goes at once: the timer would round even a zero wait up to a millisecond.
-        if let Some(ticks) = ticks.as_mut().filter(|_| index > 0) {
+        if let Some(ticks) = ticks.as_mut().filter(|_| index >= LEAD) {
             ticks.tick().await;
         }
-        if reply.pace == Pace::Held && index == 1 {
+        if reply.pace == Pace::Held && index == LEAD {
             held.changed().await?;
         }
         stream.write_all(part).await?;
