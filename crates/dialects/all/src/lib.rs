@@ -1,1 +1,6 @@
 //! Every dialect, registered; and the golden matrix of each against each.
+
+use dialect::Dialect;
+
+/// The registry. Routes are tried in this order; Chat stands last, because it takes every shared path.
+pub static ALL: &[&Dialect] = &[&dialect_openai_chat::DIALECT];

@@ -1,1 +1,80 @@
 //! The OpenAI Chat Completions dialect (and legacy completions), client side and wire side.
+//!
+//! A third place speaks this language besides OpenAI: the hundreds of compatible servers. Reading is therefore as
+//! lenient as their habits demand (`stream_decode.rs`), and what is written keeps to what all of them take, unless a
+//! quirk of the target says that it takes more.
+//!
+//! Proofs of reasoning ([`hub::Seal`]) have one slot in this language: Google's `extra_content` on tool calls. Chat
+//! clients drop what else they do not know, so other proofs end here.
+
+mod chat;
+mod completions;
+mod fault;
+mod json;
+mod models;
+mod request_decode;
+mod request_encode;
+mod response;
+mod scanner;
+mod stream_decode;
+mod stream_encode;
+mod wire;
+
+use dialect::{Dialect, Framing, Operation, Route};
+use http::Method;
+use http::request::Parts;
+use hub::DialectId;
+
+use crate::chat::Chat;
+use crate::completions::Completions;
+use crate::models::Models;
+
+/// The name of this dialect.
+pub const ID: DialectId = DialectId("openai_chat");
+/// The name of the legacy client form. It has no wire of its own: its requests always pass through the hub.
+pub const COMPLETIONS_ID: DialectId = DialectId("openai_completions");
+
+/// The dialect, for the registry.
+pub static DIALECT: Dialect =
+    Dialect { id: ID, routes: &ROUTES, framing: Framing::Sse, recognises, client: Some(&Chat), wire: Some(&Chat) };
+
+static ROUTES: [Route; 4] = [
+    Route {
+        method: Method::POST,
+        path: "/v1/chat/completions",
+        accepts: always,
+        operation: Operation::Generate,
+        client: &Chat,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/completions",
+        accepts: always,
+        operation: Operation::Generate,
+        client: &Completions,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/models",
+        accepts: always,
+        operation: Operation::ListModels(&Models),
+        client: &Chat,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/models/{rest}",
+        accepts: always,
+        operation: Operation::GetModel(&Models),
+        client: &Chat,
+    },
+];
+
+/// Chat is the registry's last resort for the paths that it shares: nothing here looks closer.
+fn always(_: &Parts) -> bool {
+    true
+}
+
+fn recognises(head: &Parts) -> bool {
+    let path = head.uri.path();
+    path == "/v1" || path.starts_with("/v1/")
+}

@@ -1,0 +1,132 @@
+//! The two faces of Chat Completions: what routing reads early, what a relay changes; the rest is delegated.
+
+use bytes::{Bytes, BytesMut};
+use dialect::splice::Edit;
+use dialect::{
+    Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Peek, Relay, Reply, Scanner, StreamDecoder, StreamEncoder,
+    Target, WireSide, quoted,
+};
+use http::HeaderMap;
+use http::request::Parts;
+use hub::{DialectId, Fault, RawFault, Request, Response};
+
+use crate::json::Object;
+use crate::wire::{Str, StreamOptions};
+use crate::{fault, request_decode, request_encode, response, scanner, stream_decode, stream_encode};
+
+/// Chat Completions, client side and wire side.
+#[derive(Debug)]
+pub(crate) struct Chat;
+
+impl ClientSide for Chat {
+    fn dialect(&self) -> DialectId {
+        crate::ID
+    }
+
+    fn peek(&self, head: &Parts, body: &Body) -> Result<Peek, Fault> {
+        let mut peek = peek(head, body)?;
+        peek.reply.legacy_tools = body.has("functions") && !body.has("tools");
+        Ok(peek)
+    }
+
+    fn decode_request(&self, _: &Parts, body: &Body) -> Result<Decoded, Fault> {
+        request_decode::decode(body)
+    }
+
+    fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
+        response::encode(response, reply)
+    }
+
+    fn stream_encoder(&self, reply: Reply) -> Box<dyn StreamEncoder> {
+        Box::new(stream_encode::Encoder::new(reply))
+    }
+
+    fn render_fault(&self, fault: &Fault, request_id: &str) -> HttpReply {
+        fault::render(fault, request_id)
+    }
+
+    fn encode_count(&self, input_tokens: u64) -> Bytes {
+        count(input_tokens)
+    }
+}
+
+impl WireSide for Chat {
+    fn relay(&self, _: &Parts, body: &Body, target: &Target<'_>) -> Relay {
+        let mut edits = vec![Edit::set("model", json_text(target.model))];
+        let streams = body.raw("stream") == Some("true");
+        let asked = wants_usage(body).unwrap_or(false);
+        if target.traits.quirks.no_stream_options {
+            edits.push(Edit::remove("stream_options"));
+        } else if streams && !asked {
+            edits.push(Edit::set_in("stream_options", "include_usage", "true"));
+        }
+        let hide_usage = streams && !asked && !target.traits.quirks.no_stream_options;
+        Relay { edits, headers: HeaderMap::new(), hide_usage }
+    }
+
+    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {
+        request_encode::encode(request, target)
+    }
+
+    fn decode_response(&self, body: &[u8], memo: &Memo) -> Result<Response, Fault> {
+        response::decode(body, memo)
+    }
+
+    fn stream_decoder(&self, memo: Memo) -> Box<dyn StreamDecoder> {
+        Box::new(stream_decode::Decoder::new(memo))
+    }
+
+    fn scanner(&self) -> Box<dyn Scanner> {
+        Box::new(scanner::Watch::default())
+    }
+
+    fn read_fault(&self, raw: RawFault) -> Fault {
+        fault::read(raw)
+    }
+}
+
+/// What both client forms tell early.
+pub(crate) fn peek(head: &Parts, body: &Body) -> Result<Peek, Fault> {
+    let model: Option<String> = body.get("model")?;
+    let model = model.filter(|model| !model.is_empty()).ok_or_else(|| {
+        Fault::bad_request("you must provide a model").at("model").with_code("missing_required_parameter")
+    })?;
+    let stream = body.get("stream")?.unwrap_or(false);
+    let mut reply = Reply::new(model.as_str(), stream);
+    reply.usage_frame = stream && wants_usage(body)?;
+    Ok(Peek { model, session: session(head, body), reply })
+}
+
+fn wants_usage(body: &Body) -> Result<bool, Fault> {
+    let options: Option<StreamOptions> = body.get("stream_options")?;
+    Ok(options.and_then(|options| options.include_usage).unwrap_or(false))
+}
+
+/// Where agents name their conversation, most telling first (facts on CLIProxyAPI's affinity, section 6.3).
+fn session(head: &Parts, body: &Body) -> Option<String> {
+    const HEADERS: [&str; 5] =
+        ["x-claude-code-session-id", "session-id", "session_id", "x-session-id", "x-session-affinity"];
+    const FIELDS: [&str; 4] = ["session_id", "sessionId", "prompt_cache_key", "conversation_id"];
+    let header = |name: &&str| head.headers.get(*name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let field = |name: &&str| {
+        let text: Str<'_> = serde_json::from_str(body.raw(name)?).ok()?;
+        Some(text.owned())
+    };
+    let told = HEADERS.iter().filter_map(header).find(|key| !key.is_empty());
+    told.or_else(|| FIELDS.iter().filter_map(field).find(|key| !key.is_empty()))
+}
+
+/// Chat Completions has no token count of its own; this is the plainest form.
+pub(crate) fn count(input_tokens: u64) -> Bytes {
+    let mut out = BytesMut::with_capacity(32);
+    let mut answer = Object::open(&mut out);
+    answer.number("input_tokens", input_tokens);
+    answer.close();
+    out.freeze()
+}
+
+fn json_text(text: &str) -> String {
+    let mut out = BytesMut::with_capacity(text.len() + 2);
+    quoted(text, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}

@@ -1,0 +1,92 @@
+//! A JSON object that is written field by field into an output buffer.
+
+use std::fmt::{Display, Write as _};
+
+use bytes::{BufMut, BytesMut};
+use dialect::quoted;
+
+/// An object under construction; [`Object::close`] ends it.
+pub(crate) struct Object<'a> {
+    out: &'a mut BytesMut,
+    first: bool,
+}
+
+impl<'a> Object<'a> {
+    pub(crate) fn open(out: &'a mut BytesMut) -> Self {
+        out.put_u8(b'{');
+        Self { out, first: true }
+    }
+
+    /// Writes a key; the caller writes the value into the buffer that is handed back.
+    pub(crate) fn key(&mut self, key: &str) -> &mut BytesMut {
+        if !self.first {
+            self.out.put_u8(b',');
+        }
+        self.first = false;
+        self.out.put_u8(b'"');
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.out
+    }
+
+    pub(crate) fn text(&mut self, key: &str, value: &str) {
+        quoted(value, self.key(key));
+    }
+
+    pub(crate) fn text_if(&mut self, key: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(key, value);
+        }
+    }
+
+    /// Copies JSON text as it stands.
+    pub(crate) fn raw(&mut self, key: &str, json: &str) {
+        self.key(key).extend_from_slice(json.as_bytes());
+    }
+
+    /// Writes a number; floats are finite, because JSON text cannot hold others.
+    pub(crate) fn number(&mut self, key: &str, value: impl Display) {
+        number(value, self.key(key));
+    }
+
+    pub(crate) fn number_if(&mut self, key: &str, value: Option<impl Display>) {
+        if let Some(value) = value {
+            self.number(key, value);
+        }
+    }
+
+    pub(crate) fn flag(&mut self, key: &str, value: bool) {
+        self.raw(key, if value { "true" } else { "false" });
+    }
+
+    /// Writes an array, one element a call of `each`.
+    pub(crate) fn array<T>(
+        &mut self,
+        key: &str,
+        items: impl IntoIterator<Item = T>,
+        each: impl FnMut(T, &mut BytesMut),
+    ) {
+        array(items, self.key(key), each);
+    }
+
+    pub(crate) fn close(self) {
+        self.out.put_u8(b'}');
+    }
+}
+
+/// Writes an array, one element a call of `each`.
+pub(crate) fn array<T>(items: impl IntoIterator<Item = T>, out: &mut BytesMut, mut each: impl FnMut(T, &mut BytesMut)) {
+    out.put_u8(b'[');
+    for (at, item) in items.into_iter().enumerate() {
+        if at > 0 {
+            out.put_u8(b',');
+        }
+        each(item, out);
+    }
+    out.put_u8(b']');
+}
+
+fn number(value: impl Display, out: &mut BytesMut) {
+    // Writing into a growable buffer cannot fail.
+    let _ = write!(out, "{value}");
+}

@@ -1,0 +1,80 @@
+//! Model lists in OpenAI's shape. Knows nothing of where the models come from.
+
+use std::time::UNIX_EPOCH;
+
+use bytes::BytesMut;
+use dialect::{Catalogue, HttpReply, ModelCard};
+use http::StatusCode;
+
+use crate::json::Object;
+
+/// Writes `GET /v1/models` and `GET /v1/models/{id}`. The list is never paged.
+#[derive(Debug)]
+pub(crate) struct Models;
+
+impl Catalogue for Models {
+    fn list(&self, models: &[ModelCard], _query: &str) -> HttpReply {
+        let mut out = BytesMut::with_capacity(64 + models.len() * 128);
+        let mut list = Object::open(&mut out);
+        list.text("object", "list");
+        list.array("data", models, card);
+        list.close();
+        HttpReply::json(StatusCode::OK, out.freeze())
+    }
+
+    fn one(&self, model: &ModelCard) -> HttpReply {
+        let mut out = BytesMut::with_capacity(160);
+        card(model, &mut out);
+        HttpReply::json(StatusCode::OK, out.freeze())
+    }
+}
+
+fn card(model: &ModelCard, out: &mut BytesMut) {
+    let age = model.created.and_then(|created| created.duration_since(UNIX_EPOCH).ok());
+    let mut card = Object::open(out);
+    card.text("id", &model.id);
+    card.text("object", "model");
+    card.number("created", age.map_or(0, |age| age.as_secs()));
+    card.text("owned_by", &model.owned_by);
+    // Not OpenAI's own fields, but read by many programs and harmless to the rest.
+    card.text_if("display_name", model.display_name.as_deref());
+    card.number_if("context_length", model.context);
+    card.number_if("max_output_tokens", model.max_output);
+    card.close();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn model(id: &str) -> ModelCard {
+        ModelCard {
+            id: id.into(),
+            display_name: None,
+            owned_by: "acme".into(),
+            created: Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
+            context: Some(128_000),
+            max_output: None,
+            images: false,
+            pdfs: false,
+            thinking: false,
+        }
+    }
+
+    fn body(reply: &HttpReply) -> serde_json::Value {
+        serde_json::from_slice(&reply.body).unwrap()
+    }
+
+    #[test]
+    fn lists_have_openais_shape() {
+        let reply = Models.list(&[model("a/b"), ModelCard { created: None, ..model("c") }], "limit=1");
+        let expect = serde_json::json!({"object": "list", "data": [
+            {"id": "a/b", "object": "model", "created": 1_700_000_000, "owned_by": "acme", "context_length": 128_000},
+            {"id": "c", "object": "model", "created": 0, "owned_by": "acme", "context_length": 128_000},
+        ]});
+        assert_eq!(body(&reply), expect);
+        assert_eq!(body(&Models.one(&model("a/b"))), expect["data"][0]);
+        assert_eq!(body(&Models.list(&[], "")), serde_json::json!({"object": "list", "data": []}));
+    }
+}
