@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use async_compression::tokio::bufread::{BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
 use bytes::{Bytes, BytesMut};
 use http::header::HeaderValue;
-use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead};
 
 use crate::body::BodyError;
 
@@ -135,15 +135,9 @@ pub(crate) fn poll_append(
     cx: &mut Context<'_>,
     out: &mut BytesMut,
 ) -> Poll<std::io::Result<usize>> {
-    let before = out.len();
     out.reserve(READ_SIZE);
-    out.resize(before + READ_SIZE, 0);
-    let mut room = ReadBuf::new(&mut out[before..]);
-    let polled = reader.poll_read(cx, &mut room);
-    let count = room.filled().len();
-    out.truncate(before + count);
-    polled.map(|read| read.map(|()| count))
+    tokio_util::io::poll_read_buf(reader, cx, out)
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

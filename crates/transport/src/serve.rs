@@ -177,7 +177,10 @@ where
         let mut drain = self.drain.clone();
         let ended = match &self.tls {
             Some(tls) => self.encrypted(tls.acceptor(), stream, peer, &mut drain).await,
-            None => self.cleartext(stream, peer, &mut drain).await,
+            None => {
+                let peer = PeerInfo { addr: peer, security: Security::Plain };
+                self.speak(stream, peer, &mut drain).await
+            }
         };
         if let Err(error) = ended {
             tracing::debug!(%peer, error = %Causes(&*error), "connection ended early");
@@ -196,38 +199,21 @@ where
             accepted = accept => accepted??,
             () = drain.started() => return Ok(()),
         };
-        let version = match stream.get_ref().1.alpn_protocol() {
-            Some(b"h2") => Version::Http2,
-            _ => Version::Http1,
-        };
-        self.speak(version, stream, PeerInfo { addr, security: Security::Tls }, drain).await
+        self.speak(stream, PeerInfo { addr, security: Security::Tls }, drain).await
     }
 
-    async fn cleartext(
-        self: &Arc<Self>,
-        stream: TcpStream,
-        addr: SocketAddr,
-        drain: &mut DrainWatch,
-    ) -> Result<(), BoxError> {
+    /// The version is told by the first bytes for encrypted connections too: a client that agrees on HTTP/2 and then
+    /// says nothing would otherwise be waited for without end.
+    async fn speak<T>(self: &Arc<Self>, stream: T, peer: PeerInfo, drain: &mut DrainWatch) -> Result<(), BoxError>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let sniff = timeout(self.options.header_timeout, sniff::version(stream));
         let sniffed = tokio::select! {
             sniffed = sniff => sniffed??,
             () = drain.started() => return Ok(()),
         };
         let Some((version, stream)) = sniffed else { return Ok(()) };
-        self.speak(version, stream, PeerInfo { addr, security: Security::Plain }, drain).await
-    }
-
-    async fn speak<T>(
-        self: &Arc<Self>,
-        version: Version,
-        stream: T,
-        peer: PeerInfo,
-        drain: &mut DrainWatch,
-    ) -> Result<(), BoxError>
-    where
-        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
         let server = Arc::clone(self);
         let service = service_fn(move |request| {
             let reply = (server.service)(request, peer);

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use http::uri::Scheme;
 use http::{Method, Request, Uri, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 mod connect;
 mod dial;
@@ -164,11 +164,14 @@ impl Client {
         let mut outgoing = Outgoing::new(request);
         let started = Instant::now();
         for tries in 0.. {
-            let loan = self.inner.borrow(&origin, tries, started + deadlines.connect, deadlines).await?;
+            let loan = self.inner.borrow(&origin, tries, deadlines.connect).await?;
             let connect_time = started.elapsed();
             let sent = timeout(deadlines.first_byte, outgoing.send(loan, &origin)).await;
             match sent.map_err(|_| SendError::Timeout { phase: Phase::FirstByte, after: deadlines.first_byte })? {
                 Ok((response, loan)) => {
+                    if let Some(refusal) = origin.refusal(response.status()) {
+                        return Err(refusal.into());
+                    }
                     let client = Arc::clone(&self.inner);
                     return Ok(UpstreamReply::new(response, loan, client, deadlines.idle, connect_time));
                 }
@@ -232,37 +235,26 @@ impl Inner {
         Ok(Target { host, port, tls, route, policy: site.policy, versions: site.versions })
     }
 
-    async fn borrow(
-        &self,
-        origin: &Arc<Origin>,
-        tries: usize,
-        deadline: Instant,
-        deadlines: &Deadlines,
-    ) -> Result<Loan, SendError> {
+    async fn borrow(&self, origin: &Arc<Origin>, tries: usize, within: Duration) -> Result<Loan, SendError> {
         let found = async {
             match tries {
                 0..=MAX_STALE => origin.borrow(&self.means).await,
                 _ => origin.connect(&self.means).await,
             }
         };
-        let late = |_| SendError::Timeout { phase: Phase::Connect, after: deadlines.connect };
-        timeout_at(deadline, found).await.map_err(late)?
+        let late = |_| SendError::Timeout { phase: Phase::Connect, after: within };
+        timeout(within, found).await.map_err(late)?
     }
 
     /// Takes a connection back and sees to it that idle ones are closed in time.
     fn take_back(self: &Arc<Self>, loan: Loan) {
+        // A body may be dropped after its runtime: then there is nobody to sweep, and nothing to keep.
+        if tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
         if loan.give_back(self.means.max_idle) && !self.sweeping.swap(true, Ordering::Relaxed) {
-            let client = Arc::downgrade(self);
             let pause = (self.options.idle_timeout / 2).max(Duration::from_millis(10));
-            self.means.spawner.spawn(async move {
-                loop {
-                    tokio::time::sleep(pause).await;
-                    let Some(client) = client.upgrade() else { return };
-                    if !client.sweep() {
-                        return;
-                    }
-                }
-            });
+            self.means.spawner.spawn(sweep_now_and_then(Arc::downgrade(self), pause));
         }
     }
 
@@ -280,6 +272,17 @@ impl Inner {
 
     fn origins(&self) -> MutexGuard<'_, HashMap<Site, Vec<Arc<Origin>>>> {
         self.origins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends when the client is gone or has nothing left to sweep.
+async fn sweep_now_and_then(client: Weak<Inner>, pause: Duration) {
+    loop {
+        tokio::time::sleep(pause).await;
+        match client.upgrade() {
+            Some(client) if client.sweep() => {}
+            Some(_) | None => return,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::StatusCode;
 use http::header::HeaderValue;
 use http::uri::{Authority, Scheme};
 use http_body_util::Full;
@@ -17,8 +18,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::Instant;
 
 use super::connect::{self, Connected, Forwarding, Speaks, Target};
-use super::error::{ConnectError, Freshness, SendError, root_cause};
+use super::error::{ConnectError, Freshness, ProxyRefusal, SendError, root_cause};
 use super::link::Link;
+use super::proxy::Route;
 use super::roots::ClientTls;
 use crate::tasks::Spawner;
 
@@ -132,10 +134,11 @@ impl Origin {
 
     /// A connection made for this request alone, whatever lies idle.
     pub(crate) async fn connect(self: &Arc<Self>, means: &Means) -> Result<Loan, SendError> {
-        let Connected { link, speaks } = connect::connect(&self.target, &means.tls).await?;
+        // Boxed, because it is large and rare: the future of a request on a kept connection stays small.
+        let Connected { link, speaks } = Box::pin(connect::connect(&self.target, &means.tls)).await?;
         let sender = match speaks {
-            Speaks::Http1 => Sender::Http1(greet_http1(link, means).await?),
-            Speaks::Http2 => Sender::Http2(self.share(greet_http2(link, means).await?)),
+            Speaks::Http1 => Sender::Http1(Box::pin(greet_http1(link, means)).await?),
+            Speaks::Http2 => Sender::Http2(self.share(Box::pin(greet_http2(link, means)).await?)),
         };
         self.known.store(if speaks == Speaks::Http1 { 1 } else { 2 }, Ordering::Relaxed);
         Ok(Loan { origin: Arc::clone(self), freshness: Freshness::New, sender })
@@ -167,6 +170,14 @@ impl Origin {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The error for an answer by which a forwarding proxy refuses to forward.
+    pub(crate) fn refusal(&self, status: StatusCode) -> Option<ConnectError> {
+        let Route::Via(proxy) = &self.target.route else { return None };
+        let refused = self.forwarding.is_some() && status == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+        let reason = ProxyRefusal::Status(status.as_u16());
+        refused.then(|| ConnectError::Proxy { proxy: proxy.to_string(), reason })
+    }
+
     /// When somebody last asked for a connection.
     pub(crate) fn last_used(&self) -> Instant {
         self.shelf().used
@@ -185,15 +196,20 @@ impl Origin {
 // === impl Shelf ===
 
 impl Shelf {
-    /// The kept connection that was used last: the one least likely to be closed by now.
+    /// The kept connection that was used last: the one least likely to be closed by now. One that is still busy
+    /// with the end of its last answer stays.
     fn idle(&mut self, idle_timeout: Duration) -> Option<Http1Sender> {
-        while let Some(kept) = self.idle.pop() {
+        for index in (0..self.idle.len()).rev() {
+            let kept = &self.idle[index];
             if kept.since.elapsed() >= idle_timeout {
-                self.idle.clear();
+                self.idle.drain(..=index);
                 return None;
             }
             if kept.sender.is_ready() {
-                return Some(kept.sender);
+                return Some(self.idle.remove(index).sender);
+            }
+            if kept.sender.is_closed() {
+                drop(self.idle.remove(index));
             }
         }
         None

@@ -1,1 +1,332 @@
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Notify;
+
+use super::*;
+use crate::Chunks;
+use crate::testing::{certificates, closed, hello, read_head, served, until};
+
+async fn dial(server: &crate::testing::Served) -> TcpStream {
+    TcpStream::connect(server.addr).await.unwrap()
+}
+
+async fn answer_to(stream: &mut TcpStream, request: &[u8]) -> String {
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn whole_replies_have_a_length_and_empty_ones_too() {
+    let server = hello(None);
+    let answer = answer_to(&mut dial(&server).await, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nhello"), "{answer}");
+    assert!(answer.contains("content-length: 5\r\n"), "{answer}");
+    let server = served(None, ServeOptions::default(), |_, _| async { Response::new(ReplyBody::whole(Bytes::new())) });
+    let answer = answer_to(&mut dial(&server).await, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.contains("content-length: 0\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_service_learns_who_asks() {
+    let server = served(None, ServeOptions::default(), |_, peer| async move {
+        Response::new(ReplyBody::whole(format!("{} {:?}", peer.addr, peer.security)))
+    });
+    let mut stream = dial(&server).await;
+    let local = stream.local_addr().unwrap();
+    let answer = answer_to(&mut stream, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.ends_with(&format!("{local} Plain")), "{answer}");
+}
+
+#[tokio::test]
+async fn garbage_ends_its_connection_and_nothing_else() {
+    let server = hello(None);
+    let garbage: [&[u8]; 5] = [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"\x00\x00\x00\x00\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\ngarbage frames, not settings at all, long enough to be read",
+        b"GET / HTTP/1.1\r\nbroken header line\r\n\r\n",
+    ];
+    for bytes in garbage {
+        let mut stream = dial(&server).await;
+        stream.write_all(bytes).await.unwrap();
+        closed(&mut stream).await;
+    }
+    let answer = answer_to(&mut dial(&server).await, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.ends_with("hello"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_service_that_panics_ends_its_connection_and_nothing_else() {
+    let server = served(None, ServeOptions::default(), |request, _| async move {
+        assert_ne!(request.uri().path(), "/panic");
+        Response::new(ReplyBody::whole("fine"))
+    });
+    let mut stream = dial(&server).await;
+    stream.write_all(b"GET /panic HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    closed(&mut stream).await;
+    let answer = answer_to(&mut dial(&server).await, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.ends_with("fine"), "{answer}");
+}
+
+#[tokio::test]
+async fn too_many_or_too_large_headers_are_431() {
+    let options = ServeOptions { max_headers: 20, max_header_bytes: 16 * 1024, ..ServeOptions::default() };
+    let server = served(None, options, |_, _| async { Response::new(ReplyBody::empty()) });
+    let many: String = (0..21).map(|number| format!("h{number}: x\r\n")).collect();
+    let large = format!("large: {}\r\n", "x".repeat(17 * 1024));
+    for bomb in [many, large] {
+        let request = format!("GET / HTTP/1.1\r\n{bomb}\r\n");
+        let answer = answer_to(&mut dial(&server).await, request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    }
+    let endless = vec![b'x'; 200 * 1024];
+    let mut stream = dial(&server).await;
+    // The server hangs up before all of it is written.
+    let _ = stream.write_all(&endless).await;
+    closed(&mut stream).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_heads_are_cut_at_every_stage() {
+    let tls = certificates();
+    let stages: [&[u8]; 5] = [b"", b"P", b"PRI * HTTP/2.0\r\n", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n"];
+    for server in [hello(None), hello(Some(tls.server()))] {
+        for bytes in stages {
+            let started = tokio::time::Instant::now();
+            let mut stream = dial(&server).await;
+            stream.write_all(bytes).await.unwrap();
+            closed(&mut stream).await;
+            assert!(started.elapsed() <= Duration::from_secs(61), "{:?}", started.elapsed());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_encrypted_connection_that_falls_silent_is_cut() {
+    let made = certificates();
+    let server = hello(Some(made.server()));
+    let config = made.client().config(crate::client::Versions::Any).unwrap();
+    let name = rustls_pki_types::ServerName::try_from("localhost").unwrap();
+    let connector = tokio_rustls::TlsConnector::from(config);
+    let mut stream = connector.connect(name, dial(&server).await).await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
+    let mut sink = [0; 64];
+    while !matches!(stream.read(&mut sink).await, Ok(0) | Err(_)) {}
+}
+
+#[tokio::test]
+async fn above_the_cap_accepting_waits() {
+    let options = ServeOptions { connections: Arc::new(Semaphore::new(1)), ..ServeOptions::default() };
+    let server = served(None, options, |_, _| async { Response::new(ReplyBody::whole("served")) });
+    let mut first = dial(&server).await;
+    first.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert!(read_head(&mut first).await.starts_with("HTTP/1.1 200"));
+    let mut second = dial(&server).await;
+    second.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    // A second request on the first connection is a round trip in which the second had its chance.
+    first.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert!(read_head(&mut first).await.contains("200"));
+    assert_eq!(server.accepted(), 1);
+    drop(first);
+    assert!(read_head(&mut second).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(server.accepted(), 2);
+}
+
+/// Sets a flag when it is dropped.
+struct Flag(Arc<AtomicBool>);
+
+impl Drop for Flag {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_ends_the_work_for_it() {
+    let dropped = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&dropped);
+    let server = served(None, ServeOptions::default(), move |_, _| {
+        let flag = Flag(Arc::clone(&seen));
+        async move {
+            std::future::pending::<()>().await;
+            drop(flag);
+            Response::new(ReplyBody::empty())
+        }
+    });
+    let mut stream = dial(&server).await;
+    stream.write_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+    until(|| server.accepted() == 1).await;
+    drop(stream);
+    until(|| dropped.load(Ordering::SeqCst)).await;
+}
+
+/// A stream whose chunks the test releases.
+struct Released {
+    chunks: tokio::sync::mpsc::UnboundedReceiver<Result<Bytes, BoxError>>,
+    _flag: Option<Flag>,
+}
+
+impl Chunks for Released {
+    fn poll_chunk(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        self.chunks.poll_recv(cx)
+    }
+}
+
+type Release = tokio::sync::mpsc::UnboundedSender<Result<Bytes, BoxError>>;
+
+/// A server that answers its first request with a stream that the test feeds.
+fn streaming(flag: Option<Flag>) -> (Release, crate::testing::Served) {
+    let (release, chunks) = tokio::sync::mpsc::unbounded_channel();
+    let body = std::sync::Mutex::new(Some(Released { chunks, _flag: flag }));
+    let server = served(None, ServeOptions::default(), move |_, _| {
+        let body = body.lock().unwrap().take();
+        async move { Response::new(body.map_or_else(ReplyBody::empty, ReplyBody::stream)) }
+    });
+    (release, server)
+}
+
+const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+async fn read_until(stream: &mut TcpStream, text: &str) -> String {
+    let mut got = Vec::new();
+    while !String::from_utf8_lossy(&got).contains(text) {
+        assert_ne!(stream.read_buf(&mut got).await.unwrap(), 0, "{}", String::from_utf8_lossy(&got));
+    }
+    String::from_utf8_lossy(&got).into_owned()
+}
+
+#[tokio::test]
+async fn each_chunk_is_flushed_when_it_comes_and_an_error_cuts_the_stream() {
+    let (release, server) = streaming(None);
+    let mut stream = dial(&server).await;
+    stream.write_all(ASK).await.unwrap();
+    for text in ["one", "two"] {
+        release.send(Ok(Bytes::from(text))).unwrap();
+        read_until(&mut stream, text).await;
+    }
+    release.send(Err("upstream broke".into())).unwrap();
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest).await;
+    assert!(!String::from_utf8_lossy(&rest).contains("0\r\n\r\n"), "no clean end");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_a_stream_drops_its_source() {
+    let dropped = Arc::new(AtomicBool::new(false));
+    let (release, server) = streaming(Some(Flag(Arc::clone(&dropped))));
+    let mut stream = dial(&server).await;
+    stream.write_all(ASK).await.unwrap();
+    release.send(Ok(Bytes::from("one"))).unwrap();
+    read_until(&mut stream, "one").await;
+    drop(stream);
+    until(|| dropped.load(Ordering::SeqCst)).await;
+}
+
+#[tokio::test]
+async fn a_drain_lets_the_answer_in_flight_finish_and_closes_idle_connections() {
+    let (release, server) = streaming(None);
+    let mut idle = dial(&server).await;
+    let mut busy = dial(&server).await;
+    busy.write_all(ASK).await.unwrap();
+    release.send(Ok(Bytes::from("one"))).unwrap();
+    read_until(&mut busy, "one").await;
+    idle.write_all(ASK).await.unwrap();
+    read_head(&mut idle).await;
+    server.drain.start(Duration::from_secs(60));
+    closed(&mut idle).await;
+    until(|| std::net::TcpStream::connect(server.addr).is_err()).await;
+    release.send(Ok(Bytes::from("two"))).unwrap();
+    drop(release);
+    let rest = read_until(&mut busy, "0\r\n\r\n").await;
+    assert!(rest.contains("two"), "{rest}");
+    closed(&mut busy).await;
+    let drained = server.done.await.unwrap();
+    assert_eq!(drained.aborted, 0);
+    assert!(drained.finished >= 1, "{drained:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_a_drain_cuts_what_is_left() {
+    let (release, server) = streaming(None);
+    let mut busy = dial(&server).await;
+    busy.write_all(ASK).await.unwrap();
+    release.send(Ok(Bytes::from("one"))).unwrap();
+    read_until(&mut busy, "one").await;
+    server.drain.start(Duration::from_secs(3600));
+    server.drain.start(Duration::from_secs(5));
+    let started = tokio::time::Instant::now();
+    closed(&mut busy).await;
+    assert!(started.elapsed() < Duration::from_secs(10), "the second call shortens");
+    assert_eq!(server.done.await.unwrap(), Drained { finished: 0, aborted: 1 });
+}
+
+#[tokio::test]
+async fn dropping_the_server_cuts_everything() {
+    let (release, server) = streaming(None);
+    let mut busy = dial(&server).await;
+    busy.write_all(ASK).await.unwrap();
+    release.send(Ok(Bytes::from("one"))).unwrap();
+    read_until(&mut busy, "one").await;
+    drop(server);
+    closed(&mut busy).await;
+}
+
+#[tokio::test]
+async fn http2_in_clear_by_prior_knowledge_goes_away_in_good_order() {
+    let gate = Arc::new(Notify::new());
+    let inside = Arc::new(AtomicUsize::new(0));
+    let (held, entered) = (Arc::clone(&gate), Arc::clone(&inside));
+    let server = served(None, ServeOptions::default(), move |request, _| {
+        let (held, entered) = (Arc::clone(&held), Arc::clone(&entered));
+        async move {
+            entered.fetch_add(1, Ordering::SeqCst);
+            held.notified().await;
+            Response::new(ReplyBody::whole(format!("{:?}", request.version())))
+        }
+    });
+    let tasks = Tasks::new();
+    let io = TokioIo::new(dial(&server).await);
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake::<_, _, http_body_util::Empty<Bytes>>(tasks.spawner(), io).await.unwrap();
+    let ended = Arc::new(AtomicBool::new(false));
+    let flag = Flag(Arc::clone(&ended));
+    tasks.spawn(async move {
+        let _ = connection.await;
+        drop(flag);
+    });
+    let request = Request::get("http://x/").body(http_body_util::Empty::new()).unwrap();
+    let answer = sender.send_request(request);
+    until(|| inside.load(Ordering::SeqCst) == 1).await;
+    server.drain.start(Duration::from_secs(60));
+    gate.notify_one();
+    let body = answer.await.unwrap().into_body();
+    assert_eq!(crate::body::collect(body, 100, Duration::from_secs(9)).await.unwrap(), "HTTP/2.0");
+    until(|| ended.load(Ordering::SeqCst)).await;
+    assert_eq!(server.done.await.unwrap(), Drained { finished: 1, aborted: 0 });
+}
+
+#[tokio::test]
+async fn bodies_of_requests_are_bounded_on_the_wire() {
+    let server = served(None, ServeOptions::default(), |request, _| async move {
+        let got = crate::body::collect(request.into_body(), 8, Duration::from_secs(5)).await;
+        let status = got.map_or_else(|error| error.status(), |_| http::StatusCode::OK);
+        Response::builder().status(status).body(ReplyBody::empty()).unwrap()
+    });
+    let cases = [
+        ("Content-Length: 8\r\n\r\n12345678", 200),
+        ("Content-Length: 9\r\n\r\n123456789", 413),
+        ("Transfer-Encoding: chunked\r\n\r\n4\r\n1234\r\n5\r\n12345\r\n0\r\n\r\n", 413),
+        ("Transfer-Encoding: chunked\r\n\r\n4\r\n1234\r\nzz\r\n", 400),
+    ];
+    for (rest, status) in cases {
+        let request = format!("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{rest}");
+        let answer = answer_to(&mut dial(&server).await, request.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{rest}: {answer}");
+    }
+}

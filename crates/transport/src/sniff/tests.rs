@@ -1,1 +1,44 @@
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::*;
+
+/// Writes the bytes in pieces of the given size and gives back the version and everything that is then read.
+async fn told(bytes: &[u8], piece: usize) -> Option<(Version, Vec<u8>)> {
+    let (mut near, far) = tokio::io::duplex(64);
+    let write = async {
+        for piece in bytes.chunks(piece) {
+            near.write_all(piece).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        drop(near);
+    };
+    let read = async {
+        let (version, mut stream) = version(far).await.unwrap()?;
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).await.unwrap();
+        Some((version, all))
+    };
+    tokio::join!(write, read).1
+}
+
+#[tokio::test]
+async fn no_byte_is_lost_however_the_start_is_cut() {
+    let http2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nrest of it".as_slice();
+    let cases = [
+        (http2, Version::Http2),
+        (b"POST / HTTP/1.1\r\n\r\n", Version::Http1),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n", Version::Http1),
+        (b"PRI * HTTP/1.1\r\nHost: x\r\n\r\n and more", Version::Http1),
+        (b"P", Version::Http1),
+    ];
+    for (bytes, version) in cases {
+        for piece in 1..=bytes.len() {
+            assert_eq!(told(bytes, piece).await, Some((version, bytes.to_vec())), "{piece}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_without_a_word_is_no_version() {
+    assert_eq!(told(b"", 1).await, None);
+}
