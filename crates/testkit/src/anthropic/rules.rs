@@ -89,13 +89,12 @@ fn refusal(violation: &Violation) -> Refusal {
     Refusal::invalid(format!("{place}: {what}"))
 }
 
-/// Beta flags are `name-YYYY-MM-DD`.
+/// Beta flags end in a date, `2025-06-27` or `20250219`.
 fn check_betas(call: &Call<'_>) -> Checked {
     let values = call.headers.get_all("anthropic-beta").iter().filter_map(|value| value.to_str().ok());
     for flag in values.flat_map(|value| value.split(',')).map(str::trim) {
-        let date = flag.len().checked_sub(10).and_then(|at| flag.get(at..));
-        let dated = date.is_some_and(|date| date.chars().all(|c| c.is_ascii_digit() || c == '-'));
-        if !dated {
+        let end: String = flag.chars().rev().take_while(|c| c.is_ascii_digit() || *c == '-').collect();
+        if end.chars().filter(char::is_ascii_digit).count() != 8 {
             return Err(Refusal::invalid(format!("Unexpected value(s) `{flag}` for the `anthropic-beta` header.")));
         }
     }

@@ -1,0 +1,56 @@
+// Where the suites find the gateway and the fakes. Run by scripts/sdk-tests; see tests/sdk/python/conftest.py.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import Anthropic from "@anthropic-ai/sdk";
+import OpenAI from "openai";
+
+const env = process.env;
+export const DIRECT = env.SDK_DIRECT === "1";
+export const UNICODE = "grüße, 世界 🌍";
+export const PNG =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+export const PNG_SIZE = Buffer.from(PNG, "base64").length;
+export const PDF = Buffer.from("%PDF-1.4\n%%EOF\n").toString("base64");
+
+const FAKES = { chat: env.SDK_OPENAI_FAKE, claude: env.SDK_ANTHROPIC_FAKE };
+
+export function openai(more = {}) {
+  return new OpenAI({ baseURL: env.SDK_OPENAI_URL, apiKey: env.SDK_OPENAI_KEY, maxRetries: 0, ...more });
+}
+
+export function anthropic(more = {}) {
+  return new Anthropic({ baseURL: env.SDK_ANTHROPIC_URL, apiKey: env.SDK_ANTHROPIC_KEY, maxRetries: 0, ...more });
+}
+
+/** The gateway's name for a model of one of the fakes. */
+export function model(upstream, name) {
+  if (!name) return `${upstream}-model`;
+  return DIRECT ? name : `${upstream}-${name}`;
+}
+
+/** One test per upstream; without a gateway nobody translates, so only the client's own dialect remains.
+ *  `gateway`: the client alone cannot see what this test looks for. */
+export function each(own, name, body, gateway = false) {
+  for (const upstream of ["chat", "claude"]) {
+    const skip = DIRECT && (gateway || upstream !== own) ? "needs the gateway" : false;
+    test(`${name} [${upstream}]`, { skip }, () => body(upstream));
+  }
+}
+
+export function gatewayOnly(name, body) {
+  test(name, { skip: DIRECT ? "needs the gateway" : false }, body);
+}
+
+async function hangUps(upstream) {
+  return Number(await (await fetch(`${FAKES[upstream]}/__cancelled`)).text());
+}
+
+/** Fails unless `leave` makes the fake see a client that left early. */
+export async function cancels(upstream, leave) {
+  const before = await hangUps(upstream);
+  await leave();
+  const end = Date.now() + 15_000;
+  while ((await hangUps(upstream)) <= before) assert.ok(Date.now() < end, "the upstream call was not cancelled");
+}
