@@ -32,3 +32,6 @@ pub use first_start::{Fresh, fresh, write_new};
 pub use parse::{parse, parse_bytes};
 pub use report::{Colour, Diagnostic, Report};
 pub use secret::Secret;
+
+#[cfg(test)]
+mod tests;

@@ -85,11 +85,7 @@ fn hidden_part(line: &str) -> Option<usize> {
 
 /// The kind of a key wherever it may stand; where it stands in several places, the most secret one.
 fn named(fields: &'static [Field], key: &str) -> Option<Kind> {
-    let below = fields.iter().filter_map(|field| match field.kind {
-        Kind::Section(fields) => named(fields, key),
-        Kind::List(Kind::Section(fields)) => named(fields, key),
-        _ => None,
-    });
+    let below = fields.iter().filter_map(|field| named(field.kind.fields(), key));
     let here = schema::field(fields, key).map(|field| field.kind);
     here.into_iter().chain(below).min_by_key(|kind| kind.shows(""))
 }

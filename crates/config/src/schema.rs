@@ -12,7 +12,7 @@ pub(crate) enum Kind {
     Measure,
     /// Text that may be shown.
     Text,
-    /// An address: shown unless it carries user info or a query.
+    /// An address: shown when it is nothing but scheme, host, port and path. (A proxy's is a [`Kind::Secret`].)
     Address,
     /// Text that must never be shown.
     Secret,
@@ -26,15 +26,38 @@ pub(crate) enum Kind {
     Free,
 }
 
+/// Longest shown text in place of a switch or a number, in bytes. Keys are longer.
+const MAX_SHORT: usize = 12;
+
 impl Kind {
-    /// Whether a single value of this kind may be shown as it stands.
+    /// The keys of a section, or of the sections in a list.
+    pub(crate) fn fields(self) -> &'static [Field] {
+        match self {
+            Self::Section(fields) => fields,
+            Self::List(Self::Section(fields)) => fields,
+            _ => &[],
+        }
+    }
+
+    /// Whether a single value of this kind may be shown as it stands. One slip of the hand joins a value with the remark
+    /// or the line behind it, so what is longer than its kind can be is not shown.
     pub(crate) fn shows(self, text: &str) -> bool {
         match self {
-            Self::Flag | Self::Number | Self::Measure | Self::Text => true,
-            Self::Address => !text.contains(['@', '?', '#']),
+            Self::Flag | Self::Number | Self::Measure => text.len() <= MAX_SHORT && !text.contains('#'),
+            Self::Text => !text.contains(['#', '\n']),
+            Self::Address => is_bare_address(text),
             Self::Secret | Self::Headers | Self::List(_) | Self::Section(_) | Self::Free => false,
         }
     }
+}
+
+/// Whether an address surely carries neither user info nor a query, even one that was mistyped.
+fn is_bare_address(text: &str) -> bool {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let place = rest.split('/').next().unwrap_or("");
+    let port = place.rsplit_once(':').map_or("", |(_, port)| port);
+    let spaced = text.chars().any(|c| c.is_whitespace() || matches!(c, '@' | '?' | '#' | '%'));
+    !spaced && place.matches(':').count() <= 1 && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What becomes of a key.
@@ -83,8 +106,8 @@ const SECRETS: Kind = Kind::List(&Kind::Secret);
 
 const DISGUISE: &str = "requests are never dressed up as another program's";
 const OBFUSCATION: &str = "words are never hidden from a provider";
-const AS_SENT: &str = "there is nothing to switch off: prompts and requests go out as they were sent";
-const HONEST_LIST: &str = "there is nothing to switch off: model lists are always honest";
+const AS_SENT: &str = "prompts and requests always go out as they were sent";
+const HONEST_LIST: &str = "model lists are always honest";
 const NO_DOWNLOAD: &str = "the panel is part of the program and never downloaded";
 
 /// The whole file.
@@ -98,7 +121,7 @@ pub(crate) const ROOT: &[Field] = &[
     used("debug", Kind::Flag),
     used("log", Kind::Section(LOG)),
     used("demo", Kind::Flag),
-    used("proxy-url", Kind::Address),
+    used("proxy-url", Kind::Secret),
     used("force-model-prefix", Kind::Flag),
     used("passthrough-headers", Kind::Flag),
     used("request-retry", Kind::Number),
@@ -239,7 +262,7 @@ macro_rules! key_entry {
         &[
             used("api-key", Kind::Secret),
             used("base-url", Kind::Address),
-            used("proxy-url", Kind::Address),
+            used("proxy-url", Kind::Secret),
             used("headers", Kind::Headers),
             used("models", Kind::List(&Kind::Section(MODEL))),
             used("excluded-models", TEXTS),
@@ -283,7 +306,7 @@ const COMPAT: &[Field] = &[
 ];
 
 const COMPAT_KEY: &[Field] =
-    &[used("api-key", Kind::Secret), used("weight", Kind::Number), used("proxy-url", Kind::Address)];
+    &[used("api-key", Kind::Secret), used("weight", Kind::Number), used("proxy-url", Kind::Secret)];
 
 const QUIRKS: &[Field] = &[
     used("max-tokens-field", Kind::Text),

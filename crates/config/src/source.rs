@@ -97,6 +97,7 @@ impl<'a> Text<'a> {
             (width, at) = (after, next);
         }
         shown.caret.get_or_insert((width, width + 1));
+        shown.text.truncate(shown.text.trim_end().len());
         shown
     }
 
@@ -105,10 +106,24 @@ impl<'a> Text<'a> {
         if let Some(cover) = containing(&self.covers, at) {
             return (COVER.to_owned(), cover.end.min(to));
         }
+        if let Some(end) = self.property_end(at, to) {
+            return (COVER.to_owned(), end);
+        }
         match self.text.get(at..).and_then(|rest| rest.chars().next()) {
             Some(letter) => (harmless(letter).to_string(), at + letter.len_utf8()),
             None => (String::new(), at + 1),
         }
+    }
+
+    /// The end of an anchor, alias or tag that begins here. They are not shown either: a key whose line was broken can
+    /// read as one.
+    fn property_end(&self, at: usize, to: usize) -> Option<usize> {
+        let rest = self.text.get(at..to)?;
+        let opens = rest.starts_with(['&', '*', '!']) && containing(&self.scalars, at).is_none();
+        let before = at.checked_sub(1).and_then(|before| self.text.as_bytes().get(before));
+        let token = before.is_none_or(|byte| byte.is_ascii_whitespace() || b"[{,".contains(byte));
+        let length = rest.find(|c: char| c.is_whitespace() || ",]}".contains(c)).unwrap_or(rest.len());
+        (opens && token).then_some(at + length)
     }
 
     /// Comments are not shown: an old key is often kept in one.

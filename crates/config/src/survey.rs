@@ -36,7 +36,8 @@ impl Survey<'_> {
             }
             (Kind::Headers, Value::Mapping(entries)) => {
                 for entry in entries {
-                    self.cover(entry.value.span);
+                    self.cover_odd_key(entry);
+                    self.cover_all(&entry.value);
                 }
             }
             (kind, Value::Scalar { text, .. }) if kind.shows(text) => {}
@@ -47,6 +48,7 @@ impl Survey<'_> {
 
     fn entry(&mut self, entry: &Entry, fields: &'static [Field], path: &str) {
         let Some(field) = schema::field(fields, &entry.key) else {
+            self.cover_odd_key(entry);
             self.cover_unknown(&entry.value);
             return self.unknown(entry, fields, path);
         };
@@ -69,10 +71,8 @@ impl Survey<'_> {
             return;
         }
         let inside = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
-        let message = match words::key(&entry.key).as_str() {
-            "this key" => format!("unknown key{inside}"),
-            key => format!("unknown key {key}{inside}"),
-        };
+        let named = if is_shown(entry) { format!(" `{}`", entry.key) } else { String::new() };
+        let message = format!("unknown key{named}{inside}");
         let problem = self.problems.warn(entry.key_span, message);
         if let Some(name) = words::nearest(&entry.key, fields.iter().map(|field| field.name)) {
             problem.help(format!("did you mean `{name}`?"));
@@ -84,6 +84,12 @@ impl Survey<'_> {
     fn cover(&mut self, span: Span) {
         if span.source == Source::File {
             self.covers.push(span.start..span.end);
+        }
+    }
+
+    fn cover_odd_key(&mut self, entry: &Entry) {
+        if !is_shown(entry) {
+            self.cover(entry.key_span);
         }
     }
 
@@ -111,6 +117,11 @@ impl Survey<'_> {
     }
 }
 
+/// Whether an unknown key may be shown. One without a value may be a value that lost its key.
+fn is_shown(entry: &Entry) -> bool {
+    words::is_key(&entry.key) && !entry.value.is_null()
+}
+
 fn digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -121,9 +132,5 @@ pub(crate) fn join(path: &str, key: &str) -> String {
 
 /// The section of the top level that has this key.
 fn elsewhere(key: &str) -> Option<&'static str> {
-    ROOT.iter().find_map(|field| match field.kind {
-        Kind::Section(fields) if schema::field(fields, key).is_some() => Some(field.name),
-        Kind::List(Kind::Section(fields)) if schema::field(fields, key).is_some() => Some(field.name),
-        _ => None,
-    })
+    ROOT.iter().find(|field| schema::field(field.kind.fields(), key).is_some()).map(|field| field.name)
 }

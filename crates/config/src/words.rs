@@ -1,26 +1,32 @@
 //! Small pieces of messages: quoted keys, lists of choices, did-you-mean.
 
+use crate::schema::Kind;
 use crate::tree::{Node, Value};
 
 /// Longest shown key or value, in characters.
 const MAX: usize = 40;
+/// Most digits of a shown key that nobody knows.
+const MAX_DIGITS: usize = 4;
 
 /// A key in backticks. What does not look like a key is not repeated: it may be a secret that slipped a column.
 pub(crate) fn key(key: &str) -> String {
-    let ordinary = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-    if !key.is_empty() && key.len() <= MAX && key.chars().all(ordinary) {
-        format!("`{key}`")
-    } else {
-        "this key".to_owned()
-    }
+    if is_key(key) { format!("`{key}`") } else { "this key".to_owned() }
 }
 
-/// What stands in place of the right value. For places that hold no secret.
-pub(crate) fn found(node: &Node) -> String {
+/// Whether a key looks like one: short, made of what keys are made of, and not of many digits.
+pub(crate) fn is_key(key: &str) -> bool {
+    let ordinary = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    let digits = key.bytes().filter(u8::is_ascii_digit).count();
+    !key.is_empty() && key.len() <= MAX && digits <= MAX_DIGITS && key.chars().all(ordinary)
+}
+
+/// What stands in place of the right value; the value itself only where its kind may be shown.
+pub(crate) fn found(node: &Node, expected: Kind) -> String {
     match &node.value {
         Value::List(_) => "a list".to_owned(),
         Value::Mapping(_) => "a mapping".to_owned(),
         Value::Scalar { .. } if node.is_null() => "nothing".to_owned(),
+        Value::Scalar { text, .. } if !expected.shows(text) => "something else".to_owned(),
         Value::Scalar { text, plain: true } if is_number(text) => shortened(text),
         Value::Scalar { text, .. } => format!("\"{}\"", shortened(text)),
     }
@@ -40,12 +46,11 @@ fn is_number(text: &str) -> bool {
     text.parse::<f64>().is_ok()
 }
 
+/// The first word: where a line lost its end, the rest may be the next line with its secret.
 fn shortened(text: &str) -> String {
-    if text.chars().count() <= MAX {
-        return text.to_owned();
-    }
-    let head: String = text.chars().take(MAX).collect();
-    format!("{head}...")
+    let word = text.split_whitespace().next().unwrap_or("");
+    let head: String = word.chars().take(MAX).collect();
+    if head.len() == text.trim().len() { head } else { format!("{head}...") }
 }
 
 /// "`a`, `b` or `c`".

@@ -8,6 +8,7 @@ use crate::checked::{
     ClientKey, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, Routing, Strategy, Streaming, Tls,
 };
 use crate::report::Problems;
+use crate::schema::Kind;
 use crate::secret::Secret;
 use crate::tree::Node;
 
@@ -144,7 +145,7 @@ fn cors(section: &Section<'_>, problems: &mut Problems) -> Cors {
         }
         match place::origin(text.trim()) {
             Some(origin) => origins.push(origin),
-            None => item.wrong("an origin such as `https://app.example.com`, or `*` for all", problems),
+            None => item.wrong(Kind::Text, "an origin such as `https://app.example.com`, or `*` for all", problems),
         }
     }
     if origins.is_empty() { Cors::Closed } else { Cors::Origins(origins) }
@@ -206,9 +207,7 @@ fn transient_error_cooldown(root: &Section<'_>, problems: &mut Problems) -> Opti
 
 /// A number that has no negative side: the original takes those for 0, and so do we, but aloud.
 fn count(section: &Section<'_>, key: &str, most: i64, problems: &mut Problems) -> u32 {
-    if let Some(item) = section.get(key)
-        && item.scalar().is_some_and(|text| text.starts_with('-') && super::number::whole(text).is_some())
-    {
+    if let Some(item) = section.get(key).filter(|_| section.is_negative(key)) {
         problems.warn(item.span(), format!("`{}` is negative; read as 0", item.path));
         return 0;
     }

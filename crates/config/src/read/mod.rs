@@ -13,6 +13,7 @@ use std::time::Duration;
 pub(crate) use gateway::read;
 
 use crate::report::Problems;
+use crate::schema::Kind;
 use crate::source::Span;
 use crate::survey::join;
 use crate::tree::{Node, Value};
@@ -93,7 +94,7 @@ impl<'a> Section<'a> {
         let item = self.get(key)?;
         let flag = item.plain().and_then(number::flag);
         if flag.is_none() {
-            item.wrong("`true` or `false`", problems);
+            item.wrong(Kind::Flag, "`true` or `false`", problems);
         }
         flag
     }
@@ -102,9 +103,14 @@ impl<'a> Section<'a> {
         let item = self.get(key)?;
         let value = item.plain().and_then(number::whole).filter(|value| range.contains(value));
         if value.is_none() {
-            item.wrong(&format!("a whole number from {} to {}", range.start(), range.end()), problems);
+            item.wrong(Kind::Number, &format!("a whole number from {} to {}", range.start(), range.end()), problems);
         }
         value
+    }
+
+    /// Whether a key holds a whole number below 0.
+    pub(crate) fn is_negative(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|item| item.plain().and_then(number::whole).is_some_and(|value| value < 0))
     }
 
     /// A time such as `30s`; a bare number counts seconds.
@@ -118,7 +124,7 @@ impl<'a> Section<'a> {
         let value = item.scalar().and_then(number::duration).filter(|value| range.contains(value));
         if value.is_none() {
             let (low, high) = (number::show_duration(*range.start()), number::show_duration(*range.end()));
-            item.wrong(&format!("a time from {low} to {high}, such as `30s` or `5m`"), problems);
+            item.wrong(Kind::Measure, &format!("a time from {low} to {high}, such as `30s` or `5m`"), problems);
         }
         value
     }
@@ -129,7 +135,7 @@ impl<'a> Section<'a> {
         let value = item.scalar().and_then(number::size).filter(|value| range.contains(value));
         if value.is_none() {
             let (low, high) = (number::show_size(*range.start()), number::show_size(*range.end()));
-            item.wrong(&format!("a size from {low} to {high}, such as `512KiB` or `32MiB`"), problems);
+            item.wrong(Kind::Measure, &format!("a size from {low} to {high}, such as `512KiB` or `32MiB`"), problems);
         }
         value
     }
@@ -141,8 +147,13 @@ impl<'a> Section<'a> {
         (!trimmed.is_empty()).then(|| trimmed.to_owned())
     }
 
-    /// One of a few words.
-    pub(crate) fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)], problems: &mut Problems) -> Option<T> {
+    /// One of a few words. Where several mean the same, messages name the first.
+    pub(crate) fn choice<T: Copy + PartialEq>(
+        &self,
+        key: &str,
+        choices: &[(&str, T)],
+        problems: &mut Problems,
+    ) -> Option<T> {
         let item = self.get(key)?;
         let word = item.scalar().unwrap_or("").trim().to_ascii_lowercase();
         if word.is_empty() && item.scalar().is_some() {
@@ -150,9 +161,15 @@ impl<'a> Section<'a> {
         }
         let found = choices.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
         if found.is_none() {
-            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-            let message =
-                format!("`{}` must be {}, found {}", item.path, words::one_of(&names), words::found(item.node));
+            let first = |at: usize, value: &T| choices.iter().position(|(_, other)| other == value) == Some(at);
+            let main = choices.iter().enumerate().filter(|(at, (_, value))| first(*at, value));
+            let names: Vec<&str> = main.map(|(_, (name, _))| *name).collect();
+            let message = format!(
+                "`{}` must be {}, found {}",
+                item.path,
+                words::one_of(&names),
+                words::found(item.node, Kind::Text)
+            );
             let problem = problems.error(item.node.span, message);
             if let Some(near) = words::nearest(&word, names) {
                 problem.help(format!("did you mean `{near}`?"));
@@ -191,9 +208,9 @@ impl Item<'_> {
         self.scalar().map(str::to_owned)
     }
 
-    /// Tells what should stand here instead. For values that may be shown.
-    pub(crate) fn wrong(&self, wanted: &str, problems: &mut Problems) {
-        let message = format!("`{}` must be {wanted}, found {}", self.path, words::found(self.node));
+    /// Tells what should stand here instead.
+    pub(crate) fn wrong(&self, kind: Kind, wanted: &str, problems: &mut Problems) {
+        let message = format!("`{}` must be {wanted}, found {}", self.path, words::found(self.node, kind));
         let problem = problems.error(self.node.span, message);
         let quoted = matches!(self.node.value, Value::Scalar { plain: false, .. });
         if quoted && self.scalar().is_some_and(|text| number::whole(text).is_some() || number::flag(text).is_some()) {

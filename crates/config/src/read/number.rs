@@ -69,6 +69,9 @@ fn count(text: &str) -> Option<(u64, &str)> {
 /// The shortest exact form.
 pub(crate) fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
+    if millis == 0 {
+        return "0s".to_owned();
+    }
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")];
     match units.iter().find(|(unit, _)| millis >= *unit && millis.is_multiple_of(*unit)) {
         Some((unit, name)) => format!("{}{name}", millis / unit),
@@ -125,7 +128,7 @@ mod tests {
 
     #[test]
     fn shows_what_it_reads() {
-        for text in ["1ms", "15s", "2m", "1h", "7d"] {
+        for text in ["0s", "1ms", "15s", "2m", "1h", "7d"] {
             assert_eq!(show_duration(duration(text).unwrap()), text);
         }
         for text in ["64KiB", "32MiB", "1GiB", "100 bytes"] {

@@ -8,6 +8,7 @@ use url::Url;
 use super::{Item, Section};
 use crate::checked::{Proxy, ProxyScheme, ProxyUrl, ProxyUser};
 use crate::report::Problems;
+use crate::schema::Kind;
 use crate::secret::Secret;
 
 /// Query names that carry keys at the providers that we know.
@@ -41,7 +42,7 @@ pub(crate) fn host(root: &Section<'_>, problems: &mut Problems) -> Option<String
     if bare.parse::<IpAddr>().is_ok() || is_name(bare) {
         return Some(bare.to_owned());
     }
-    item.wrong("an IP address or a host name, without a port", problems);
+    item.wrong(Kind::Text, "an IP address or a host name, without a port", problems);
     None
 }
 

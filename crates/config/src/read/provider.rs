@@ -16,6 +16,8 @@ use crate::words;
 
 /// Largest share under the weighted strategy.
 const MAX_WEIGHT: i64 = 1_000_000;
+/// Highest and, negated, lowest priority.
+const MAX_PRIORITY: i64 = 1_000_000;
 
 /// Header lines that belong to the connection, not to the request; the engine writes them.
 const ENGINE_HEADERS: &[&str] = &[
@@ -244,21 +246,24 @@ fn prefix(section: &Section<'_>, problems: &mut Problems) -> Option<String> {
 }
 
 fn priority(section: &Section<'_>, problems: &mut Problems) -> i32 {
-    let value = section.whole("priority", i64::from(i32::MIN)..=i64::from(i32::MAX), problems);
+    let value = section.whole("priority", -MAX_PRIORITY..=MAX_PRIORITY, problems);
     value.and_then(|value| i32::try_from(value).ok()).unwrap_or(0)
 }
 
 /// 1 unless the file says otherwise; nothing and less leaves the account out of the weighted strategy.
 fn weight(section: &Section<'_>, problems: &mut Problems) -> u32 {
-    match section.whole("weight", -MAX_WEIGHT..=MAX_WEIGHT, problems) {
-        Some(weight) => u32::try_from(weight).unwrap_or(0),
-        None => 1,
+    if section.is_negative("weight") {
+        return 0;
     }
+    section.whole("weight", 0..=MAX_WEIGHT, problems).and_then(|weight| u32::try_from(weight).ok()).unwrap_or(1)
 }
 
 /// A negative number means the global one.
 fn request_retry(section: &Section<'_>, problems: &mut Problems) -> Option<u32> {
-    section.whole("request-retry", -1..=1000, problems).and_then(|value| u32::try_from(value).ok())
+    if section.is_negative("request-retry") {
+        return None;
+    }
+    section.whole("request-retry", 0..=1000, problems).and_then(|value| u32::try_from(value).ok())
 }
 
 fn excluded_models(section: &Section<'_>, problems: &mut Problems) -> Vec<String> {
@@ -307,7 +312,10 @@ fn thinking(item: &Item<'_>, problems: &mut Problems) -> ThinkingRange {
     if let (Some(min), Some(max)) = (min, max)
         && min > max
     {
-        problems.error(section.span(), format!("`{}.min` ({min}) is more than its `max` ({max})", section.path()));
+        problems.error(
+            section.get("min").map(|item| item.span()),
+            format!("`{}.min` ({min}) is more than its `max` ({max})", section.path()),
+        );
     }
     ThinkingRange {
         min,

@@ -55,7 +55,7 @@ fn no_keys(root: &Section<'_>, public: bool, problems: &mut Problems) {
     if public {
         let message = "`host` can be reached from other machines, but `api-keys` holds no key";
         problems.error(root.get("host").map(|item| item.span()), message).help(help);
-    } else {
+    } else if !problems.has_errors() {
         let message = "no client key is set: every program on this machine may use the accounts";
         problems.warn(root.get("api-keys").map(|item| item.span()), message).help(help);
     }

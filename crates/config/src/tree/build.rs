@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Tag};
 
 use super::{Entry, MAX_DEPTH, MAX_NODES, MAX_TEXT, Node, Value};
 use crate::report::Problems;
@@ -274,7 +274,11 @@ impl<'a> Builder<'a> {
 
     fn syntax_error(&mut self, error: &ScanError) -> Stop {
         let at = error.marker().byte_offset().unwrap_or(self.text.len()).min(self.text.len());
-        self.stop(self.span(at..at), format!("this is not valid YAML: {}", error.info()))
+        let problem = self.problems.error(self.span(at..at), format!("this is not valid YAML: {}", error.info()));
+        if let Some(help) = help(error.kind()) {
+            problem.help(help);
+        }
+        Stop
     }
 
     fn stop(&mut self, span: Span, message: impl Into<String>) -> Stop {
@@ -291,6 +295,21 @@ impl<'a> Builder<'a> {
 enum Tagged {
     Plain,
     Text,
+}
+
+/// What people usually did where the parser says something else.
+fn help(kind: &ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => {
+            Some("a quotation mark above may not be closed")
+        }
+        ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
+            Some("indent with spaces; YAML takes no tabs")
+        }
+        ErrorKind::MappingValueNotAllowed => Some("look at the indentation; put a value with `: ` inside into quotes"),
+        ErrorKind::RecursionLimitExceeded => Some("lists and mappings may be nested 64 deep"),
+        _ => None,
+    }
 }
 
 /// A key as text. Aliased collections as keys have no text and become a key that nobody knows.
