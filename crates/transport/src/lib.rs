@@ -23,7 +23,7 @@ pub use address::AddressPolicy;
 pub use body::BodyError;
 pub use client::{Client, ClientOptions, Deadlines, Site, UpstreamBody, UpstreamReply};
 pub use drain::{Drain, DrainWatch, Drained};
-pub use listen::{Accept, Accepted, Acceptor, Listener};
+pub use listen::{Accept, Accepted, Acceptor, Handed, Handout, Listener, distribute};
 pub use reply::{BoxError, Chunks, ReplyBody};
 pub use serve::{PeerInfo, ServeOptions, serve};
 pub use tasks::{Spawner, Tasks};

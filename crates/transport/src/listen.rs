@@ -1,10 +1,12 @@
 //! Listening sockets: how they are bound, shared among workers, and how accepted connections reach a worker. Two
-//! forms are supported: each worker accepts on its own socket ([`Listener::bind_shared`]), or one loop accepts and
-//! hands the sockets out ([`distribute`]). It knows nothing of HTTP or TLS.
+//! forms are supported: one loop accepts and hands the sockets to the workers ([`distribute`]), which spreads few
+//! connections evenly, or each worker accepts on its own socket ([`Listener::bind_shared`]), which costs no hand-over. It knows nothing of HTTP or TLS.
 
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpStream as StdTcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -56,6 +58,14 @@ pub struct Accepted {
     pub stream: TcpStream,
     /// Who opened it.
     pub peer: SocketAddr,
+    /// Keeps the count of the worker's open connections, where there is one: held as long as the connection lives.
+    pub load: Option<Load>,
+}
+
+/// One connection in the count of a worker's open connections.
+#[derive(Debug)]
+pub struct Load {
+    open: Arc<AtomicUsize>,
 }
 
 /// Where a server gets its connections from.
@@ -74,11 +84,22 @@ pub struct Acceptor {
 /// Receives connections which another thread has accepted.
 #[derive(Debug)]
 pub struct Handed {
-    receiver: mpsc::Receiver<(StdTcpStream, SocketAddr)>,
+    receiver: mpsc::Receiver<HandedOver>,
 }
 
-/// The sending end that belongs to a [`Handed`].
-pub type Handout = mpsc::Sender<(StdTcpStream, SocketAddr)>;
+/// The end of a [`Handed`] that belongs to the accepting thread; counts the worker's open connections.
+#[derive(Debug, Clone)]
+pub struct Handout {
+    sender: mpsc::Sender<HandedOver>,
+    open: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct HandedOver {
+    stream: StdTcpStream,
+    peer: SocketAddr,
+    load: Load,
+}
 
 // === impl Listener ===
 
@@ -172,7 +193,7 @@ fn explain(addr: SocketAddr, source: io::Error) -> BindError {
 impl Accept for Acceptor {
     async fn accept(&mut self) -> io::Result<Option<Accepted>> {
         let (stream, peer) = self.listener.accept().await?;
-        Ok(Some(ready(stream, peer)))
+        Ok(Some(ready(stream, peer, None)))
     }
 }
 
@@ -181,25 +202,27 @@ impl Handed {
     #[must_use]
     pub fn queue(capacity: usize) -> (Handout, Self) {
         let (sender, receiver) = mpsc::channel(capacity.max(1));
-        (sender, Self { receiver })
+        (Handout { sender, open: Arc::default() }, Self { receiver })
     }
 }
 
 impl Accept for Handed {
     async fn accept(&mut self) -> io::Result<Option<Accepted>> {
-        let Some((stream, peer)) = self.receiver.recv().await else { return Ok(None) };
-        Ok(Some(ready(TcpStream::from_std(stream)?, peer)))
+        let Some(HandedOver { stream, peer, load }) = self.receiver.recv().await else { return Ok(None) };
+        Ok(Some(ready(TcpStream::from_std(stream)?, peer, Some(load))))
     }
 }
 
-fn ready(stream: TcpStream, peer: SocketAddr) -> Accepted {
+fn ready(stream: TcpStream, peer: SocketAddr, load: Option<Load>) -> Accepted {
     // A socket that is already dead refuses the option; the first read will tell.
     let _ = stream.set_nodelay(true);
-    Accepted { stream, peer }
+    Accepted { stream, peer, load }
 }
 
-/// Accepts on this runtime and hands the connections to `workers` in turn, until the drain starts or every worker is
-/// gone. A worker whose queue is full is passed over; when all are full, accepting waits.
+// === handing out ===
+
+/// Accepts on this runtime and hands each connection to the worker with the fewest open ones, until the drain starts
+/// or every worker is gone. A worker whose queue is full is passed over; when all are full, accepting waits.
 pub async fn distribute(mut acceptor: Acceptor, workers: Vec<Handout>, mut drain: DrainWatch) {
     let mut turn = 0;
     loop {
@@ -207,31 +230,49 @@ pub async fn distribute(mut acceptor: Acceptor, workers: Vec<Handout>, mut drain
             () = drain.started() => return,
             accepted = next(&mut acceptor) => accepted,
         };
-        let Some(Accepted { stream, peer }) = accepted else { return };
+        let Some(Accepted { stream, peer, .. }) = accepted else { return };
         let Ok(stream) = stream.into_std() else { continue };
-        turn = (turn + 1) % workers.len().max(1);
-        if !hand((stream, peer), &workers, turn).await {
-            return;
-        }
+        turn += 1;
+        let Some((place, load)) = place(&workers, turn).await else { return };
+        place.send(HandedOver { stream, peer, load });
     }
 }
 
-/// False when there is no worker left.
-async fn hand(mut socket: (StdTcpStream, SocketAddr), workers: &[Handout], turn: usize) -> bool {
-    let order = || workers.iter().cycle().skip(turn).take(workers.len());
-    for worker in order() {
-        socket = match worker.try_send(socket) {
-            Ok(()) => return true,
-            Err(mpsc::error::TrySendError::Full(back) | mpsc::error::TrySendError::Closed(back)) => back,
-        };
+/// A place in the queue of the least loaded worker that has one; `None` when there is no worker left.
+async fn place(workers: &[Handout], turn: usize) -> Option<(mpsc::Permit<'_, HandedOver>, Load)> {
+    // Among equals the turn decides, so that the first worker does not get every lone connection.
+    let mut order: Vec<_> = (0..workers.len()).map(|index| &workers[(index + turn) % workers.len()]).collect();
+    order.sort_by_key(|worker| worker.open());
+    for worker in &order {
+        if let Ok(place) = worker.sender.try_reserve() {
+            return Some((place, worker.load()));
+        }
     }
-    for worker in order() {
-        socket = match worker.send(socket).await {
-            Ok(()) => return true,
-            Err(mpsc::error::SendError(back)) => back,
-        };
+    for worker in order {
+        if let Ok(place) = worker.sender.reserve().await {
+            return Some((place, worker.load()));
+        }
     }
-    false
+    None
+}
+
+impl Handout {
+    /// How many connections the worker has open or queued.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    fn load(&self) -> Load {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Load { open: Arc::clone(&self.open) }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The next connection, whatever it takes: a client that hung up is skipped at once; a lack of descriptors or memory

@@ -173,7 +173,7 @@ where
     }
 
     /// One connection from its first byte to its last. Whatever it does wrong ends it, and nothing else.
-    async fn connection(self: Arc<Self>, Accepted { stream, peer }: Accepted) {
+    async fn connection(self: Arc<Self>, Accepted { stream, peer, load }: Accepted) {
         let mut drain = self.drain.clone();
         let ended = match &self.tls {
             Some(tls) => self.encrypted(tls.acceptor(), stream, peer, &mut drain).await,
@@ -185,6 +185,7 @@ where
         if let Err(error) = ended {
             tracing::debug!(%peer, error = %Causes(&*error), "connection ended early");
         }
+        drop(load);
     }
 
     async fn encrypted(

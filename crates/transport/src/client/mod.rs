@@ -20,6 +20,7 @@ mod connect;
 mod dial;
 mod error;
 mod fetch;
+mod lane;
 mod link;
 mod pool;
 mod proxy;
@@ -33,7 +34,7 @@ pub use reply::{UpstreamBody, UpstreamReply};
 pub use roots::{ClientTls, Versions};
 
 use crate::address::AddressPolicy;
-use crate::tasks::Tasks;
+use crate::tasks::{Spawner, Tasks};
 use connect::Target;
 use error::root_cause;
 use pool::{Loan, Means, Origin, Sender};
@@ -128,7 +129,7 @@ pub(crate) struct Inner {
     options: ClientOptions,
     origins: Mutex<HashMap<Site, Vec<Arc<Origin>>>>,
     sweeping: AtomicBool,
-    tasks: Tasks,
+    _tasks: Tasks,
 }
 
 // === impl Client ===
@@ -145,7 +146,7 @@ impl Client {
             max_idle: options.max_idle,
         };
         let (origins, sweeping) = (Mutex::default(), AtomicBool::new(false));
-        Self { inner: Arc::new(Inner { means, options, origins, sweeping, tasks }) }
+        Self { inner: Arc::new(Inner { means, options, origins, sweeping, _tasks: tasks }) }
     }
 
     /// Sends a request and waits for the head of the answer. A kept connection that turns out closed before the
@@ -185,7 +186,7 @@ impl Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("connections", &self.inner.tasks.len()).finish_non_exhaustive()
+        f.debug_struct("Client").field("sites", &self.inner.origins().len()).finish_non_exhaustive()
     }
 }
 
@@ -244,6 +245,10 @@ impl Inner {
         };
         let late = |_| SendError::Timeout { phase: Phase::Connect, after: within };
         timeout(within, found).await.map_err(late)?
+    }
+
+    fn spawner(&self) -> &Spawner {
+        &self.means.spawner
     }
 
     /// Takes a connection back and sees to it that idle ones are closed in time.
@@ -337,9 +342,9 @@ impl Outgoing {
     async fn send(self, mut loan: Loan, origin: &Origin) -> Result<(http::Response<Incoming>, Loan), Unsent> {
         let Self { mut request, uri, host } = self;
         let sent = match &mut loan.sender {
-            Sender::Http1(sender) => {
+            Sender::Http1(lane) => {
                 dress_http1(&mut request, &uri, host.clone(), origin);
-                sender.try_send_request(request).await
+                lane.send(request).await
             }
             Sender::Http2(stream) => {
                 dress_http2(&mut request, &uri);

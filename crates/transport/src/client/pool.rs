@@ -13,12 +13,13 @@ use http::StatusCode;
 use http::header::HeaderValue;
 use http::uri::{Authority, Scheme};
 use http_body_util::Full;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::Instant;
 
 use super::connect::{self, Connected, Forwarding, Speaks, Target};
 use super::error::{ConnectError, Freshness, ProxyRefusal, SendError, root_cause};
+use super::lane::Lane;
 use super::link::Link;
 use super::proxy::Route;
 use super::roots::ClientTls;
@@ -34,7 +35,6 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-type Http1Sender = http1::SendRequest<Full<Bytes>>;
 type Http2Sender = http2::SendRequest<Full<Bytes>>;
 
 /// One scheme, host and port, as one site reaches it.
@@ -58,7 +58,7 @@ struct Shelf {
 }
 
 struct Kept {
-    sender: Http1Sender,
+    lane: Lane,
     since: Instant,
 }
 
@@ -87,7 +87,7 @@ pub(crate) struct Loan {
 }
 
 pub(crate) enum Sender {
-    Http1(Http1Sender),
+    Http1(Lane),
     Http2(Stream),
 }
 
@@ -137,7 +137,7 @@ impl Origin {
         // Boxed, because it is large and rare: the future of a request on a kept connection stays small.
         let Connected { link, speaks } = Box::pin(connect::connect(&self.target, &means.tls)).await?;
         let sender = match speaks {
-            Speaks::Http1 => Sender::Http1(Box::pin(greet_http1(link, means)).await?),
+            Speaks::Http1 => Sender::Http1(Lane::open(link).await.map_err(|error| broken(&error))?),
             Speaks::Http2 => Sender::Http2(self.share(Box::pin(greet_http2(link, means)).await?)),
         };
         self.known.store(if speaks == Speaks::Http1 { 1 } else { 2 }, Ordering::Relaxed);
@@ -183,11 +183,16 @@ impl Origin {
         self.shelf().used
     }
 
+    #[cfg(test)]
+    pub(crate) fn idle(&self) -> usize {
+        self.shelf().idle.len()
+    }
+
     /// Closes what has been idle for too long. False when nothing is left to watch.
     pub(crate) fn sweep(&self, idle_timeout: Duration) -> bool {
         let mut shelf = self.shelf();
         let stale = shelf.used.elapsed() >= idle_timeout;
-        shelf.idle.retain(|kept| !kept.sender.is_closed() && kept.since.elapsed() < idle_timeout);
+        shelf.idle.retain_mut(|kept| kept.since.elapsed() < idle_timeout && kept.lane.is_open());
         shelf.shared.retain(|shared| !(shared.sender.is_closed() || stale && shared.is_idle()));
         !stale || !shelf.idle.is_empty() || !shelf.shared.is_empty()
     }
@@ -198,17 +203,17 @@ impl Origin {
 impl Shelf {
     /// The kept connection that was used last: the one least likely to be closed by now. One that is still busy
     /// with the end of its last answer stays.
-    fn idle(&mut self, idle_timeout: Duration) -> Option<Http1Sender> {
+    fn idle(&mut self, idle_timeout: Duration) -> Option<Lane> {
         for index in (0..self.idle.len()).rev() {
-            let kept = &self.idle[index];
+            let kept = &mut self.idle[index];
             if kept.since.elapsed() >= idle_timeout {
                 self.idle.drain(..=index);
                 return None;
             }
-            if kept.sender.is_ready() {
-                return Some(self.idle.remove(index).sender);
+            if kept.lane.is_usable() {
+                return Some(self.idle.remove(index).lane);
             }
-            if kept.sender.is_closed() {
+            if !kept.lane.is_open() {
                 drop(self.idle.remove(index));
             }
         }
@@ -254,15 +259,22 @@ impl Drop for Stream {
 // === impl Loan ===
 
 impl Loan {
+    /// After status 101: lets the connection go on by itself.
+    pub(crate) fn hand_over(&mut self, spawner: &Spawner) {
+        if let Sender::Http1(lane) = &mut self.sender {
+            lane.hand_over(spawner);
+        }
+    }
+
     /// Takes the connection back after the end of an answer. True when something now lies idle.
     pub(crate) fn give_back(self, max_idle: usize) -> bool {
-        let Sender::Http1(sender) = self.sender else { return true };
-        if sender.is_closed() {
+        let Sender::Http1(mut lane) = self.sender else { return true };
+        if !lane.is_open() {
             return false;
         }
         let mut shelf = self.origin.shelf();
         if shelf.idle.len() < max_idle {
-            shelf.idle.push(Kept { sender, since: Instant::now() });
+            shelf.idle.push(Kept { lane, since: Instant::now() });
         }
         true
     }
@@ -276,18 +288,6 @@ fn host_header(scheme: &Scheme, authority: &Authority) -> Option<HeaderValue> {
         _ => authority.host(),
     };
     HeaderValue::from_str(text).ok()
-}
-
-async fn greet_http1(link: Link, means: &Means) -> Result<Http1Sender, SendError> {
-    let (mut sender, connection) =
-        http1::Builder::new().handshake(TokioIo::new(link)).await.map_err(|error| broken(&error))?;
-    means.spawner.spawn(async move {
-        if let Err(error) = connection.with_upgrades().await {
-            tracing::debug!(error = %root_cause(&error), "upstream connection ended");
-        }
-    });
-    sender.ready().await.map_err(|error| broken(&error))?;
-    Ok(sender)
 }
 
 async fn greet_http2(link: Link, means: &Means) -> Result<Shared, SendError> {

@@ -12,14 +12,14 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, StatusCode};
-use http_body::Body;
+use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Inner;
 use super::error::{Freshness, ReadError, root_cause};
-use super::pool::Loan;
+use super::pool::{Loan, Sender};
 use crate::coding::{self, BoxReader, Coding};
 use crate::reply::{BoxError, Chunks};
 
@@ -89,7 +89,7 @@ struct RawReader {
 impl UpstreamReply {
     pub(crate) fn new(
         response: http::Response<Incoming>,
-        loan: Loan,
+        mut loan: Loan,
         client: Arc<Inner>,
         idle: Duration,
         connect_time: Duration,
@@ -97,7 +97,10 @@ impl UpstreamReply {
         let connection = loan.freshness;
         let (mut head, incoming) = response.into_parts();
         let upgrade = match head.status {
-            StatusCode::SWITCHING_PROTOCOLS => head.extensions.remove::<hyper::upgrade::OnUpgrade>(),
+            StatusCode::SWITCHING_PROTOCOLS => {
+                loan.hand_over(client.spawner());
+                head.extensions.remove::<hyper::upgrade::OnUpgrade>()
+            }
             _ => None,
         };
         let raw = RawBody::new(incoming, loan, client, idle);
@@ -202,7 +205,7 @@ impl RawBody {
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ReadError>>> {
         loop {
-            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+            let Poll::Ready(frame) = self.poll_frame(cx) else {
                 ready!(self.idle.poll_expired(cx));
                 self.loan = None;
                 return Poll::Ready(Some(Err(ReadError::Idle(self.idle.limit))));
@@ -212,7 +215,7 @@ impl RawBody {
                 return Poll::Ready(None);
             };
             self.idle.since = Instant::now();
-            match frame.map(http_body::Frame::into_data) {
+            match frame.map(Frame::into_data) {
                 Ok(Ok(data)) if data.is_empty() => {}
                 Ok(Ok(data)) => return Poll::Ready(Some(Ok(data))),
                 // Trailers carry nothing that anybody here reads.
@@ -222,6 +225,13 @@ impl RawBody {
                     return Poll::Ready(Some(Err(ReadError::Truncated(root_cause(&error)))));
                 }
             }
+        }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.loan.as_mut().map(|(loan, _)| &mut loan.sender) {
+            Some(Sender::Http1(lane)) => lane.poll_body(&mut self.incoming, cx),
+            Some(Sender::Http2(_)) | None => Pin::new(&mut self.incoming).poll_frame(cx),
         }
     }
 

@@ -89,34 +89,69 @@ fn a_client_that_left_is_no_reason_to_wait() {
     assert!(!concerns_one_connection(&io::Error::from_raw_os_error(24)));
 }
 
+/// Opens connections one by one and tells which of the workers got each.
+async fn spread(addr: SocketAddr, workers: &mut [Handed], count: usize) -> Vec<(usize, Accepted, TcpStream)> {
+    let mut got = Vec::new();
+    for _ in 0..count {
+        let client = TcpStream::connect(addr).await.unwrap();
+        let [one, other] = workers else { unreachable!() };
+        let (index, accepted) = tokio::select! {
+            accepted = one.accept() => (0, accepted),
+            accepted = other.accept() => (1, accepted),
+        };
+        let accepted = accepted.unwrap().unwrap();
+        assert_eq!(accepted.peer, client.local_addr().unwrap());
+        assert!(accepted.stream.nodelay().unwrap());
+        got.push((index, accepted, client));
+    }
+    got
+}
+
 #[tokio::test]
-async fn one_acceptor_hands_out_in_turn_passes_over_the_full_and_survives_the_dead() {
+async fn the_worker_with_the_fewest_connections_gets_the_next() {
     let listener = Listener::bind(LOCAL).unwrap();
     let addr = listener.addr();
     let (drain, watch) = Drain::new();
-    let (first, mut one) = Handed::queue(1);
-    let (second, mut other) = Handed::queue(8);
+    let (first, one) = Handed::queue(8);
+    let (second, other) = Handed::queue(8);
+    let counts = [first.clone(), second.clone()];
+    let hand_out = distribute(listener.start().unwrap(), vec![first, second], watch);
+    let test = async {
+        let mut workers = [one, other];
+        let got = spread(addr, &mut workers, 6).await;
+        assert_eq!(got.iter().map(|(index, ..)| index).sum::<usize>(), 3);
+        assert_eq!(counts.each_ref().map(Handout::open), [3, 3]);
+        let kept: Vec<_> = got.into_iter().filter(|(index, ..)| *index == 0).collect();
+        assert_eq!(counts.each_ref().map(Handout::open), [3, 0], "a connection that ends is not counted");
+        let got = spread(addr, &mut workers, 3).await;
+        assert!(got.iter().all(|(index, ..)| *index == 1));
+        drop((got, kept));
+        drain.start(Duration::ZERO);
+    };
+    tokio::join!(hand_out, test);
+}
+
+#[tokio::test]
+async fn full_and_dead_workers_are_passed_over_and_the_last_one_ends_it() {
+    let listener = Listener::bind(LOCAL).unwrap();
+    let addr = listener.addr();
+    let (_drain, watch) = Drain::new();
+    let (first, mut small) = Handed::queue(1);
+    let (second, mut large) = Handed::queue(8);
     let (third, dead) = Handed::queue(1);
     drop(dead);
     let hand_out = distribute(listener.start().unwrap(), vec![first, second, third], watch);
-    let clients = async {
+    let test = async {
         let mut open = Vec::new();
         for _ in 0..5 {
             open.push(TcpStream::connect(addr).await.unwrap());
         }
-        let mut peers = Vec::new();
         for _ in 0..4 {
-            peers.push(other.accept().await.unwrap().unwrap().peer);
+            open.push(large.accept().await.unwrap().unwrap().stream);
         }
-        let accepted = one.accept().await.unwrap().unwrap();
-        assert!(accepted.stream.nodelay().unwrap());
-        peers.push(accepted.peer);
-        drain.start(Duration::ZERO);
-        peers.sort_unstable();
-        let mut expected: Vec<_> = open.iter().map(|stream| stream.local_addr().unwrap()).collect();
-        expected.sort_unstable();
-        assert_eq!(peers, expected);
+        open.push(small.accept().await.unwrap().unwrap().stream);
+        drop((small, large));
+        open.push(TcpStream::connect(addr).await.unwrap());
     };
-    tokio::join!(hand_out, clients);
-    assert!(one.accept().await.unwrap().is_none(), "the queue ends with the acceptor");
+    tokio::join!(hand_out, test);
 }
