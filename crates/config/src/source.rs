@@ -25,6 +25,8 @@ const COVER: &str = "***";
 /// Longest shown line, in characters, and how much of it stays in front of the caret.
 const WIDTH: usize = 120;
 const LEAD: usize = 60;
+/// How far around the caret a line is looked at, in bytes: a file can be one line.
+const REACH: usize = 1024;
 
 /// A line of the file with a caret range, ready for a terminal and free of secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +69,9 @@ impl<'a> Text<'a> {
         let line = self.line(start);
         let from = self.line_starts.get(line - 1).copied().unwrap_or(0);
         let to = self.line_end(from);
-        let shown = self.shown(from, to, start..end);
+        let first = self.text.floor_char_boundary(from.max(start.saturating_sub(REACH)));
+        let last = self.text.floor_char_boundary(to.min(start.saturating_add(REACH)));
+        let shown = self.shown(first, last.max(first), start..end);
         let column = self.text.get(from..start.min(to)).map_or(0, |lead| lead.chars().count()) + 1;
         let (first, last) = shown.caret.unwrap_or_default();
         let (text, caret, length) = windowed(&shown.text, first, last);

@@ -77,6 +77,14 @@ fn a_flat_file_of_one_mapping_takes_no_square_time() {
     assert!(parse(&text).0.is_some());
 }
 
+#[test]
+fn one_long_line_of_findings_takes_no_square_time() {
+    let keys: Vec<String> = (0..90_000).map(|index| format!("key-number-{index}: sk-canary-{index}")).collect();
+    let (_, report) = parse(&format!("{{{}}}", keys.join(", ")));
+    assert_eq!(report.warnings.len(), 201);
+    assert!(!report.to_string().contains("canary"));
+}
+
 /// Pieces that YAML and our schema are made of.
 fn piece() -> impl Strategy<Value = String> {
     prop_oneof![
