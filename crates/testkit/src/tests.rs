@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::{self, Got};
-use crate::{Encoding, FakeAnthropic, FakeOpenAi, Gate, Reply, Style, Trouble};
+use crate::{Encoding, FakeAnthropic, FakeOpenAi, Gate, Quirk, Reply, Style, Trouble};
 
 fn chat(stream: bool) -> Value {
     json!({"model": "chat-model", "stream": stream, "messages": [{"role": "user", "content": "hi there"}]})
@@ -211,4 +211,144 @@ async fn limits_of_the_request_shape_the_answer() {
     let got = ask_anthropic(&fake, &body).await.json();
     assert_eq!((&got["stop_reason"], &got["stop_sequence"]), (&json!("stop_sequence"), &json!("You")));
     assert!(!got["content"][0]["text"].as_str().unwrap().contains("You"));
+}
+
+fn weather() -> Value {
+    json!({"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}, "required": ["city"]})
+}
+
+fn chat_tools(text: &str) -> Value {
+    let function = json!({"name": "get_weather", "parameters": weather()});
+    json!({"model": "chat-model", "messages": [{"role": "user", "content": text}],
+        "tools": [{"type": "function", "function": function}]})
+}
+
+#[tokio::test]
+async fn tools_are_called_when_the_text_asks_for_it() {
+    let fake = FakeOpenAi::start().await.unwrap();
+    let message = |got: Got| got.json()["choices"][0]["message"].clone();
+    assert!(message(ask_openai(&fake, &chat_tools("hello")).await).get("tool_calls").is_none());
+    let both = message(ask_openai(&fake, &chat_tools("weather of both")).await)["tool_calls"].clone();
+    let arguments = |index: usize| both[index]["function"]["arguments"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (arguments(0), arguments(1)),
+        (r#"{"city":"Paris","days":7}"#.into(), r#"{"city":"Tōkyō","days":7}"#.into())
+    );
+    assert_ne!(both[0]["id"], both[1]["id"]);
+    let exact = r#"{"city": "x",  "n": 1.0}"#;
+    let spelled = message(ask_openai(&fake, &chat_tools(&format!("call get_weather {exact} now"))).await);
+    assert_eq!(spelled["tool_calls"][0]["function"]["arguments"], exact, "byte for byte");
+}
+
+#[tokio::test]
+async fn what_a_fake_said_it_takes_back() {
+    let fake = FakeAnthropic::start().await.unwrap();
+    let mut body = message(false);
+    body["tools"] = json!([{"name": "get_weather", "input_schema": weather()}]);
+    body["thinking"] = json!({"type": "adaptive"});
+    body["messages"][0]["content"] = json!("explain the weather, redacted");
+    let answer = ask_anthropic(&fake, &body).await.json();
+    let kinds: Vec<&str> =
+        answer["content"].as_array().unwrap().iter().map(|block| block["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["thinking", "redacted_thinking", "text", "tool_use"]);
+    let result = json!({"type": "tool_result", "tool_use_id": answer["content"][3]["id"], "content": "rain"});
+    let turns = body["messages"].as_array_mut().unwrap();
+    turns.push(json!({"role": "assistant", "content": answer["content"]}));
+    turns.push(json!({"role": "user", "content": [result]}));
+    let last = ask_anthropic(&fake, &body).await.json();
+    assert_eq!(last["content"][1]["text"], "The tool answered: rain.");
+}
+
+async fn quirky(quirk: Quirk) -> Vec<Value> {
+    let fake = FakeOpenAi::start().await.unwrap();
+    fake.script(Reply::tool_calls(&[("call_a", "f", r#"{"a": "some words"}"#), ("call_b", "g", "{}")]).quirk(quirk));
+    let mut body = chat_tools("x");
+    body["stream"] = json!(true);
+    let events = ask_openai(&fake, &body).await.events();
+    assert_eq!(events.last().unwrap(), "[DONE]", "{quirk:?}");
+    events[..events.len() - 1].iter().map(|data| serde_json::from_str(data).unwrap()).collect()
+}
+
+fn calls(chunks: &[Value]) -> Vec<&Value> {
+    chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]["tool_calls"][0]).filter(|call| !call.is_null()).collect()
+}
+
+#[tokio::test]
+async fn quirks_do_what_they_are_called() {
+    assert!(quirky(Quirk::UsageOnEveryChunk).await.iter().all(|chunk| chunk["usage"]["total_tokens"].is_u64()));
+    let late = quirky(Quirk::LateUsage).await;
+    assert!(
+        late.last().unwrap()["usage"].is_object()
+            && late.iter().filter(|chunk| chunk.get("usage").is_some()).count() == 1
+    );
+    let with_finish = quirky(Quirk::UsageWithFinish).await;
+    let last = with_finish.last().unwrap();
+    assert!(last["usage"].is_object() && last["choices"][0]["finish_reason"] == "tool_calls");
+    assert!(quirky(Quirk::Heartbeats).await.iter().step_by(2).all(|chunk| chunk["choices"] == json!([])));
+    let chunks = quirky(Quirk::MissingIndex).await;
+    assert!(!calls(&chunks).is_empty() && calls(&chunks).iter().all(|call| call.get("index").is_none()));
+    let chunks = quirky(Quirk::WholeCalls).await;
+    let whole: Vec<&Value> = calls(&chunks).iter().map(|call| &call["function"]["arguments"]).collect();
+    assert_eq!(whole, [r#"{"a": "some words"}"#, "{}"]);
+    let chunks = quirky(Quirk::Repetitive).await;
+    assert!(calls(&chunks).iter().all(|call| call["id"].is_string() && call["function"]["name"].is_string()));
+}
+
+#[tokio::test]
+async fn every_advertised_model_answers_or_fails_as_named() {
+    let fake = FakeOpenAi::start().await.unwrap();
+    let key = format!("Bearer {}", fake.key());
+    let listed =
+        client::send(http::Method::GET, &format!("{}/models", fake.base_url()), &[("authorization", &key)], "").await;
+    for entry in listed.unwrap().json()["data"].as_array().unwrap() {
+        let name = entry["id"].as_str().unwrap();
+        if name == "fault-hang" || name == "fault-silent" || name == "slow" {
+            continue;
+        }
+        let mut body = chat(true);
+        body["model"] = json!(name);
+        let got = ask_openai(&fake, &body).await;
+        assert!(got.status != 404, "{name}");
+        if name.starts_with("odd-") {
+            assert!(got.status == 200 && got.broken.is_none(), "{name}");
+        }
+    }
+    let mut body = chat(false);
+    body["model"] = json!("no-such-model");
+    assert_eq!(ask_openai(&fake, &body).await.json()["error"]["code"], "model_not_found");
+}
+
+#[cfg(unix)]
+mod process {
+    //! The process wrapper, with a shell script in the gateway's place.
+
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::PathBuf;
+
+    use crate::Gateway;
+
+    fn program(directory: &tempfile::TempDir, script: &str) -> PathBuf {
+        let path = directory.path().join("gateway");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    // One test: a script that another thread's fork still holds open for writing cannot be started.
+    #[tokio::test]
+    async fn it_waits_for_the_ready_line_ends_on_request_and_says_why_it_failed() {
+        let directory = tempfile::tempdir().unwrap();
+        let script = r#"trap 'echo bye; exit 3' TERM
+            [ "$1" = --config ] && cat "$2"
+            echo "INFO listening on http://127.0.0.1:4321, one worker" >&2
+            while :; do :; done"#;
+        let gateway = Gateway::start(&program(&directory, script), "port: 0\n").await.unwrap();
+        assert_eq!(gateway.url(), "http://127.0.0.1:4321");
+        assert!(gateway.logged("port: 0").await);
+        let (status, log) = gateway.terminate().await.unwrap();
+        assert_eq!((status.code(), log.last().map(String::as_str)), (Some(3), Some("bye")));
+
+        let error = Gateway::start(&program(&directory, "echo no such key >&2; exit 1"), "").await.unwrap_err();
+        assert!(error.to_string().contains("no such key"), "{error}");
+    }
 }

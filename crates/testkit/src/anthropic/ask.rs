@@ -78,7 +78,7 @@ fn tool(tool: &Value) -> Tool {
 }
 
 fn choice(body: &Map<String, Value>) -> Choice {
-    let Some(choice) = body.get("tool_choice") else { return Choice::Auto };
+    let Some(choice) = body.get("tool_choice").filter(|choice| !choice.is_null()) else { return Choice::Auto };
     match kind(choice) {
         "none" => Choice::Never,
         "any" => Choice::Any,
@@ -88,7 +88,7 @@ fn choice(body: &Map<String, Value>) -> Choice {
 }
 
 fn think(body: &Map<String, Value>) -> Think {
-    let Some(thinking) = body.get("thinking") else { return Think::Off };
+    let Some(thinking) = body.get("thinking").filter(|thinking| !thinking.is_null()) else { return Think::Off };
     let hidden_by_default = Class::of(text(body, "model")) == Class::Adaptive;
     match (kind(thinking), thinking["display"].as_str()) {
         ("disabled" | "between_tools", _) => Think::Off,

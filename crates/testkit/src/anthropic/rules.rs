@@ -46,7 +46,8 @@ pub(crate) fn check(body: &Value, call: &Call<'_>) -> Checked {
     let version = version(call.headers);
     check_fields(body, call, version)?;
     check_betas(call)?;
-    let Some(members) = body.as_object() else { return Ok(()) };
+    let Some(members) = body.as_object().map(without_nulls) else { return Ok(()) };
+    let members = &members;
     if *call.route == Route::Generate {
         check_limits(members)?;
     }
@@ -73,6 +74,11 @@ fn check_fields(body: &Value, call: &Call<'_>, version: &str) -> Checked {
     }
     let table = if *call.route == Route::Count { schema::COUNT } else { schema::CREATE };
     check_schema(&known, table, &Path::default()).map_err(|violation| refusal(&violation))
+}
+
+/// Null is as good as absent, where the API takes it at all.
+fn without_nulls(body: &Map<String, Value>) -> Map<String, Value> {
+    body.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn refusal(violation: &Violation) -> Refusal {

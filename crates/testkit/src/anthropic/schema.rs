@@ -221,14 +221,14 @@ const OUTPUT_CONFIG: Kind = Kind::Object(&[
 
 const MESSAGES: Field = must("messages", Kind::List(&MESSAGE));
 const MODEL: Field = must("model", Kind::Text);
-const SYSTEM: Field = may("system", Kind::Either(&[Kind::Text, Kind::List(&TEXT_BLOCK)]));
-const THINK: Field = may("thinking", THINKING);
-const CHOICE: Field = may("tool_choice", TOOL_CHOICE);
-const TOOLS: Field = may("tools", Kind::List(&TOOL));
-const OUTPUT: Field = may("output_config", OUTPUT_CONFIG);
+const SYSTEM: Field = null("system", Kind::Either(&[Kind::Text, Kind::List(&TEXT_BLOCK)]));
+const THINK: Field = null("thinking", THINKING);
+const CHOICE: Field = null("tool_choice", TOOL_CHOICE);
+const TOOLS: Field = null("tools", Kind::List(&TOOL));
+const OUTPUT: Field = null("output_config", OUTPUT_CONFIG);
 const SPEED: Field = null("speed", Kind::Enum(&["standard", "fast"]));
-const PROFILE: Field = may("user_profile_id", Kind::Text);
-const WORKSPACE: Field = may("workspace_id", Kind::Text);
+const PROFILE: Field = null("user_profile_id", Kind::Text);
+const WORKSPACE: Field = null("workspace_id", Kind::Text);
 
 /// POST /v1/messages.
 pub(crate) const CREATE: Kind = Kind::Object(&[
@@ -236,17 +236,17 @@ pub(crate) const CREATE: Kind = Kind::Object(&[
     must("max_tokens", Kind::Int),
     MESSAGES,
     SYSTEM,
-    may("stream", Kind::Bool),
-    may("temperature", Kind::Number),
-    may("top_p", Kind::Number),
-    may("top_k", Kind::Int),
-    may("stop_sequences", Kind::List(&Kind::Text)),
+    null("stream", Kind::Bool),
+    null("temperature", Kind::Number),
+    null("top_p", Kind::Number),
+    null("top_k", Kind::Int),
+    null("stop_sequences", Kind::List(&Kind::Text)),
     TOOLS,
     CHOICE,
     THINK,
     OUTPUT,
-    may("metadata", Kind::Object(&[null("user_id", Kind::Text)])),
-    may("service_tier", Kind::Enum(&["auto", "standard_only"])),
+    null("metadata", Kind::Object(&[null("user_id", Kind::Text)])),
+    null("service_tier", Kind::Enum(&["auto", "standard_only"])),
     SPEED,
     CACHED,
     null("container", Kind::Any),

@@ -63,6 +63,7 @@ fn round(answer: &Value) -> Value {
 #[test]
 fn fields_and_types() {
     accepted(&json!({}));
+    accepted(&json!({"system": null, "stop_sequences": null, "thinking": null, "tools": null, "tool_choice": null}));
     refused(&json!({"stop": "x"}), "stop: Extra inputs are not permitted");
     refused(&json!({"max_tokens": null}), "max_tokens: Input should be a valid integer");
     refused(&json!({"max_tokens": 0}), "greater than or equal to 1");
