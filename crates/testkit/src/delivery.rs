@@ -78,6 +78,7 @@ pub(crate) async fn stream_steps(frames: &[Frame], reply: &Reply, abort: bool) -
 /// The steps of a body in one piece.
 pub(crate) async fn body_steps(body: Vec<u8>, reply: &Reply) -> io::Result<VecDeque<Step>> {
     let body = match reply.ending {
+        Ending::EndAfter(0) => Vec::new(),
         Ending::CutAfter(_) | Ending::EndAfter(_) => body[..body.len() / 2].to_vec(),
         Ending::Garbage => [body.as_slice(), b"GHOST"].concat(),
         _ => body,

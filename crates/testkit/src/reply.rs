@@ -218,7 +218,8 @@ impl Reply {
         self
     }
 
-    /// The body ends cleanly after `n` events: no terminator of the dialect.
+    /// The body ends cleanly after `n` events: no terminator of the dialect. A body in one piece loses its second half,
+    /// or all of it when `n` is 0.
     #[must_use]
     pub fn end_after(mut self, n: usize) -> Self {
         self.ending = Ending::EndAfter(n);

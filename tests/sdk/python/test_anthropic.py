@@ -188,11 +188,12 @@ def test_thinking_is_replayed_everywhere(claude, upstream, stream):
         assert kinds == ["thinking", "redacted_thinking", "tool_use"]
     result = {"type": "tool_result", "tool_use_id": first.content[-1].id, "content": "fine"}
     turns = [question, {"role": "assistant", "content": first.content}, user([result])]
-    for other in [upstream] if DIRECT else ["chat", "claude", upstream]:
+    words = "The tool answered: fine"
+    for other in [upstream] * 2 if DIRECT else ["chat", "claude", "chat", upstream]:
         second = either(claude, other, None, stream, messages=turns, tools=[WEATHER], thinking=THINKING)
-        assert "The tool answered: fine" in text(second)
-        turns = [*turns, {"role": "assistant", "content": second.content}, user("and more?")]
-        assert "and more?" in text(ask(claude, other, None, messages=turns, tools=[WEATHER]))
+        assert words in text(second)
+        # From here on the conversation holds the thinking of both, and both must go on with it.
+        turns, words = [*turns, {"role": "assistant", "content": second.content}, user("and more?")], "and more?"
 
 
 def test_altered_thinking_is_refused(claude):
@@ -340,8 +341,10 @@ def test_truncation_raises(claude, upstream, fault):
 @both_ways
 @pytest.mark.parametrize("odd", ["gzip", "br", "zstd", "crlf", "no-space", "comments", "bom", "bytes", "multiline", "usage", "late-usage", "heartbeats"])
 def test_oddities_make_no_difference(claude, upstream, odd, stream):
-    if DIRECT and odd in ("br", "zstd", "bom"):
+    if DIRECT and odd in ("br", "zstd"):
         pytest.skip("the client alone does not understand this")
+    if upstream == "claude" and odd == "bom":
+        pytest.skip("a relay passes on the bytes as they are")
     answer = either(claude, upstream, "hi there", stream, model=model(upstream, f"odd-{odd}"))
     assert UNICODE in text(answer) and text(answer).endswith("You said: hi there")
     assert answer.usage.input_tokens > 0
@@ -349,8 +352,8 @@ def test_oddities_make_no_difference(claude, upstream, odd, stream):
 
 @upstreams
 def test_content_after_the_end_reaches_nobody(claude, upstream):
-    if DIRECT:
-        pytest.skip("the client alone trips over it")
+    if upstream == "claude":
+        pytest.skip("a relay passes on the bytes as they are")
     for fault in ["fault-garbage", "fault-two-terminators"]:
         with ask(claude, upstream, "hi there", model=model(upstream, fault), stream=True) as stream:
             events = list(stream)
