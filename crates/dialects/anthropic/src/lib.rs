@@ -1,1 +1,178 @@
 //! The Anthropic Messages dialect, client side and wire side.
+//!
+//! Facts come from the official SDKs' types and the public reference as gathered in translation.md (November 2026).
+//! Nothing here does I/O or knows another dialect.
+
+mod attach;
+mod block_decode;
+mod breakpoints;
+mod fault;
+mod history;
+mod ids;
+mod json;
+mod message_encode;
+mod models;
+mod names;
+mod place;
+mod request_decode;
+mod request_encode;
+mod response;
+mod scanner;
+mod schema;
+mod seals;
+mod server_tools;
+mod session;
+mod stream_decode;
+mod stream_encode;
+mod think;
+mod time;
+mod tools_encode;
+mod tree;
+mod usage;
+mod wire;
+
+use bytes::{Bytes, BytesMut};
+use dialect::splice::Edit;
+use dialect::{
+    Body, ClientSide, Decoded, Dialect, Encoded, Framing, HttpReply, Memo, Operation, Peek, Relay, Reply, Route,
+    Scanner, StreamDecoder, StreamEncoder, Target, WireSide, quoted,
+};
+use http::request::Parts;
+use http::{HeaderValue, Method};
+use hub::{DialectId, Fault, RawFault, Request, Response};
+
+use crate::names::{BETA_HEADER, VERSION, VERSION_HEADER};
+
+/// The dialect, as the registry lists it.
+pub static DIALECT: Dialect = Dialect {
+    id: names::ID,
+    routes: &ROUTES,
+    framing: Framing::Sse,
+    recognises,
+    client: Some(&Messages),
+    wire: Some(&Messages),
+};
+
+static ROUTES: [Route; 4] = [
+    Route {
+        method: Method::POST,
+        path: "/v1/messages",
+        accepts: |_| true,
+        operation: Operation::Generate,
+        client: &Messages,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/messages/count_tokens",
+        accepts: |_| true,
+        operation: Operation::CountTokens,
+        client: &Messages,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/models",
+        accepts: names_a_version,
+        operation: Operation::ListModels(&models::Models),
+        client: &Messages,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/models/{rest}",
+        accepts: names_a_version,
+        operation: Operation::GetModel(&models::Models),
+        client: &Messages,
+    },
+];
+
+/// The path `/v1/models` is shared by three dialects; only this one's callers name a version.
+fn names_a_version(head: &Parts) -> bool {
+    head.headers.contains_key(VERSION_HEADER)
+}
+
+fn recognises(head: &Parts) -> bool {
+    head.uri.path().starts_with("/v1/messages") || names_a_version(head) || head.headers.contains_key(BETA_HEADER)
+}
+
+/// Both faces of the dialect. Stateless.
+#[derive(Clone, Copy, Debug)]
+pub struct Messages;
+
+impl ClientSide for Messages {
+    fn dialect(&self) -> DialectId {
+        names::ID
+    }
+
+    fn peek(&self, head: &Parts, body: &Body) -> Result<Peek, Fault> {
+        let model: String = body
+            .get("model")?
+            .filter(|model: &String| !model.is_empty())
+            .ok_or_else(|| Fault::bad_request("model: Field required").at("model"))?;
+        let stream = body.get("stream")?.unwrap_or(false);
+        let user = body.get::<wire::Metadata>("metadata")?.and_then(|metadata| metadata.user_id);
+        let session = session::of_request(&head.headers, user.as_deref());
+        let reply = Reply::new(model.clone(), stream);
+        Ok(Peek { model, session, reply })
+    }
+
+    fn decode_request(&self, _head: &Parts, body: &Body) -> Result<Decoded, Fault> {
+        request_decode::decode(body)
+    }
+
+    fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
+        response::encode(response, reply)
+    }
+
+    fn stream_encoder(&self, reply: Reply) -> Box<dyn StreamEncoder> {
+        Box::new(stream_encode::Encoder::new(reply))
+    }
+
+    fn render_fault(&self, fault: &Fault, request_id: &str) -> HttpReply {
+        fault::render(fault, request_id)
+    }
+
+    fn encode_count(&self, input_tokens: u64) -> Bytes {
+        let mut out = BytesMut::with_capacity(32);
+        let mut object = json::Open::object(&mut out);
+        object.count("input_tokens", input_tokens);
+        object.end();
+        out.freeze()
+    }
+}
+
+impl WireSide for Messages {
+    fn relay(&self, head: &Parts, _body: &Body, target: &Target<'_>) -> Relay {
+        let mut model = BytesMut::with_capacity(target.model.len() + 2);
+        quoted(target.model, &mut model);
+        let edits = vec![Edit::set("model", String::from_utf8_lossy(&model).into_owned())];
+        let mut headers = http::HeaderMap::with_capacity(4);
+        let version = head.headers.get(VERSION_HEADER).cloned();
+        headers.insert(VERSION_HEADER, version.unwrap_or(HeaderValue::from_static(VERSION)));
+        for beta in head.headers.get_all(BETA_HEADER) {
+            headers.append(BETA_HEADER, beta.clone());
+        }
+        Relay { edits, headers, hide_usage: false }
+    }
+
+    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {
+        request_encode::encode(request, target)
+    }
+
+    fn decode_response(&self, body: &[u8], memo: &Memo) -> Result<Response, Fault> {
+        response::decode(body, memo)
+    }
+
+    fn stream_decoder(&self, memo: Memo) -> Box<dyn StreamDecoder> {
+        Box::new(stream_decode::Decoder::new(memo))
+    }
+
+    fn scanner(&self) -> Box<dyn Scanner> {
+        Box::new(scanner::Watcher::default())
+    }
+
+    fn read_fault(&self, raw: RawFault) -> Fault {
+        fault::read(raw)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! Reads the content blocks of a client's turns into hub parts.
+
+use hub::{CacheHint, CallKind, Citation, Fault, File, Foreign, Json, Media, Part, Source, Text, Thought, ToolCall};
+use serde_json::value::RawValue;
+
+use crate::names::{ID, REDACTED, SIGNATURE};
+use crate::place::Place;
+use crate::wire::{self, Block, CacheControl, CitationSwitch, Content, SourceField};
+use crate::{seals, server_tools};
+
+/// Reads content into parts. `place` gives the text of a block that only this dialect understands.
+///
+/// # Errors
+/// A bad-request fault that names the block.
+pub(crate) fn content(content: Content<'_>, place: &Place<'_>) -> Result<Vec<Part>, Fault> {
+    let mut parts = match content {
+        Content::Absent | Content::Other => Vec::new(),
+        Content::Text(text) => vec![Part::Text(Text::plain(text))],
+        Content::Blocks(blocks) => {
+            let mut parts = Vec::with_capacity(blocks.len());
+            for (at, block) in blocks.into_iter().enumerate() {
+                self::block(block, &place.at(at), &mut parts)?;
+            }
+            parts
+        }
+    };
+    seals::settle(&mut parts);
+    Ok(parts)
+}
+
+fn block(block: Block<'_>, place: &Place<'_>, out: &mut Vec<Part>) -> Result<(), Fault> {
+    match &*block.kind {
+        "text" => out.push(text(block)),
+        "thinking" => out.push(Part::Thinking(Thought {
+            text: block.thinking.unwrap_or_default(),
+            seal: seals::read(block.signature, SIGNATURE),
+            redacted: false,
+        })),
+        "redacted_thinking" => {
+            let seal = seals::read(block.data, REDACTED);
+            out.push(Part::Thinking(Thought { text: String::new(), seal, redacted: true }));
+        }
+        "tool_use" => out.push(Part::ToolCall(call(block, place)?)),
+        "tool_result" => out.push(Part::ToolResult(result(block, place)?)),
+        "image" => out.push(Part::Image(image(block, place)?)),
+        "document" => document(block, place, out)?,
+        _ => out.push(foreign(&block, place)),
+    }
+    Ok(())
+}
+
+fn text(block: Block<'_>) -> Part {
+    Part::Text(Text {
+        text: block.text.unwrap_or_default(),
+        cache: cache(block.cache_control.as_ref()),
+        citations: block.citations.map(citations).unwrap_or_default(),
+    })
+}
+
+fn call(block: Block<'_>, place: &Place<'_>) -> Result<ToolCall, Fault> {
+    let missing = |field: &str| Fault::bad_request(format!("tool_use needs `{field}`")).at(place.path());
+    Ok(ToolCall {
+        id: block.id.ok_or_else(|| missing("id"))?,
+        name: block.name.ok_or_else(|| missing("name"))?,
+        arguments: block.input.map_or("{}", RawValue::get).to_owned(),
+        kind: CallKind::Function,
+        seal: None,
+        cache: cache(block.cache_control.as_ref()),
+    })
+}
+
+fn result(block: Block<'_>, place: &Place<'_>) -> Result<hub::ToolResult, Fault> {
+    let call_id =
+        block.tool_use_id.ok_or_else(|| Fault::bad_request("tool_result needs `tool_use_id`").at(place.path()))?;
+    let inner = place.field("content");
+    let parts = match block.content {
+        // An object or a number is data: its JSON text is the result.
+        Content::Other => inner.text().map(|json| Part::Text(Text::plain(json))).into_iter().collect(),
+        other => content(other, &inner)?,
+    };
+    let is_error = block.is_error.unwrap_or(false);
+    Ok(hub::ToolResult { call_id, name: None, parts, is_error, cache: cache(block.cache_control.as_ref()) })
+}
+
+fn image(block: Block<'_>, place: &Place<'_>) -> Result<Media, Fault> {
+    let Some(SourceField::Record(record)) = block.source else { return Err(no_source("image", place)) };
+    let media_type = record.media_type.clone();
+    let source = plain_source(&record).ok_or_else(|| no_source("image", place))?;
+    Ok(Media { source, media_type, detail: None, cache: cache(block.cache_control.as_ref()) })
+}
+
+fn no_source(kind: &str, place: &Place<'_>) -> Fault {
+    Fault::bad_request(format!("{kind}: `source` must be base64, url, file or, for documents, text or content"))
+        .at(place.path())
+}
+
+fn plain_source(record: &wire::Source<'_>) -> Option<Source> {
+    match &*record.kind {
+        "base64" => record.data.clone().map(Source::Base64),
+        "url" => record.url.clone().map(Source::Url),
+        "file" => record.file_id.clone().map(Source::FileId),
+        "text" => record.data.clone().map(Source::Text),
+        _ => None,
+    }
+}
+
+/// A document is one file; one made of blocks is a text file and the pictures in it.
+fn document(block: Block<'_>, place: &Place<'_>, out: &mut Vec<Part>) -> Result<(), Fault> {
+    let Some(SourceField::Record(mut record)) = block.source else { return Err(no_source("document", place)) };
+    let mut file = File {
+        source: Source::Text(String::new()),
+        media_type: record.media_type.take(),
+        name: block.title,
+        context: block.context,
+        cite: block.citations.and_then(switch).unwrap_or(false),
+        cache: cache(block.cache_control.as_ref()),
+    };
+    if &*record.kind != "content" {
+        file.source = plain_source(&record).ok_or_else(|| no_source("document", place))?;
+        out.push(Part::File(file));
+        return Ok(());
+    }
+    let inner = content(record.content, &place.field("source").field("content"))?;
+    file.media_type = Some("text/plain".into());
+    file.source = Source::Text(joined_text(&inner));
+    out.push(Part::File(file));
+    out.extend(inner.into_iter().filter(|part| matches!(part, Part::Image(_))));
+    Ok(())
+}
+
+fn switch(raw: &RawValue) -> Option<bool> {
+    serde_json::from_str::<CitationSwitch>(raw.get()).ok()?.enabled
+}
+
+fn joined_text(parts: &[Part]) -> String {
+    let texts = parts.iter().filter_map(|part| match part {
+        Part::Text(text) => Some(text.text.as_str()),
+        _ => None,
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// A block that stays as it is; other dialects get its words, where it has any that the user gave.
+fn foreign(block: &Block<'_>, place: &Place<'_>) -> Part {
+    let json = Json::trusted(place.text().unwrap_or("{}"));
+    let gist = match &*block.kind {
+        "search_result" => Some(search_result(block)),
+        "tool_reference" => block.tool_name.clone(),
+        "compaction" => match &block.content {
+            Content::Text(text) => Some(text.clone()),
+            _ => None,
+        },
+        _ => server_tools::gist(json.as_str()),
+    };
+    Part::Foreign(Foreign { origin: ID, json, gist })
+}
+
+/// Title, source and words of a search result that the client found by itself.
+fn search_result(block: &Block<'_>) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    lines.extend(block.title.as_deref());
+    if let Some(SourceField::Address(address)) = &block.source {
+        lines.push(address);
+    }
+    match &block.content {
+        Content::Text(text) => lines.push(text),
+        Content::Blocks(blocks) => lines.extend(blocks.iter().filter_map(|block| block.text.as_deref())),
+        Content::Absent | Content::Other => (),
+    }
+    lines.join("\n")
+}
+
+/// The breakpoint in hub terms.
+pub(crate) fn cache(control: Option<&CacheControl<'_>>) -> Option<CacheHint> {
+    control.map(|control| match control.ttl.as_deref() {
+        Some("5m") => CacheHint::FiveMinutes,
+        Some("1h") => CacheHint::OneHour,
+        _ => CacheHint::Default,
+    })
+}
+
+/// The sources of a text; a shape that we cannot read is no source.
+pub(crate) fn citations(raw: &RawValue) -> Vec<Citation> {
+    let list: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+    list.into_iter().filter_map(citation).collect()
+}
+
+/// One source of a text.
+pub(crate) fn citation(raw: &RawValue) -> Option<Citation> {
+    let record: wire::CitationRecord = serde_json::from_str(raw.get()).ok()?;
+    let web = |address: &String| address.starts_with("http://") || address.starts_with("https://");
+    Some(Citation {
+        url: record.url.or(record.source.filter(web)),
+        title: record.title.or(record.document_title),
+        cited_text: record.cited_text,
+        span: None,
+        native: Some((ID, Json::trusted(raw.get()))),
+    })
+}

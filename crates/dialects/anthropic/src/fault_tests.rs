@@ -1,0 +1,1 @@
+//! Errors, read and written.

@@ -1,0 +1,296 @@
+//! Brings tool and answer schemas into the forms that Anthropic accepts (translation.md sections 6 and 11).
+//!
+//! A tool's `input_schema` may use all of JSON Schema 2020-12 but must be an object at its root; only broken schemas
+//! are rewritten, all others keep their text. Strict tools and structured answers know a subset: what lies outside it
+//! moves into the description, where the model still reads it. Both rewritings are idempotent.
+
+use std::borrow::Cow;
+
+use memchr::memmem;
+
+use crate::tree::{Fields, Node};
+
+/// The schema of a tool without arguments.
+pub(crate) const NO_ARGUMENTS: &str = r#"{"type":"object","properties":{}}"#;
+
+/// String formats that strict schemas keep.
+const FORMATS: [&str; 10] =
+    ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"];
+
+/// A tool's schema as it can be sent; most are already.
+pub(crate) fn for_tool(schema: &str) -> Cow<'_, str> {
+    if is_sound(schema) {
+        return Cow::Borrowed(schema);
+    }
+    match Node::read(schema) {
+        Some(Node::Object(fields)) => Cow::Owned(Node::Object(repair_root(fields)).json()),
+        _ => Cow::Borrowed(NO_ARGUMENTS),
+    }
+}
+
+/// A schema in the subset that strict tools and structured answers take; `None` when it cannot be read.
+pub(crate) fn strict(schema: &str, description: Option<&str>) -> Option<String> {
+    let Node::Object(mut fields) = Node::read(schema)? else { return None };
+    if let (None, Some(words)) = (fields.get("description"), description) {
+        fields.set("description", Node::text(words));
+    }
+    Some(subset(repair(Node::Object(fields))).json())
+}
+
+/// Whether the root of a schema is an object schema.
+pub(crate) fn is_object(schema: &str) -> bool {
+    match Node::read(schema) {
+        Some(Node::Object(fields)) => fields.get("type").is_some_and(|kind| kind.is_leaf("\"object\"")),
+        _ => false,
+    }
+}
+
+/// Whether a tool's schema can go as it is. Looks at the root only, and at the one mistake below it that Anthropic
+/// refuses and MCP servers make: `required: true` on a property.
+fn is_sound(schema: &str) -> bool {
+    let bytes = schema.as_bytes();
+    let Ok(root) = dialect::scan::object(bytes) else { return false };
+    let combined = ["anyOf", "oneOf", "allOf"].iter().any(|key| root.position(bytes, key).is_some());
+    root.find(bytes, "type") == Some("\"object\"") && !combined && !has_required_flag(schema)
+}
+
+fn has_required_flag(schema: &str) -> bool {
+    memmem::find_iter(schema.as_bytes(), b"\"required\"").any(|at| {
+        let rest = schema[at + 10..].trim_start();
+        rest.strip_prefix(':').is_some_and(|value| value.trim_start().starts_with(['t', 'f']))
+    })
+}
+
+fn repair_root(mut fields: Fields<'_>) -> Fields<'_> {
+    if is_bare_property_map(&fields) {
+        fields = Fields(vec![(Cow::Borrowed("properties"), Node::Object(fields))]);
+    }
+    for key in ["allOf", "anyOf", "oneOf"] {
+        if let Some(Node::Array(branches)) = fields.take(key) {
+            merge_branches(&mut fields, branches, key == "allOf");
+        }
+    }
+    let Node::Object(mut fields) = repair(Node::Object(fields)) else { return Fields::default() };
+    let is_reference = fields.get("$ref").is_some();
+    fields.take("type");
+    fields.0.insert(0, (Cow::Borrowed("type"), Node::leaf("\"object\"")));
+    if fields.get("properties").is_none() && !is_reference {
+        fields.set("properties", Node::Object(Fields::default()));
+    }
+    fields
+}
+
+/// Some servers send the properties alone, without the schema around them.
+fn is_bare_property_map(fields: &Fields<'_>) -> bool {
+    const ROOT_WORDS: [&str; 10] = [
+        "type",
+        "properties",
+        "anyOf",
+        "oneOf",
+        "allOf",
+        "$ref",
+        "$defs",
+        "$schema",
+        "required",
+        "additionalProperties",
+    ];
+    let is_schema = |node: &Node<'_>| matches!(node, Node::Object(inner) if inner.get("type").is_some() || inner.get("$ref").is_some());
+    let root_word = |key: &str, value: &Node<'_>| ROOT_WORDS.contains(&key) && !(key == "type" && is_schema(value));
+    !fields.0.is_empty() && fields.0.iter().all(|(key, value)| is_schema(value) && !root_word(key, value))
+}
+
+/// Joins the branches of a root combination: all their properties; what every branch requires, or with `allOf` any.
+fn merge_branches<'a>(fields: &mut Fields<'a>, branches: Vec<Node<'a>>, all: bool) {
+    let mut properties = match fields.take("properties") {
+        Some(Node::Object(inner)) => inner,
+        _ => Fields::default(),
+    };
+    let mut required: Option<Vec<Node<'a>>> = None;
+    for branch in branches {
+        let Node::Object(mut branch) = branch else { continue };
+        if let Some(Node::Object(inner)) = branch.take("properties") {
+            for (key, value) in inner.0 {
+                if properties.get(&key).is_none() {
+                    properties.0.push((key, value));
+                }
+            }
+        }
+        let names = match branch.take("required") {
+            Some(Node::Array(names)) => names,
+            _ => Vec::new(),
+        };
+        required = Some(match required {
+            None => names,
+            Some(before) if all => union(before, names),
+            Some(before) => before.into_iter().filter(|name| names.contains(name)).collect(),
+        });
+    }
+    let own = match fields.take("required") {
+        Some(Node::Array(names)) => names,
+        _ => Vec::new(),
+    };
+    fields.set("properties", Node::Object(properties));
+    let required = union(own, required.unwrap_or_default());
+    if !required.is_empty() {
+        fields.set("required", Node::Array(required));
+    }
+}
+
+fn union<'a>(mut left: Vec<Node<'a>>, right: Vec<Node<'a>>) -> Vec<Node<'a>> {
+    for item in right {
+        if !left.contains(&item) {
+            left.push(item);
+        }
+    }
+    left
+}
+
+/// Repairs one schema and those below it: types in capitals, `nullable`, `required: true` on a property.
+fn repair(node: Node<'_>) -> Node<'_> {
+    let Node::Object(mut fields) = node else { return node };
+    lower_type(&mut fields);
+    if fields.take("nullable").is_some_and(|flag| flag.is_leaf("true")) {
+        allow_null(&mut fields);
+    }
+    promote_required(&mut fields);
+    each_schema(&mut fields, &repair);
+    Node::Object(fields)
+}
+
+/// Applies `change` to every schema that is a direct part of this one. Property names are data: a property called
+/// `type` or `properties` is never taken for the keyword.
+fn each_schema<'a>(fields: &mut Fields<'a>, change: &dyn Fn(Node<'a>) -> Node<'a>) {
+    for (key, value) in &mut fields.0 {
+        let old = std::mem::replace(value, Node::leaf("null"));
+        *value = match (&**key, old) {
+            ("properties" | "$defs" | "definitions" | "patternProperties", Node::Object(map)) => {
+                Node::Object(Fields(map.0.into_iter().map(|(name, schema)| (name, change(schema))).collect()))
+            }
+            ("anyOf" | "oneOf" | "allOf" | "prefixItems", Node::Array(list)) => {
+                Node::Array(list.into_iter().map(change).collect())
+            }
+            ("items" | "additionalProperties" | "not" | "if" | "then" | "else" | "contains", schema) => change(schema),
+            (_, other) => other,
+        };
+    }
+}
+
+fn lower_type(fields: &mut Fields<'_>) {
+    let lower = |node: &mut Node<'_>| {
+        if let Node::Leaf(json) = node
+            && json.bytes().any(|byte| byte.is_ascii_uppercase())
+        {
+            *json = Cow::Owned(json.to_ascii_lowercase());
+        }
+    };
+    match fields.get_mut("type") {
+        Some(Node::Array(types)) => types.iter_mut().for_each(lower),
+        Some(kind) => lower(kind),
+        None => (),
+    }
+}
+
+fn allow_null(fields: &mut Fields<'_>) {
+    if let Some(kind @ Node::Leaf(_)) = fields.get_mut("type") {
+        let own = std::mem::replace(kind, Node::leaf("null"));
+        *kind = Node::Array(vec![own, Node::leaf("\"null\"")]);
+    }
+}
+
+/// `required: true` on a property means that its parent requires it; `required: false` means nothing.
+fn promote_required(fields: &mut Fields<'_>) {
+    let mut names = Vec::new();
+    if let Some(Node::Object(properties)) = fields.get_mut("properties") {
+        for (name, schema) in &mut properties.0 {
+            if let Node::Object(inner) = schema
+                && matches!(inner.get("required"), Some(Node::Leaf(_)))
+                && inner.take("required").is_some_and(|flag| flag.is_leaf("true"))
+            {
+                names.push(Node::text(name));
+            }
+        }
+    }
+    if matches!(fields.get("required"), Some(Node::Leaf(_))) {
+        fields.take("required");
+    }
+    if !names.is_empty() {
+        let before = match fields.take("required") {
+            Some(Node::Array(list)) => list,
+            _ => Vec::new(),
+        };
+        fields.set("required", Node::Array(union(before, names)));
+    }
+}
+
+/// One repaired schema in the strict subset.
+fn subset(node: Node<'_>) -> Node<'_> {
+    let Node::Object(mut fields) = node else { return Node::Object(Fields::default()) };
+    if let Some(reference) = fields.take("$ref") {
+        let mut kept = Fields(vec![(Cow::Borrowed("$ref"), reference)]);
+        // The root may be a reference into its own definitions.
+        if let Some(definitions) = fields.take("$defs") {
+            kept.set("$defs", definitions);
+            each_schema(&mut kept, &subset);
+        }
+        return Node::Object(kept);
+    }
+    if let Some(branches) = fields.take("oneOf") {
+        fields.set("anyOf", branches);
+    }
+    let is_object =
+        fields.get("type").is_some_and(|kind| kind.is_leaf("\"object\"")) || fields.get("properties").is_some();
+    if is_object {
+        fields.set("additionalProperties", Node::leaf("false"));
+    }
+    let hints = drop_unknown(&mut fields);
+    describe(&mut fields, &hints);
+    each_schema(&mut fields, &|inner| if inner.is_leaf("false") { inner } else { subset(inner) });
+    Node::Object(fields)
+}
+
+/// Takes out what the subset does not know, as `key: value` hints.
+fn drop_unknown(fields: &mut Fields<'_>) -> Vec<String> {
+    let mut hints = Vec::new();
+    fields.0.retain(|(key, value)| {
+        let known = match &**key {
+            "type"
+            | "properties"
+            | "required"
+            | "items"
+            | "enum"
+            | "const"
+            | "anyOf"
+            | "allOf"
+            | "$defs"
+            | "definitions"
+            | "description"
+            | "title"
+            | "additionalProperties" => true,
+            "format" => value.as_text().is_some_and(|format| FORMATS.contains(&&*format)),
+            "minItems" => value.is_leaf("0") || value.is_leaf("1"),
+            _ => false,
+        };
+        let is_noise = matches!(&**key, "$schema" | "$id" | "$comment") || key.starts_with("x-");
+        if !known && !is_noise {
+            hints.push(format!("{key}: {}", value.json()));
+        }
+        known
+    });
+    hints
+}
+
+fn describe(fields: &mut Fields<'_>, hints: &[String]) {
+    if hints.is_empty() {
+        return;
+    }
+    let note = format!("{{{}}}", hints.join(", "));
+    let words = match fields.get("description").and_then(Node::as_text) {
+        Some(before) if !before.is_empty() => format!("{before}\n\n{note}"),
+        _ => note,
+    };
+    fields.set("description", Node::text(&words));
+}
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod tests;

@@ -1,0 +1,110 @@
+//! The two rewritings, rule by rule.
+
+use super::*;
+use proptest::prelude::*;
+
+fn tool(schema: &str, expect: &str) {
+    let once = for_tool(schema);
+    assert_eq!(once, expect);
+    assert_eq!(for_tool(&once), once, "repairing twice changes nothing");
+}
+
+#[test]
+fn sound_schemas_keep_their_text() {
+    for schema in [
+        r#"{ "type" : "object", "properties": {"a":{"type":"string","minLength":1.0}}, "$schema":"x" }"#,
+        r#"{"type":"object"}"#,
+        r#"{"type":"object","properties":{"required":{"type":"boolean"}},"required":["required"]}"#,
+    ] {
+        assert!(matches!(for_tool(schema), Cow::Borrowed(text) if text == schema), "{schema}");
+    }
+}
+
+#[test]
+fn the_root_becomes_an_object() {
+    tool("{}", r#"{"type":"object","properties":{}}"#);
+    tool("true", NO_ARGUMENTS);
+    tool("[]", NO_ARGUMENTS);
+    tool(r#"{"type":["object","null"],"properties":{"a":{}}}"#, r#"{"type":"object","properties":{"a":{}}}"#);
+    tool(r##"{"$ref":"#/$defs/A","$defs":{"A":{}}}"##, r##"{"type":"object","$ref":"#/$defs/A","$defs":{"A":{}}}"##);
+}
+
+#[test]
+fn root_combinations_are_joined() {
+    let schema = r#"{"type":"object","anyOf":[{"properties":{"a":{"type":"string"},"c":{}},"required":["a","c"]},
+        {"properties":{"b":{"type":"integer"},"c":{}},"required":["b","c"]}]}"#;
+    let expect =
+        r#"{"type":"object","properties":{"a":{"type":"string"},"c":{},"b":{"type":"integer"}},"required":["c"]}"#;
+    tool(schema, expect);
+    let schema = r#"{"allOf":[{"required":["a"],"properties":{"a":{}}},{"required":["b"],"properties":{"b":{}}}]}"#;
+    tool(schema, r#"{"type":"object","properties":{"a":{},"b":{}},"required":["a","b"]}"#);
+}
+
+#[test]
+fn broken_servers_schemas_are_repaired() {
+    tool(
+        r#"{"path":{"type":"string"},"type":{"type":"string"}}"#,
+        r#"{"type":"object","properties":{"path":{"type":"string"},"type":{"type":"string"}}}"#,
+    );
+    tool(
+        r#"{"type":"object","properties":{"a":{"type":"string","required" : true},"b":{"type":"string","required":false}}}"#,
+        r#"{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"}},"required":["a"]}"#,
+    );
+}
+
+#[test]
+fn capital_types_and_nullable_become_json_schema() {
+    tool(
+        r#"{"type":"OBJECT","properties":{"s":{"type":"STRING","description":"type: STRING","nullable":true},"l":{"type":"ARRAY","items":{"type":"INTEGER"}}},"required":["s"]}"#,
+        r#"{"type":"object","properties":{"s":{"type":["string","null"],"description":"type: STRING"},"l":{"type":"array","items":{"type":"integer"}}},"required":["s"]}"#,
+    );
+}
+
+fn answer(schema: &str, expect: &str) {
+    let once = strict(schema, None).unwrap();
+    assert_eq!(once, expect);
+    assert_eq!(strict(&once, None).unwrap(), once, "hints are not added twice");
+}
+
+#[test]
+fn what_the_subset_lacks_moves_into_the_description() {
+    answer(
+        r#"{"$schema":"s","type":"object","properties":{"n":{"type":"integer","minimum":1,"description":"how many"},"u":{"type":"string","format":"uuid"},"f":{"type":"string","format":"color","pattern":"^#"}},"required":["n"]}"#,
+        r##"{"type":"object","properties":{"n":{"type":"integer","description":"how many\n\n{minimum: 1}"},"u":{"type":"string","format":"uuid"},"f":{"type":"string","description":"{format: \"color\", pattern: \"^#\"}"}},"required":["n"],"additionalProperties":false}"##,
+    );
+}
+
+#[test]
+fn one_of_is_any_of_and_maps_are_closed() {
+    answer(
+        r#"{"type":"object","properties":{"v":{"oneOf":[{"type":"string"},{"type":"object","additionalProperties":{"type":"integer"}}]},"l":{"type":"array","minItems":2,"items":{"const":1.0}}}}"#,
+        r#"{"type":"object","properties":{"v":{"anyOf":[{"type":"string"},{"type":"object","additionalProperties":false}]},"l":{"type":"array","items":{"const":1.0},"description":"{minItems: 2}"}},"additionalProperties":false}"#,
+    );
+}
+
+#[test]
+fn properties_named_like_keywords_are_data() {
+    answer(
+        r#"{"type":"object","properties":{"properties":{"type":"string"},"oneOf":{"type":"string"},"format":{"type":"object","properties":{"minimum":{"type":"number"}}}}}"#,
+        r#"{"type":"object","properties":{"properties":{"type":"string"},"oneOf":{"type":"string"},"format":{"type":"object","properties":{"minimum":{"type":"number"}},"additionalProperties":false}},"additionalProperties":false}"#,
+    );
+}
+
+#[test]
+fn references_stand_alone_and_definitions_are_walked() {
+    answer(
+        r##"{"$ref":"#/$defs/A","description":"x","$defs":{"A":{"type":"object","properties":{"next":{"$ref":"#/$defs/A"}}}}}"##,
+        r##"{"$ref":"#/$defs/A","$defs":{"A":{"type":"object","properties":{"next":{"$ref":"#/$defs/A"}},"additionalProperties":false}}}"##,
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "(\\{|\\}|\\[|\\]|\"type\"|\"required\"|\"properties\"|\"anyOf\"|:|,|true|\"object\"|1| ){0,30}") {
+        let once = for_tool(&text).into_owned();
+        if dialect::scan::object(text.as_bytes()).is_ok() {
+            prop_assert!(dialect::scan::object(once.as_bytes()).is_ok(), "{once}");
+        }
+        let _ = strict(&text, Some("d"));
+    }
+}

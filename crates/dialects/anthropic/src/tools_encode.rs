@@ -1,0 +1,232 @@
+//! Writes tool declarations and the choice among them (translation.md sections 6, 7 and 16).
+
+use std::collections::HashSet;
+
+use bytes::BytesMut;
+use dialect::NameMap;
+use hub::{Fault, Json, Losses, Part, Request, Tool, ToolChoice, ToolKind, UserLocation, WebSearch};
+
+use crate::breakpoints::{Breakpoints, Section};
+use crate::json::Open;
+use crate::names::{ID, TOOL_NAME};
+use crate::schema;
+
+/// The oldest search tool: no newer feature is ever asked.
+const SEARCH_TYPE: &str = "web_search_20250305";
+/// The name that the search tool must have.
+const SEARCH_NAME: &str = "web_search";
+/// The schema of a function that stands for a free-text tool.
+const CUSTOM_SCHEMA: &str = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
+
+/// The tools of one request that can be sent, and the choice among them.
+#[derive(Debug)]
+pub(crate) struct Tools<'a> {
+    /// Declared once each, in the client's order.
+    pub(crate) list: Vec<&'a Tool>,
+    /// What is written; `None` is the API's default.
+    pub(crate) choice: Option<Choice<'a>>,
+    pub(crate) one_at_a_time: bool,
+}
+
+/// The choice as this wire knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice<'a> {
+    Auto,
+    None,
+    Any,
+    Tool(&'a str),
+}
+
+impl Tools<'_> {
+    /// Whether the model must call a tool.
+    pub(crate) fn is_forced(&self) -> bool {
+        matches!(self.choice, Some(Choice::Any | Choice::Tool(_)))
+    }
+}
+
+/// Legal names for all tools that are declared, chosen or part of the history.
+pub(crate) fn names(request: &Request) -> NameMap {
+    let declared = request.tools.iter().filter(|tool| is_client_tool(tool)).map(|tool| tool.name.as_str());
+    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
+    let called = parts.filter_map(|part| match part {
+        Part::ToolCall(call) => Some(call.name.as_str()),
+        _ => None,
+    });
+    NameMap::new(declared.chain(called), TOOL_NAME)
+}
+
+fn is_client_tool(tool: &Tool) -> bool {
+    matches!(tool.kind, ToolKind::Function(_) | ToolKind::Custom(_))
+}
+
+/// Picks the tools that can be sent.
+///
+/// # Errors
+/// A fault when the choice names a tool that is not declared, or one that this provider does not run.
+pub(crate) fn select<'a>(request: &'a Request, losses: &mut Losses) -> Result<Tools<'a>, Fault> {
+    check_choice(request)?;
+    let mut seen = HashSet::new();
+    let mut list = Vec::with_capacity(request.tools.len());
+    for (at, tool) in request.tools.iter().enumerate() {
+        if !is_offered(request, tool) {
+            continue;
+        }
+        if !can_send(tool) {
+            losses.dropped(format!("tools[{at}]"), "Anthropic has no such hosted tool");
+        } else if !seen.insert(wire_name(tool)) {
+            losses.dropped(format!("tools[{at}]"), "a tool of this name was declared before");
+        } else {
+            list.push(tool);
+        }
+    }
+    let choice = if list.is_empty() { None } else { choice(request) };
+    let one_at_a_time = request.parallel_tools == Some(false) && !list.is_empty();
+    Ok(Tools { list, choice, one_at_a_time })
+}
+
+fn wire_name(tool: &Tool) -> &str {
+    if matches!(tool.kind, ToolKind::WebSearch(_)) { SEARCH_NAME } else { &tool.name }
+}
+
+fn can_send(tool: &Tool) -> bool {
+    !matches!(&tool.kind, ToolKind::Hosted { origin, .. } if *origin != ID)
+}
+
+/// A subset is sent by leaving the other tools out: there is no field for it.
+fn is_offered(request: &Request, tool: &Tool) -> bool {
+    match &request.tool_choice {
+        Some(ToolChoice::Subset { names, .. }) => names.iter().any(|name| is_called(tool, name)),
+        _ => true,
+    }
+}
+
+fn is_called(tool: &Tool, name: &str) -> bool {
+    tool.name == name || (matches!(tool.kind, ToolKind::WebSearch(_)) && name.starts_with(SEARCH_NAME))
+}
+
+fn check_choice(request: &Request) -> Result<(), Fault> {
+    let wanted: &[String] = match &request.tool_choice {
+        Some(ToolChoice::Tool(name)) => std::slice::from_ref(name),
+        Some(ToolChoice::Subset { names, .. }) => names,
+        _ => return Ok(()),
+    };
+    for name in wanted {
+        let Some(tool) = request.tools.iter().find(|tool| is_called(tool, name)) else {
+            return Err(Fault::bad_request(format!("tool_choice names `{name}`, which is not among the tools"))
+                .at("tool_choice"));
+        };
+        if !can_send(tool) {
+            let message = format!("tool_choice forces `{name}`, which Anthropic does not run; choose another tool");
+            return Err(Fault::unsupported("tool_choice", message));
+        }
+    }
+    Ok(())
+}
+
+fn choice(request: &Request) -> Option<Choice<'_>> {
+    match request.tool_choice.as_ref()? {
+        ToolChoice::Auto | ToolChoice::Subset { required: false, .. } => None,
+        ToolChoice::None => Some(Choice::None),
+        ToolChoice::Required | ToolChoice::Subset { required: true, .. } => Some(Choice::Any),
+        ToolChoice::Tool(name) => {
+            let tool = request.tools.iter().find(|tool| is_called(tool, name))?;
+            Some(Choice::Tool(wire_name(tool)))
+        }
+    }
+}
+
+/// Writes the list.
+pub(crate) fn write(tools: &[&Tool], names: &NameMap, breakpoints: &mut Breakpoints, out: &mut BytesMut) {
+    let mut list = Open::array(out);
+    for tool in tools {
+        if let ToolKind::Hosted { json, .. } = &tool.kind {
+            list.item().extend_from_slice(json.as_str().as_bytes());
+            continue;
+        }
+        let mut object = Open::object(list.item());
+        match &tool.kind {
+            ToolKind::Function(parameters) => function(tool, parameters.as_ref(), names, &mut object),
+            ToolKind::Custom(grammar) => custom(tool, grammar.as_ref(), names, &mut object),
+            ToolKind::WebSearch(search) => web_search(search, &mut object),
+            ToolKind::Hosted { .. } => (),
+        }
+        if let Some(control) = breakpoints.take(Section::Tools, tool.cache) {
+            object.raw("cache_control", control);
+        }
+        object.end();
+    }
+    list.end();
+}
+
+fn function(tool: &Tool, parameters: Option<&Json>, names: &NameMap, object: &mut Open<'_>) {
+    object.text("name", names.wire(&tool.name));
+    object.maybe_text("description", tool.description.as_deref());
+    let parameters = parameters.map_or(schema::NO_ARGUMENTS, Json::as_str);
+    let sound = schema::for_tool(parameters);
+    let subset = tool.strict.filter(|strict| *strict).and_then(|_| schema::strict(&sound, None));
+    object.raw("input_schema", subset.as_deref().unwrap_or(&sound));
+    if subset.is_some() {
+        object.flag("strict", true);
+    }
+}
+
+/// A free-text tool stands as a function with one string; its grammar is words for the model.
+fn custom(tool: &Tool, grammar: Option<&Json>, names: &NameMap, object: &mut Open<'_>) {
+    object.text("name", names.wire(&tool.name));
+    let description = tool.description.as_deref().unwrap_or_default();
+    match grammar {
+        Some(grammar) => {
+            let words = format!("{description}\n\nThe input must follow this format: {}", grammar.as_str());
+            object.text("description", words.trim_start());
+        }
+        None => object.maybe_text("description", tool.description.as_deref()),
+    }
+    object.raw("input_schema", CUSTOM_SCHEMA);
+}
+
+fn web_search(search: &WebSearch, object: &mut Open<'_>) {
+    object.text("type", SEARCH_TYPE);
+    object.text("name", SEARCH_NAME);
+    object.maybe_count("max_uses", search.max_uses.map(u64::from));
+    // The two lists exclude each other.
+    if !search.allowed_domains.is_empty() {
+        words("allowed_domains", &search.allowed_domains, object);
+    } else if !search.blocked_domains.is_empty() {
+        words("blocked_domains", &search.blocked_domains, object);
+    }
+    if let Some(UserLocation { city, region, country, timezone }) = &search.location {
+        let mut place = Open::typed(object.key("user_location"), "approximate");
+        place.maybe_text("city", city.as_deref());
+        place.maybe_text("region", region.as_deref());
+        place.maybe_text("country", country.as_deref());
+        place.maybe_text("timezone", timezone.as_deref());
+        place.end();
+    }
+}
+
+fn words(key: &str, list: &[String], object: &mut Open<'_>) {
+    let mut array = Open::array(object.key(key));
+    for word in list {
+        dialect::quoted(word, array.item());
+    }
+    array.end();
+}
+
+/// Writes the choice; the switch for single calls lives inside it.
+pub(crate) fn write_choice(choice: Option<Choice<'_>>, one_at_a_time: bool, names: &NameMap, object: &mut Open<'_>) {
+    let kind = match choice {
+        None if !one_at_a_time => return,
+        None | Some(Choice::Auto) => "auto",
+        Some(Choice::None) => "none",
+        Some(Choice::Any) => "any",
+        Some(Choice::Tool(_)) => "tool",
+    };
+    let mut inner = Open::typed(object.key("tool_choice"), kind);
+    if let Some(Choice::Tool(name)) = choice {
+        inner.text("name", names.wire(name));
+    }
+    if one_at_a_time && choice != Some(Choice::None) {
+        inner.flag("disable_parallel_tool_use", true);
+    }
+    inner.end();
+}

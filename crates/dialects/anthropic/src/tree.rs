@@ -1,0 +1,257 @@
+//! An ordered JSON tree for schemas that must be rewritten: keys keep their order, leaves keep their text.
+//!
+//! Only texts that were checked as JSON come here, so the reader trusts its input; what it cannot follow (nesting
+//! beyond a bound, broken text) gives no tree, and the caller sends the text as it is.
+
+use std::borrow::Cow;
+
+use bytes::{BufMut, BytesMut};
+use dialect::quoted;
+
+/// Deepest schema that is rewritten. Real ones stay under 30.
+const MAX_DEPTH: usize = 96;
+
+/// A JSON value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Node<'a> {
+    Object(Fields<'a>),
+    Array(Vec<Node<'a>>),
+    /// A string, number, boolean or null, as text.
+    Leaf(Cow<'a, str>),
+}
+
+/// The fields of an object, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Fields<'a>(pub(crate) Vec<(Cow<'a, str>, Node<'a>)>);
+
+impl<'a> Fields<'a> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Node<'a>> {
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Node<'a>> {
+        self.0.iter_mut().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    pub(crate) fn take(&mut self, key: &str) -> Option<Node<'a>> {
+        let at = self.0.iter().position(|(name, _)| name == key)?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// Replaces a field in its place, or adds it at the end.
+    pub(crate) fn set(&mut self, key: &'static str, value: Node<'a>) {
+        match self.get_mut(key) {
+            Some(old) => *old = value,
+            None => self.0.push((Cow::Borrowed(key), value)),
+        }
+    }
+}
+
+impl<'a> Node<'a> {
+    /// Reads a text that holds one JSON value.
+    pub(crate) fn read(text: &'a str) -> Option<Self> {
+        let mut reader = Reader { text, at: 0 };
+        let node = reader.value(0)?;
+        reader.space();
+        (reader.at == text.len()).then_some(node)
+    }
+
+    /// A string.
+    pub(crate) fn text(text: &str) -> Self {
+        let mut out = BytesMut::with_capacity(text.len() + 2);
+        quoted(text, &mut out);
+        Self::Leaf(Cow::Owned(String::from_utf8_lossy(&out).into_owned()))
+    }
+
+    /// A fixed leaf.
+    pub(crate) fn leaf(json: &'static str) -> Self {
+        Self::Leaf(Cow::Borrowed(json))
+    }
+
+    /// The text of a string.
+    pub(crate) fn as_text(&self) -> Option<String> {
+        match self {
+            Self::Leaf(json) if json.starts_with('"') => serde_json::from_str(json).ok(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_leaf(&self, json: &str) -> bool {
+        matches!(self, Self::Leaf(text) if text == json)
+    }
+
+    /// Appends the value as JSON.
+    pub(crate) fn write(&self, out: &mut BytesMut) {
+        match self {
+            Self::Leaf(json) => out.extend_from_slice(json.as_bytes()),
+            Self::Array(items) => {
+                out.put_u8(b'[');
+                separated(items, out, |item, out| item.write(out));
+                out.put_u8(b']');
+            }
+            Self::Object(fields) => {
+                out.put_u8(b'{');
+                separated(&fields.0, out, |(key, value), out| {
+                    quoted(key, out);
+                    out.put_u8(b':');
+                    value.write(out);
+                });
+                out.put_u8(b'}');
+            }
+        }
+    }
+
+    /// The value as JSON.
+    pub(crate) fn json(&self) -> String {
+        let mut out = BytesMut::new();
+        self.write(&mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}
+
+fn separated<T>(items: &[T], out: &mut BytesMut, write: impl Fn(&T, &mut BytesMut)) {
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            out.put_u8(b',');
+        }
+        write(item, out);
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    /// Takes `byte` if it is next after white space.
+    fn take(&mut self, byte: u8) -> bool {
+        self.space();
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn value(&mut self, depth: usize) -> Option<Node<'a>> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        self.space();
+        match self.peek()? {
+            b'{' => self.object(depth),
+            b'[' => self.array(depth),
+            b'"' => self.string().map(|text| Node::Leaf(Cow::Borrowed(text))),
+            _ => self.scalar().map(|text| Node::Leaf(Cow::Borrowed(text))),
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Option<Node<'a>> {
+        self.at += 1;
+        let mut fields = Vec::new();
+        if self.take(b'}') {
+            return Some(Node::Object(Fields(fields)));
+        }
+        loop {
+            self.space();
+            let key = key(self.string()?)?;
+            if !self.take(b':') {
+                return None;
+            }
+            fields.push((key, self.value(depth + 1)?));
+            if self.take(b'}') {
+                return Some(Node::Object(Fields(fields)));
+            }
+            if !self.take(b',') {
+                return None;
+            }
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Option<Node<'a>> {
+        self.at += 1;
+        let mut items = Vec::new();
+        if self.take(b']') {
+            return Some(Node::Array(items));
+        }
+        loop {
+            items.push(self.value(depth + 1)?);
+            if self.take(b']') {
+                return Some(Node::Array(items));
+            }
+            if !self.take(b',') {
+                return None;
+            }
+        }
+    }
+
+    /// A string with its quotes.
+    fn string(&mut self) -> Option<&'a str> {
+        let from = self.at;
+        if self.peek()? != b'"' {
+            return None;
+        }
+        self.at += 1;
+        loop {
+            match self.peek()? {
+                b'"' => {
+                    self.at += 1;
+                    return self.text.get(from..self.at);
+                }
+                b'\\' => self.at += 2,
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    fn scalar(&mut self) -> Option<&'a str> {
+        let from = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')) {
+            self.at += 1;
+        }
+        self.text.get(from..self.at).filter(|text| !text.is_empty())
+    }
+}
+
+/// A key without its quotes and escapes.
+fn key(quoted: &str) -> Option<Cow<'_, str>> {
+    let inner = &quoted[1..quoted.len() - 1];
+    if inner.contains('\\') { serde_json::from_str(quoted).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn order_and_leaf_texts_survive() {
+        let text = r#"{ "b" : [1.0, -2e-7, "a\"\\", null] , "a\u0062":{}, "c" : [ ] }"#;
+        let node = Node::read(text).unwrap();
+        assert_eq!(node.json(), r#"{"b":[1.0,-2e-7,"a\"\\",null],"ab":{},"c":[]}"#);
+    }
+
+    #[test]
+    fn what_is_too_deep_or_broken_gives_no_tree() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        for text in [deep.as_str(), "", "{", "[1,", "{\"a\"}", "{\"a\":1,}", "\"", "\"\\", "[1] 2"] {
+            assert_eq!(Node::read(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "[\\[\\]{}\",:0-9a-z\\\\ é]{0,40}") {
+            let _ = Node::read(&text);
+        }
+    }
+}
