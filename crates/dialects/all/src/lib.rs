@@ -3,4 +3,4 @@
 use dialect::Dialect;
 
 /// The registry. Routes are tried in this order; Chat stands last, because it takes every shared path.
-pub static ALL: &[&Dialect] = &[&dialect_openai_chat::DIALECT];
+pub static ALL: &[&Dialect] = &[&dialect_anthropic::DIALECT, &dialect_openai_chat::DIALECT];

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
-use dialect::HttpReply;
+use dialect::{HttpReply, hints};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hub::{Fault, FaultKind, RawFault};
 use serde::Deserialize;
@@ -15,8 +15,6 @@ use crate::wire::ErrorBody;
 
 /// Longest message that is passed on, in characters.
 const MAX_MESSAGE: usize = 2_000;
-/// Longest wait that an upstream's hint can ask for; subscription windows last days, and are asked again before.
-const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// The words by which the vendor's agents know that they must compact.
 const TOO_LONG: &str = "prompt is too long";
 
@@ -64,26 +62,8 @@ fn read_body(body: &[u8]) -> ErrorBody {
     match serde_json::from_str::<Shapes>(inner) {
         Ok(Shapes { error: Some(error), .. }) if error.message.is_some() || error.kind.is_some() => error,
         Ok(Shapes { message, detail, .. }) => ErrorBody { kind: None, message: message.or(detail) },
-        Err(_) => ErrorBody { kind: None, message: Some(plain_text(&text)).filter(|text| !text.is_empty()) },
+        Err(_) => ErrorBody { kind: None, message: Some(hints::plain_words(body)) },
     }
-}
-
-/// The words of a text that may be HTML: tags and runs of white space gone.
-fn plain_text(text: &str) -> String {
-    let mut words = String::new();
-    let mut in_tag = false;
-    for c in text.chars().take(MAX_MESSAGE * 8) {
-        match c {
-            '<' => in_tag = true,
-            '>' if in_tag => {
-                in_tag = false;
-                words.push(' ');
-            }
-            c if !in_tag => words.push(c),
-            _ => (),
-        }
-    }
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What an error means: by its type, else by its status; a few are told by their words alone.
@@ -128,21 +108,15 @@ fn is_overflow(message: &str) -> bool {
     .any(|words| message.contains(words))
 }
 
-/// How long to wait, by the headers. Dates count from the answer's own date: our clock may be off.
+/// How long to wait: as the upstream asks, else until the limits that are used up are free again. Dates count from the
+/// answer's own date: our clock may be off.
 fn wait(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let now = text("date").and_then(|date| httpdate::parse_http_date(date).ok());
-    let until = |time: SystemTime| time.duration_since(now?).ok();
-    let milliseconds = text("retry-after-ms").and_then(|ms| ms.parse::<f64>().ok()).map(|ms| ms / 1_000.0);
-    let hint = match (milliseconds, text("retry-after")) {
-        (Some(seconds), _) => Duration::try_from_secs_f64(seconds).ok(),
-        (None, Some(after)) => match after.parse::<f64>() {
-            Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-            Err(_) => httpdate::parse_http_date(after).ok().and_then(until),
-        },
-        (None, None) => resets(headers).into_iter().filter_map(until).max(),
+    let until = || {
+        let date = headers.get(http::header::DATE)?.to_str().ok()?;
+        let now = httpdate::parse_http_date(date).ok()?;
+        resets(headers).into_iter().filter_map(|time| time.duration_since(now).ok()).max()
     };
-    hint.map(|wait| wait.min(MAX_WAIT))
+    hints::retry_after(headers).or_else(until).map(|wait| wait.min(hints::MAX_WAIT))
 }
 
 /// When the limits that are used up are free again.

@@ -47,6 +47,7 @@ impl Scanner for Watcher {
         let details = answer.stop_details.as_ref();
         self.observed.stop = Some(usage::decode_stop(answer.stop_reason.as_deref(), answer.stop_sequence, details));
         self.observed.terminal = true;
+        self.observed.end_mark = true;
         Signal::Terminal
     }
 
@@ -63,6 +64,7 @@ impl Watcher {
             b"message_start" | b"message_delta" => self.counts(data),
             b"message_stop" => {
                 self.observed.terminal = true;
+                self.observed.end_mark = true;
                 Signal::Terminal
             }
             b"error" => Signal::Fault(Box::new(error(data))),
