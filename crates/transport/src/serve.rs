@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -195,12 +195,12 @@ where
         addr: SocketAddr,
         drain: &mut DrainWatch,
     ) -> Result<(), BoxError> {
-        let accept = timeout(self.options.handshake_timeout, acceptor.accept(stream));
+        let accept = timeout(self.options.handshake_timeout, Box::pin(acceptor.accept(stream)));
         let stream = tokio::select! {
             accepted = accept => accepted??,
             () = drain.started() => return Ok(()),
         };
-        self.speak(stream, PeerInfo { addr, security: Security::Tls }, drain).await
+        Box::pin(self.speak(stream, PeerInfo { addr, security: Security::Tls }, drain)).await
     }
 
     /// The version is told by the first bytes for encrypted connections too: a client that agrees on HTTP/2 and then
@@ -217,18 +217,20 @@ where
         let Some((version, stream)) = sniffed else { return Ok(()) };
         let server = Arc::clone(self);
         let service = service_fn(move |request| {
-            let reply = (server.service)(request, peer);
+            // Boxed, because hyper keeps the room for this future as long as the answer streams.
+            let reply = Box::pin((server.service)(request, peer));
             async move { Ok::<_, Infallible>(reply.await) }
         });
         let io = TokioIo::new(stream);
+        // Boxed, because the task of every connection has room for the largest of all that it may become.
         match version {
             Version::Http1 => {
-                let connection = pin!(self.http1.serve_connection(io, service).with_upgrades());
-                until_drained(connection, |open| open.graceful_shutdown(), drain).await?;
+                let mut connection = Box::pin(self.http1.serve_connection(io, service).with_upgrades());
+                until_drained(connection.as_mut(), |open| open.graceful_shutdown(), drain).await?;
             }
             Version::Http2 => {
-                let connection = pin!(self.http2.serve_connection(io, service));
-                until_drained(connection, |open| open.graceful_shutdown(), drain).await?;
+                let mut connection = Box::pin(self.http2.serve_connection(io, service));
+                until_drained(connection.as_mut(), |open| open.graceful_shutdown(), drain).await?;
             }
         }
         Ok(())

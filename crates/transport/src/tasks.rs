@@ -3,8 +3,11 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use tokio_util::sync::CancellationToken;
+use pin_project_lite::pin_project;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 
 /// Owns a set of tasks. Dropping it ends those that still run, at their next await.
@@ -82,12 +85,32 @@ impl fmt::Debug for Tasks {
 impl Spawner {
     /// Starts a task on the current runtime; the owning [`Tasks`] ends it.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
-        let task = async move {
-            stop.run_until_cancelled_owned(task).await;
-        };
+        let task = Stoppable { task, stop: self.stop.clone().cancelled_owned() };
         #[expect(clippy::disallowed_methods, reason = "the one place that spawns: the tracker owns the task")]
         drop(tokio::spawn(self.tracker.track_future(task)));
+    }
+}
+
+pin_project! {
+    /// A task that ends early when it is told to. Written by hand because an async block would hold the task twice,
+    /// and some tasks are large and many.
+    struct Stoppable<F> {
+        #[pin]
+        task: F,
+        #[pin]
+        stop: WaitForCancellationFutureOwned,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Stoppable<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if this.stop.poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        this.task.poll(cx)
     }
 }
 
@@ -105,3 +128,6 @@ impl fmt::Debug for Spawner {
         f.debug_struct("Spawner").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

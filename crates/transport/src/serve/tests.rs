@@ -330,3 +330,17 @@ async fn bodies_of_requests_are_bounded_on_the_wire() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{rest}: {answer}");
     }
 }
+
+#[tokio::test]
+async fn the_task_of_a_connection_is_small() {
+    let streams = Tasks::new();
+    let (_drain, watch) = crate::Drain::new();
+    let service = |_: Request<Incoming>, _: PeerInfo| async { Response::new(ReplyBody::empty()) };
+    let server = Arc::new(Server::new(streams.spawner(), None, ServeOptions::default(), service, watch));
+    let listener = crate::Listener::bind(crate::testing::LOCAL).unwrap();
+    let (addr, mut acceptor) = (listener.addr(), listener.start().unwrap());
+    let (client, accepted) = tokio::join!(TcpStream::connect(addr), acceptor.accept());
+    let size = size_of_val(&server.connection(accepted.unwrap().unwrap()));
+    assert!(size <= 1024, "{size} bytes for each open connection, beside hyper's own");
+    drop(client);
+}
