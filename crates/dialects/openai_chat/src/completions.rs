@@ -1,11 +1,21 @@
-//! Legacy completions, on top of chat.
+//! Legacy completions: a prompt in, a text out. Has no wire of its own; the prompt becomes a user turn.
+//!
+//! What only a raw completion model can do (suffix, echo, best_of, token arrays, log probabilities) is refused, because
+//! the client reads it out of the answer.
 
-use bytes::Bytes;
-use dialect::{Body, ClientSide, Decoded, HttpReply, Peek, Reply, StreamEncoder};
+use bytes::{Bytes, BytesMut};
+use dialect::{Body, ClientSide, Decoded, HttpReply, Peek, Reply, StreamEncoder, mint};
 use http::request::Parts;
-use hub::{DialectId, Fault, Response};
+use hub::{
+    Block, BlockId, DialectId, Event, Extra, Fault, Json, Losses, Part, Request, Response, Role, Service, Text, Turn,
+    Usage,
+};
+use serde_json::value::RawValue;
 
-use crate::{chat, fault, request_decode, response, stream_encode};
+use crate::json::Object;
+use crate::response::finish_reason;
+use crate::wire::as_text;
+use crate::{COMPLETIONS_ID, chat, decode_knobs, fault, usage};
 
 /// `POST /v1/completions`.
 #[derive(Debug)]
@@ -13,7 +23,7 @@ pub(crate) struct Completions;
 
 impl ClientSide for Completions {
     fn dialect(&self) -> DialectId {
-        crate::COMPLETIONS_ID
+        COMPLETIONS_ID
     }
 
     fn peek(&self, head: &Parts, body: &Body) -> Result<Peek, Fault> {
@@ -21,15 +31,26 @@ impl ClientSide for Completions {
     }
 
     fn decode_request(&self, _: &Parts, body: &Body) -> Result<Decoded, Fault> {
-        request_decode::decode(body)
+        refuse(body)?;
+        let prompt = Turn { role: Role::User, parts: vec![Part::Text(Text::plain(prompt(body)?))] };
+        let user = body.get("user")?.filter(|user: &String| !user.is_empty());
+        let request = Request {
+            model: body.get("model")?.unwrap_or_default(),
+            turns: vec![prompt],
+            sampling: decode_knobs::sampling(body)?,
+            service: Service { user, cache_key: body.get("prompt_cache_key")?, ..Service::default() },
+            extras: unknown(body).collect(),
+            ..Request::default()
+        };
+        Ok(Decoded { request, losses: Losses::default() })
     }
 
     fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
-        response::encode(response, reply)
+        encode(response, reply)
     }
 
     fn stream_encoder(&self, reply: Reply) -> Box<dyn StreamEncoder> {
-        Box::new(stream_encode::Encoder::new(reply))
+        Box::new(Encoder::new(reply))
     }
 
     fn render_fault(&self, fault: &Fault, request_id: &str) -> HttpReply {
@@ -38,5 +59,164 @@ impl ClientSide for Completions {
 
     fn encode_count(&self, input_tokens: u64) -> Bytes {
         chat::count(input_tokens)
+    }
+}
+
+fn refuse(body: &Body) -> Result<(), Fault> {
+    const FIX: &str = "leave it out, or use a chat completion";
+    let defaults = [
+        ("suffix", ["\"\"", "null"]),
+        ("echo", ["false", "null"]),
+        ("best_of", ["1", "0"]),
+        ("logprobs", ["null", "false"]),
+    ];
+    match defaults.into_iter().find(|(field, plain)| body.raw(field).is_some_and(|raw| !plain.contains(&raw))) {
+        Some((field, _)) => {
+            Err(Fault::unsupported(field, format!("`{field}` is not supported by any model here: {FIX}")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The one prompt: a text, or a list of one text.
+fn prompt(body: &Body) -> Result<String, Fault> {
+    let raw: &RawValue = body.get("prompt")?.ok_or_else(|| Fault::bad_request("`prompt` is required").at("prompt"))?;
+    let list: Option<Vec<String>> = serde_json::from_str(raw.get()).ok();
+    let prompt = match (as_text(raw), list) {
+        (Some(text), _) => text.into_owned(),
+        (None, Some(mut texts)) if texts.len() == 1 => texts.remove(0),
+        (None, Some(_)) => return Err(Fault::unsupported("prompt", "only one prompt a request is supported")),
+        (None, None) => {
+            return Err(Fault::unsupported("prompt", "token arrays are not supported: send the prompt as text"));
+        }
+    };
+    if prompt.is_empty() { Err(Fault::bad_request("`prompt` is empty").at("prompt")) } else { Ok(prompt) }
+}
+
+fn unknown(body: &Body) -> impl Iterator<Item = Extra> {
+    const KNOWN: [&str; 20] = [
+        "model",
+        "prompt",
+        "suffix",
+        "echo",
+        "best_of",
+        "logprobs",
+        "max_tokens",
+        "temperature",
+        "top_p",
+        "top_k",
+        "n",
+        "stop",
+        "seed",
+        "stream",
+        "stream_options",
+        "presence_penalty",
+        "frequency_penalty",
+        "logit_bias",
+        "user",
+        "prompt_cache_key",
+    ];
+    let strange = body.fields().filter(|(name, json)| !KNOWN.contains(&name.as_ref()) && *json != "null");
+    strange.map(|(name, json)| Extra { origin: COMPLETIONS_ID, field: name.into_owned(), json: Json::trusted(json) })
+}
+
+fn head(reply: &Reply, out: &mut BytesMut) {
+    let mut object = Object::open(out);
+    object.text("id", &mint("cmpl-", reply.seed, 0));
+    object.text("object", "text_completion");
+    object.number("created", reply.created);
+    object.text("model", &reply.model);
+    // The rest of the object is written by the caller.
+    object.raw("choices", "[");
+}
+
+fn choice(text: &str, finish: Option<&str>, out: &mut BytesMut) {
+    let mut choice = Object::open(out);
+    choice.text("text", text);
+    choice.number("index", 0);
+    choice.raw("logprobs", "null");
+    match finish {
+        Some(reason) => choice.text("finish_reason", reason),
+        None => choice.raw("finish_reason", "null"),
+    }
+    choice.close();
+}
+
+fn encode(response: &Response, reply: &Reply) -> Bytes {
+    let mut text = String::new();
+    for part in &response.parts {
+        match part {
+            Part::Text(more) => text.push_str(&more.text),
+            Part::Refusal(words) => text.push_str(words),
+            // A completion has no place for anything else.
+            _ => (),
+        }
+    }
+    let mut out = BytesMut::with_capacity(text.len() + 256);
+    head(reply, &mut out);
+    choice(&text, Some(finish_reason(response.stop.reason, reply)), &mut out);
+    out.extend_from_slice(b"]");
+    if !response.usage.is_unknown() {
+        out.extend_from_slice(b",\"usage\":");
+        usage::write(&response.usage, &mut out);
+    }
+    out.extend_from_slice(b"}");
+    out.freeze()
+}
+
+/// Writes a completion as a stream: text chunks, a finish chunk, usage if asked, the end mark.
+#[derive(Debug)]
+struct Encoder {
+    reply: Reply,
+    head: BytesMut,
+    /// The blocks whose text is shown.
+    shown: Vec<BlockId>,
+    usage: Usage,
+}
+
+impl Encoder {
+    fn new(reply: Reply) -> Self {
+        let mut start = BytesMut::with_capacity(128);
+        start.extend_from_slice(b"data: ");
+        head(&reply, &mut start);
+        Self { reply, head: start, shown: Vec::new(), usage: Usage::default() }
+    }
+
+    fn chunk(&self, text: &str, finish: Option<&str>, out: &mut BytesMut) {
+        out.extend_from_slice(&self.head);
+        choice(text, finish, out);
+        out.extend_from_slice(if self.reply.usage_frame { b"],\"usage\":null}\n\n" } else { b"]}\n\n" });
+    }
+}
+
+impl StreamEncoder for Encoder {
+    fn push(&mut self, event: &Event, out: &mut BytesMut) {
+        match event {
+            Event::Open { block, kind: Block::Text | Block::Refusal } => self.shown.push(*block),
+            Event::Delta { block, text } if self.shown.contains(block) => self.chunk(text, None, out),
+            Event::Usage(usage) => self.usage.update(usage),
+            Event::Stop(stop) => {
+                self.chunk("", Some(finish_reason(stop.reason, &self.reply)), out);
+                if self.reply.usage_frame && !self.usage.is_unknown() {
+                    out.extend_from_slice(&self.head);
+                    out.extend_from_slice(b"],\"usage\":");
+                    usage::write(&self.usage, out);
+                    out.extend_from_slice(b"}\n\n");
+                }
+            }
+            _ => (),
+        }
+    }
+
+    fn fail(&mut self, fault: &Fault, out: &mut BytesMut) {
+        fault::tail(fault, out);
+    }
+
+    fn end(&mut self, out: &mut BytesMut) {
+        out.extend_from_slice(b"data: [DONE]\n\n");
+    }
+
+    fn keep_alive(&mut self, out: &mut BytesMut) {
+        out.extend_from_slice(b": keep-alive\n\n");
     }
 }

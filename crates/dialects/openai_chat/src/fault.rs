@@ -146,7 +146,7 @@ fn said(json: &str, depth: u8) -> Said {
     let field = |raw: Option<&RawValue>| raw.map(|raw| text(raw.get())).unwrap_or_default();
     let inner = shape.error.or(shape.detail).filter(|_| depth > 0);
     let mut said = inner.map(|raw| said(raw.get(), depth - 1)).unwrap_or_default();
-    let mut fill = |slot: &mut String, value: String| {
+    let fill = |slot: &mut String, value: String| {
         if slot.is_empty() {
             *slot = value;
         }

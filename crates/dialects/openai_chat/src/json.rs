@@ -19,13 +19,18 @@ impl<'a> Object<'a> {
 
     /// Writes a key; the caller writes the value into the buffer that is handed back.
     pub(crate) fn key(&mut self, key: &str) -> &mut BytesMut {
+        let out = self.key_start();
+        out.put_u8(b'"');
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(b"\":");
+        out
+    }
+
+    fn key_start(&mut self) -> &mut BytesMut {
         if !self.first {
             self.out.put_u8(b',');
         }
         self.first = false;
-        self.out.put_u8(b'"');
-        self.out.extend_from_slice(key.as_bytes());
-        self.out.extend_from_slice(b"\":");
         self.out
     }
 
@@ -42,6 +47,14 @@ impl<'a> Object<'a> {
     /// Copies JSON text as it stands.
     pub(crate) fn raw(&mut self, key: &str, json: &str) {
         self.key(key).extend_from_slice(json.as_bytes());
+    }
+
+    /// Writes a key that someone else chose, which may need escapes.
+    pub(crate) fn named(&mut self, key: &str) -> &mut BytesMut {
+        let out = self.key_start();
+        quoted(key, out);
+        out.put_u8(b':');
+        out
     }
 
     /// Writes a number; floats are finite, because JSON text cannot hold others.

@@ -7,8 +7,15 @@
 //! Proofs of reasoning ([`hub::Seal`]) have one slot in this language: Google's `extra_content` on tool calls. Chat
 //! clients drop what else they do not know, so other proofs end here.
 
+mod calls;
 mod chat;
 mod completions;
+mod decode_knobs;
+mod decode_parts;
+mod decode_tools;
+mod encode_media;
+mod encode_messages;
+mod encode_tools;
 mod fault;
 mod json;
 mod models;
@@ -16,8 +23,11 @@ mod request_decode;
 mod request_encode;
 mod response;
 mod scanner;
+mod schema;
 mod stream_decode;
 mod stream_encode;
+mod think;
+mod usage;
 mod wire;
 
 use dialect::{Dialect, Framing, Operation, Route};
@@ -78,3 +88,6 @@ fn recognises(head: &Parts) -> bool {
     let path = head.uri.path();
     path == "/v1" || path.starts_with("/v1/")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,269 @@
-//! stub
-pub(crate) fn encode(_: &hub::Request, _: &dialect::Target<'_>) -> Result<dialect::Encoded, hub::Fault> {
-    Err(hub::Fault::new(hub::FaultKind::Internal, "not built yet"))
+//! Writes a request for a Chat upstream: the knobs here, messages, parts and tools in their own files.
+//!
+//! Identical requests give identical bytes, or prompt caches would miss.
+
+use bytes::BytesMut;
+use dialect::{Encoded, MaxTokensField, Memo, Target, quoted};
+use http::HeaderMap;
+use hub::{Fault, Format, Losses, Mode, Part, Request, Schema, Source, Tier};
+
+use crate::encode_messages::Messages;
+use crate::encode_tools::Plan;
+use crate::json::Object;
+use crate::{ID, schema};
+
+/// OpenAI takes no more stop strings than this.
+const MAX_STOPS: usize = 4;
+/// OpenAI refuses longer ids of end users; agents of other vendors send whole JSON documents as ids.
+const MAX_USER: usize = 64;
+/// Other dialects' fields that hold data or change what is answered: leaving them out would answer another question.
+const REFUSED: [&str; 7] =
+    ["mcp_servers", "container", "background", "prompt", "conversation", "previous_response_id", "cachedContent"];
+
+/// Writes a request. It has been mended.
+pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {
+    refuse(request, target)?;
+    let mut losses = Losses::default();
+    let plan = Plan::new(request, target, &mut losses)?;
+    let mut out = BytesMut::with_capacity(size(request));
+    let mut body = Object::open(&mut out);
+    body.text("model", target.model);
+    let note = schema_note(request, target);
+    Messages::new(target, &plan.names, &mut losses).write(request, note.as_deref(), body.key("messages"))?;
+    plan.write(&mut body, &mut losses);
+    limits(request, target, &mut body, &mut losses);
+    sampling(request, target, &mut body, &mut losses);
+    format(request, note.is_some(), &mut body, &mut losses);
+    thinking(request, target, &mut body, &mut losses);
+    service(request, target, &mut body, &mut losses);
+    extras(request, &mut body, &mut losses);
+    if target.stream {
+        body.flag("stream", true);
+        if !target.traits.quirks.no_stream_options {
+            body.raw("stream_options", "{\"include_usage\":true}");
+        }
+    }
+    body.close();
+    let memo =
+        Memo { names: plan.names, custom: plan.custom, think_tags: target.traits.quirks.think_tags, ..Memo::default() };
+    Ok(Encoded { body: out.freeze(), headers: HeaderMap::new(), memo, losses })
+}
+
+/// Room for what weighs: texts, pictures, schemas.
+fn size(request: &Request) -> usize {
+    let part = |part: &Part| match part {
+        Part::Text(text) => text.text.len(),
+        Part::ToolCall(call) => call.arguments.len() + 128,
+        Part::ToolResult(result) => 256 + result.parts.iter().map(weight).sum::<usize>(),
+        other => weight(other),
+    };
+    let turns: usize = request.turns.iter().flat_map(|turn| &turn.parts).map(|piece| part(piece) + 64).sum();
+    let system: usize = request.system.iter().map(|text| text.text.len() + 64).sum();
+    // Escapes and keys: a tenth more.
+    (turns + system) * 11 / 10 + request.tools.len() * 1_024 + 1_024
+}
+
+fn weight(part: &Part) -> usize {
+    match part {
+        Part::Text(text) => text.text.len(),
+        Part::Image(media) | Part::Audio(media) | Part::Video(media) => source_weight(&media.source),
+        Part::File(file) => source_weight(&file.source),
+        _ => 64,
+    }
+}
+
+fn source_weight(source: &Source) -> usize {
+    match source {
+        Source::Base64(text) | Source::Url(text) | Source::FileId(text) | Source::Text(text) => text.len() + 128,
+    }
+}
+
+/// What cannot be left out and cannot be carried.
+fn refuse(request: &Request, target: &Target<'_>) -> Result<(), Fault> {
+    let model = target.model;
+    let sampling = &request.sampling;
+    if sampling.n.is_some_and(|n| n > 1) {
+        let words =
+            format!("several answers at once cannot be translated for {model}: send n = 1, or one request each");
+        return Err(Fault::unsupported("n", words));
+    }
+    if sampling.logprobs || sampling.top_logprobs.is_some() {
+        let words = format!("log probabilities of {model} cannot be translated: leave them out, or use a Chat client");
+        return Err(Fault::unsupported("logprobs", words));
+    }
+    if sampling.max_tokens == Some(0) {
+        let words = format!("{model} cannot warm a cache without answering: ask for at least one token");
+        return Err(Fault::unsupported("max_tokens", words));
+    }
+    let foreign = request.extras.iter().filter(|extra| extra.origin != ID);
+    let refused = |field: &str| REFUSED.contains(&field);
+    match foreign
+        .into_iter()
+        .find(|extra| refused(&extra.field) && !matches!(extra.json.as_str(), "[]" | "{}" | "false"))
+    {
+        Some(extra) => Err(Fault::unsupported(
+            extra.field.clone(),
+            format!("`{}` works only with its own provider, not with {model}: leave it out", extra.field),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The schema as an instruction, for models that cannot be held to one.
+fn schema_note(request: &Request, target: &Target<'_>) -> Option<String> {
+    match &request.format {
+        Format::Schema(schema) if target.traits.structured_output == Some(false) => Some(format!(
+            "Answer with one JSON value that follows this JSON Schema, and with nothing else:\n{}",
+            schema.schema.as_str()
+        )),
+        Format::Schema(_) | Format::Json | Format::Text => None,
+    }
+}
+
+fn limits(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
+    let Some(wanted) = request.sampling.max_tokens else { return };
+    let most = target.traits.max_output.unwrap_or(u64::MAX);
+    if wanted > most {
+        losses.approximated("max_tokens", format!("lowered to {most}, the most that the model gives"));
+    }
+    let field = match target.traits.quirks.max_tokens_field {
+        MaxTokensField::MaxTokens => "max_tokens",
+        MaxTokensField::MaxCompletionTokens => "max_completion_tokens",
+    };
+    body.number(field, wanted.min(most));
+}
+
+fn sampling(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
+    let sampling = &request.sampling;
+    let free = target.traits.sampling != Some(false);
+    for (field, value) in [("temperature", sampling.temperature), ("top_p", sampling.top_p)] {
+        match value {
+            Some(value) if free => body.number(field, value),
+            Some(_) => losses.dropped(field, "the model takes no sampling settings"),
+            None => (),
+        }
+    }
+    if sampling.top_k.is_some() {
+        losses.dropped("top_k", "Chat has no such setting");
+    }
+    stop(&sampling.stop, body, losses);
+    body.number_if("seed", sampling.seed);
+    body.number_if("frequency_penalty", sampling.frequency_penalty);
+    body.number_if("presence_penalty", sampling.presence_penalty);
+    if let Some(bias) = &sampling.logit_bias {
+        body.raw("logit_bias", bias.as_str());
+    }
+    body.text_if("verbosity", sampling.verbosity.as_deref());
+}
+
+fn stop(stops: &[String], body: &mut Object<'_>, losses: &mut Losses) {
+    if stops.len() > MAX_STOPS {
+        losses.approximated("stop", format!("only the first {MAX_STOPS} stop strings were sent"));
+    }
+    if !stops.is_empty() {
+        body.array("stop", stops.iter().take(MAX_STOPS), |text, out| quoted(text, out));
+    }
+}
+
+fn format(request: &Request, as_note: bool, body: &mut Object<'_>, losses: &mut Losses) {
+    match &request.format {
+        Format::Text => (),
+        Format::Json => body.raw("response_format", "{\"type\":\"json_object\"}"),
+        Format::Schema(_) if as_note => {
+            losses.approximated("response_format", "the schema was sent as an instruction");
+            body.raw("response_format", "{\"type\":\"json_object\"}");
+        }
+        Format::Schema(schema) => write_schema(schema, body),
+    }
+}
+
+fn write_schema(schema: &Schema, body: &mut Object<'_>) {
+    let mut format = Object::open(body.key("response_format"));
+    format.text("type", "json_schema");
+    let mut inner = Object::open(format.key("json_schema"));
+    inner.text("name", &schema_name(schema.name.as_deref().unwrap_or_default()));
+    inner.text_if("description", schema.description.as_deref());
+    inner.raw("schema", schema.schema.as_str());
+    if let Some(strict) = schema.strict {
+        inner.flag("strict", strict && schema::is_strict(schema.schema.as_str()));
+    }
+    inner.close();
+    format.close();
+}
+
+/// A name is required, of at most 64 letters, digits, `_` and `-`.
+fn schema_name(name: &str) -> String {
+    let legal = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' };
+    let name: String = name.chars().map(legal).take(64).collect();
+    if name.is_empty() { "response".to_owned() } else { name }
+}
+
+/// Chat knows reasoning only as an effort.
+fn thinking(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
+    let wanted = request.thinking;
+    let traits = &target.traits.thinking;
+    if traits.supported == Some(false) {
+        if wanted.effort().is_some() {
+            losses.dropped("thinking", "the model does not think");
+        }
+        return;
+    }
+    if wanted.is_off() {
+        return off(target, body, losses);
+    }
+    let Some(effort) = wanted.effort() else { return };
+    let sent = effort.nearest(&traits.levels).unwrap_or(effort);
+    if sent != effort || matches!((wanted.mode, wanted.level), (Some(Mode::Budget(_)), None)) {
+        losses.approximated("thinking", format!("sent as effort {}", sent.word()));
+    }
+    body.text("reasoning_effort", sent.word());
+}
+
+fn off(target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
+    let traits = &target.traits.thinking;
+    match (traits.can_disable, traits.levels.iter().min()) {
+        (Some(false), Some(least)) => {
+            losses.approximated("thinking", format!("the model always thinks: sent as effort {}", least.word()));
+            body.text("reasoning_effort", least.word());
+        }
+        (Some(false), None) => losses.dropped("thinking", "the model always thinks"),
+        (Some(true) | None, _) => body.text("reasoning_effort", "none"),
+    }
+}
+
+fn service(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
+    let service = &request.service;
+    let tier = service.tier.and_then(|tier| match tier {
+        Tier::Auto => None,
+        Tier::Standard => Some("default"),
+        Tier::Flex => Some("flex"),
+        Tier::Scale => Some("scale"),
+        Tier::Priority => Some("priority"),
+    });
+    body.text_if("service_tier", tier);
+    match service.user.as_deref() {
+        Some(user) if user.len() <= MAX_USER => body.text("user", user),
+        Some(_) => losses.silent("user"),
+        None => (),
+    }
+    match service.cache_key.as_deref() {
+        Some(key) if target.traits.quirks.prompt_cache_key => body.text("prompt_cache_key", key),
+        Some(_) => losses.silent("prompt_cache_key"),
+        None => (),
+    }
+    if service.metadata.is_some() {
+        // OpenAI takes labels only for answers that it stores, and we do not ask it to.
+        losses.silent("metadata");
+    }
+}
+
+/// Our own dialect's fields come back; others' are named as lost.
+fn extras(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
+    for extra in &request.extras {
+        if extra.origin == ID {
+            body.named(&extra.field).extend_from_slice(extra.json.as_str().as_bytes());
+        } else {
+            losses.dropped(extra.field.clone(), format!("only {} understands it", extra.origin));
+        }
+    }
 }

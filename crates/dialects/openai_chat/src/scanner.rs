@@ -1,16 +1,139 @@
-//! stub
+//! Watches a relayed answer. Once content has come, a chunk is parsed only when a byte search says that it tells of
+//! usage, the end or an error; quotes inside text are escaped, so a key is found nowhere else.
+
+use std::sync::LazyLock;
+
+use dialect::{Frame, Observed, Scanner, Signal};
+use hub::{Fault, Stop, StopReason};
+use memchr::memmem::Finder;
+
+use crate::stream_decode::{Seen, error_of, parse, settle, stop_reason};
+use crate::wire::{self, Chunk, ChunkChoice, Delta, lenient};
+use crate::{fault, usage};
+
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\":"));
+static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\":"));
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
+static CALLS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"tool_calls\":"));
+
+/// The state of one watch.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    observed: dialect::Observed,
+    observed: Observed,
+    /// Content has come: from here on only tell-tale chunks are parsed.
+    content: bool,
+    calls: bool,
+    refused: bool,
+    finish: Option<StopReason>,
 }
-impl dialect::Scanner for Watch {
-    fn frame(&mut self, _: dialect::Frame<'_>) -> dialect::Signal {
-        dialect::Signal::Content
+
+impl Scanner for Watch {
+    fn frame(&mut self, frame: Frame<'_>) -> Signal {
+        let data = frame.data.trim_ascii();
+        if self.observed.end_mark || data.is_empty() {
+            return Signal::Quiet;
+        }
+        if data == b"[DONE]" {
+            self.observed.end_mark = true;
+            self.observed.terminal = true;
+            return Signal::Terminal;
+        }
+        self.calls |= holds(&CALLS, data);
+        let dull = !holds(&USAGE, data) && !holds(&FINISH, data) && ERROR.find(data).is_none();
+        if self.content && dull && frame.event.is_none() {
+            return Signal::Content;
+        }
+        self.parsed(data, frame.event == Some(b"error"))
     }
-    fn whole(&mut self, _: &[u8]) -> dialect::Signal {
-        dialect::Signal::Content
+
+    fn whole(&mut self, body: &[u8]) -> Signal {
+        match self.parsed(body, false) {
+            Signal::Fault(fault) => Signal::Fault(fault),
+            Signal::Quiet | Signal::Content | Signal::UsageOnly | Signal::Terminal => {
+                self.observed.terminal = true;
+                Signal::Content
+            }
+        }
     }
-    fn observed(&self) -> &dialect::Observed {
+
+    fn observed(&self) -> &Observed {
         &self.observed
     }
+}
+
+/// Whether the key is there with a value other than null.
+fn holds(key: &Finder<'_>, data: &[u8]) -> bool {
+    key.find_iter(data).any(|at| {
+        let value = data[at + key.needle().len()..].trim_ascii_start();
+        !value.starts_with(b"null")
+    })
+}
+
+impl Watch {
+    fn parsed(&mut self, data: &[u8], named_error: bool) -> Signal {
+        let chunk = match parse(data) {
+            Ok(chunk) => chunk,
+            Err(fault) => return Signal::Fault(Box::new(fault)),
+        };
+        if let Some(error) = error_of(&chunk, data, named_error) {
+            return Signal::Fault(Box::new(fault::in_stream(error)));
+        }
+        match self.chunk(&chunk) {
+            Ok(signal) => signal,
+            Err(fault) => Signal::Fault(Box::new(fault)),
+        }
+    }
+
+    fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<Signal, Fault> {
+        self.count(chunk.usage);
+        let choices = chunk.choices.as_deref().unwrap_or_default();
+        let mut content = false;
+        for choice in choices {
+            content |= self.choice(choice)?;
+        }
+        self.content |= content;
+        Ok(match (content, choices.is_empty() && chunk.usage.is_some()) {
+            (true, _) => Signal::Content,
+            (false, true) => Signal::UsageOnly,
+            (false, false) => Signal::Quiet,
+        })
+    }
+
+    /// Whether the client would see something in this choice. An end without content is something to see, too.
+    fn choice(&mut self, choice: &ChunkChoice<'_>) -> Result<bool, Fault> {
+        self.count(choice.usage);
+        let delta = choice.delta.as_ref().or(choice.message.as_ref());
+        let said = delta.is_some_and(says_something);
+        self.refused |= delta.is_some_and(|delta| delta.refusal.as_ref().is_some_and(|text| !text.is_empty()));
+        self.calls |= delta.is_some_and(calls_something);
+        let Some(word) = choice.finish_reason.as_ref().filter(|word| !word.is_empty()) else { return Ok(said) };
+        if choice.index.unwrap_or(0) == 0 {
+            self.finish = Some(stop_reason(word)?);
+        }
+        // Servers exist that leave the end mark out: with a finish reason the answer is whole.
+        self.observed.terminal = true;
+        // Whether a call that the length cut is whole after all cannot be told without collecting it.
+        let seen = Seen { calls: self.calls, whole: false, refused: self.refused };
+        self.observed.stop = Some(Stop::from(settle(self.finish.unwrap_or_default(), seen)));
+        Ok(true)
+    }
+
+    fn count(&mut self, figures: wire::Raw<'_>) {
+        self.observed.usage.update(&usage::read(&lenient(figures)));
+    }
+}
+
+fn says_something(delta: &Delta<'_>) -> bool {
+    let filled = |raw: wire::Raw<'_>| raw.is_some_and(|raw| !matches!(raw.get(), "\"\"" | "[]" | "{}"));
+    filled(delta.content)
+        || filled(delta.reasoning_content)
+        || filled(delta.reasoning)
+        || filled(delta.reasoning_details)
+        || filled(delta.images)
+        || delta.refusal.as_ref().is_some_and(|text| !text.is_empty())
+        || calls_something(delta)
+}
+
+fn calls_something(delta: &Delta<'_>) -> bool {
+    delta.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty()) || delta.function_call.is_some()
 }

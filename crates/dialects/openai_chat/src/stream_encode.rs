@@ -1,18 +1,318 @@
-//! stub
+//! Writes chunks for Chat clients.
+//!
+//! The grammar is translation.md section 18: one role chunk, deltas, an annotation chunk where sources were given, a
+//! finish chunk, a usage chunk if the client asked, `[DONE]`. Blocks may interleave here as they do in the hub, so
+//! nothing is held back except pictures, which have no pieces, and sources, whose place is known when their text ends.
+
+use bytes::BytesMut;
+use dialect::{Reply, StreamEncoder, escape, mint, quoted};
+use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, Stop, StopReason, Usage};
+
+use crate::json::{Object, array};
+use crate::response::{annotation, data_url, finish_reason};
+use crate::{fault, usage};
+
+/// The state of one stream.
 #[derive(Debug)]
-pub(crate) struct Encoder;
+pub(crate) struct Encoder {
+    reply: Reply,
+    /// Everything in a chunk up to and including the opening brace of `delta`.
+    head: Vec<u8>,
+    /// Everything after the delta's fields.
+    foot: &'static [u8],
+    blocks: Vec<(BlockId, Open)>,
+    /// How many calls were opened.
+    calls: u32,
+    usage: Usage,
+    /// Characters of visible text so far.
+    written: u64,
+    sources: Vec<Source>,
+}
+
+/// What an open block needs.
+#[derive(Debug)]
+enum Open {
+    Text {
+        from: u64,
+    },
+    Refusal,
+    Thinking,
+    Call {
+        index: u32,
+        kind: CallKind,
+        empty: bool,
+    },
+    Image {
+        media_type: String,
+        data: String,
+    },
+    /// Nothing of it is written.
+    Hidden,
+}
+
+/// A citation and the block that it supports.
+#[derive(Debug)]
+struct Source {
+    block: BlockId,
+    citation: Citation,
+    span: Option<(u64, u64)>,
+}
+
 impl Encoder {
-    pub(crate) fn new(_: dialect::Reply) -> Self {
-        Self
+    pub(crate) fn new(reply: Reply) -> Self {
+        let id = mint("chatcmpl-", reply.seed, 0);
+        let mut head = BytesMut::with_capacity(160);
+        head.extend_from_slice(b"data: ");
+        let mut chunk = Object::open(&mut head);
+        chunk.text("id", &id);
+        chunk.text("object", "chat.completion.chunk");
+        chunk.number("created", reply.created);
+        chunk.text("model", &reply.model);
+        chunk.raw("choices", "[");
+        // Clients that ask for usage get the field in every chunk, as OpenAI does it.
+        let foot: &[u8] = if reply.usage_frame {
+            b"},\"finish_reason\":null}],\"usage\":null}\n\n"
+        } else {
+            b"},\"finish_reason\":null}]}\n\n"
+        };
+        Self {
+            reply,
+            head: head.to_vec(),
+            foot,
+            blocks: Vec::with_capacity(4),
+            calls: 0,
+            usage: Usage::default(),
+            written: 0,
+            sources: Vec::new(),
+        }
+    }
+
+    /// Writes a chunk whose delta holds the fields that `fields` writes.
+    fn chunk(&self, out: &mut BytesMut, fields: impl FnOnce(&mut BytesMut)) {
+        out.extend_from_slice(&self.head);
+        out.extend_from_slice(b"{\"index\":0,\"delta\":{");
+        fields(out);
+        out.extend_from_slice(self.foot);
+    }
+
+    /// Writes a chunk whose delta is one text.
+    fn text_chunk(&self, field: &str, text: &str, out: &mut BytesMut) {
+        self.chunk(out, |out| {
+            out.extend_from_slice(b"\"");
+            out.extend_from_slice(field.as_bytes());
+            out.extend_from_slice(b"\":");
+            quoted(text, out);
+        });
+    }
+
+    fn open(&mut self, block: BlockId, kind: &Block, out: &mut BytesMut) {
+        let open = match kind {
+            Block::Text => Open::Text { from: self.written },
+            Block::Refusal => Open::Refusal,
+            Block::Thinking => Open::Thinking,
+            Block::ToolCall { id, name, kind } => self.open_call(id, name, *kind, out),
+            Block::Image { media_type } => Open::Image { media_type: media_type.clone(), data: String::new() },
+            Block::Foreign(foreign) => {
+                self.say(foreign.gist.as_deref().unwrap_or_default(), out);
+                Open::Hidden
+            }
+            Block::Redacted => Open::Hidden,
+        };
+        self.blocks.push((block, open));
+    }
+
+    fn open_call(&mut self, id: &str, name: &str, kind: CallKind, out: &mut BytesMut) -> Open {
+        let index = self.calls;
+        self.calls += 1;
+        if self.reply.legacy_tools {
+            return self.open_legacy(index, name, kind, out);
+        }
+        let minted = if id.is_empty() { mint("call_", self.reply.seed, index + 1) } else { id.to_owned() };
+        self.chunk(out, |out| {
+            out.extend_from_slice(b"\"tool_calls\":[");
+            let mut call = Object::open(out);
+            call.number("index", index);
+            call.text("id", &minted);
+            let (word, field) = call_words(kind);
+            call.text("type", word);
+            let mut inner = Object::open(call.key(word));
+            inner.text("name", name);
+            inner.text(field, "");
+            inner.close();
+            call.close();
+            out.extend_from_slice(b"]");
+        });
+        Open::Call { index, kind, empty: true }
+    }
+
+    /// The legacy form has room for one call.
+    fn open_legacy(&self, index: u32, name: &str, kind: CallKind, out: &mut BytesMut) -> Open {
+        if index > 0 {
+            return Open::Hidden;
+        }
+        self.chunk(out, |out| {
+            out.extend_from_slice(b"\"function_call\":");
+            let mut call = Object::open(out);
+            call.text("name", name);
+            call.text("arguments", "");
+            call.close();
+        });
+        Open::Call { index, kind, empty: true }
+    }
+
+    fn delta(&mut self, block: BlockId, text: &str, out: &mut BytesMut) {
+        let Some(at) = self.blocks.iter().position(|(known, _)| *known == block) else { return };
+        match &mut self.blocks[at].1 {
+            Open::Text { .. } => self.say(text, out),
+            Open::Refusal => self.text_chunk("refusal", text, out),
+            Open::Thinking => self.text_chunk("reasoning_content", text, out),
+            Open::Image { data, .. } => data.push_str(text),
+            Open::Call { index, kind, empty } => {
+                *empty = false;
+                let (index, kind) = (*index, *kind);
+                self.arguments(index, kind, text, out);
+            }
+            Open::Hidden => (),
+        }
+    }
+
+    fn say(&mut self, text: &str, out: &mut BytesMut) {
+        if !text.is_empty() {
+            self.written += text.chars().count() as u64;
+            self.text_chunk("content", text, out);
+        }
+    }
+
+    fn arguments(&self, index: u32, kind: CallKind, text: &str, out: &mut BytesMut) {
+        let (word, field) = call_words(kind);
+        self.chunk(out, |out| {
+            if self.reply.legacy_tools {
+                out.extend_from_slice(b"\"function_call\":{\"arguments\":\"");
+                escape(text, out);
+                out.extend_from_slice(b"\"}");
+                return;
+            }
+            out.extend_from_slice(b"\"tool_calls\":[");
+            let mut call = Object::open(out);
+            call.number("index", index);
+            let mut inner = Object::open(call.key(word));
+            inner.text(field, text);
+            inner.close();
+            call.close();
+            out.extend_from_slice(b"]");
+        });
+    }
+
+    fn close(&mut self, block: BlockId, out: &mut BytesMut) {
+        let Some(at) = self.blocks.iter().position(|(known, _)| *known == block) else { return };
+        match self.blocks.swap_remove(at).1 {
+            Open::Text { from } => {
+                let span = Some((from, self.written));
+                self.sources.iter_mut().filter(|source| source.block == block).for_each(|source| source.span = span);
+            }
+            // Joined arguments must be JSON: a call without any takes an empty object.
+            Open::Call { index, kind: CallKind::Function, empty: true } => {
+                self.arguments(index, CallKind::Function, "{}", out);
+            }
+            Open::Image { media_type, data } => self.image(&media_type, &data, out),
+            Open::Refusal | Open::Thinking | Open::Call { .. } | Open::Hidden => (),
+        }
+    }
+
+    fn image(&self, media_type: &str, data: &str, out: &mut BytesMut) {
+        self.chunk(out, |out| {
+            out.extend_from_slice(b"\"images\":[");
+            data_url(media_type, data, out);
+            out.extend_from_slice(b"]");
+        });
+    }
+
+    fn seal(&self, block: BlockId, seal: &Seal, out: &mut BytesMut) {
+        let open = self.blocks.iter().find(|(known, _)| *known == block).map(|(_, open)| open);
+        match (open, seal.vendor.as_ref()) {
+            (Some(Open::Call { index, .. }), "gemini") if !self.reply.legacy_tools => self.chunk(out, |out| {
+                out.extend_from_slice(b"\"tool_calls\":[");
+                let mut call = Object::open(out);
+                call.number("index", *index);
+                crate::response::extra_content(&mut call, seal);
+                call.close();
+                out.extend_from_slice(b"]");
+            }),
+            (Some(Open::Thinking), vendor) if vendor == crate::ID.0 => self.chunk(out, |out| {
+                out.extend_from_slice(b"\"reasoning_details\":");
+                out.extend_from_slice(seal.data.as_bytes());
+            }),
+            _ => (),
+        }
+    }
+
+    fn stop(&mut self, stop: &Stop, out: &mut BytesMut) {
+        let sources = std::mem::take(&mut self.sources);
+        let cited: Vec<&Source> = sources.iter().filter(|source| source.citation.url.is_some()).collect();
+        if !cited.is_empty() {
+            self.chunk(out, |out| {
+                out.extend_from_slice(b"\"annotations\":");
+                array(cited, out, |source, out| annotation(&source.citation, source.span, out));
+            });
+        }
+        out.extend_from_slice(&self.head);
+        out.extend_from_slice(b"{\"index\":0,\"delta\":{},\"finish_reason\":\"");
+        out.extend_from_slice(finish_reason(calls_win(stop.reason, self.calls > 0), &self.reply).as_bytes());
+        out.extend_from_slice(if self.reply.usage_frame { b"\"}],\"usage\":null}\n\n" } else { b"\"}]}\n\n" });
+        // Unknown is not zero: without figures there is no usage chunk.
+        if self.reply.usage_frame && !self.usage.is_unknown() {
+            out.extend_from_slice(&self.head);
+            out.extend_from_slice(b"],\"usage\":");
+            usage::write(&self.usage, out);
+            out.extend_from_slice(b"}\n\n");
+        }
     }
 }
-impl dialect::StreamEncoder for Encoder {
-    fn push(&mut self, _: &hub::Event, _: &mut bytes::BytesMut) {}
-    fn fail(&mut self, fault: &hub::Fault, out: &mut bytes::BytesMut) {
-        crate::fault::tail(fault, out);
+
+/// What the client must be told: programs act on calls only when the reason says so, and wait forever for missing ones.
+pub(crate) fn calls_win(reason: StopReason, any: bool) -> StopReason {
+    match (reason, any) {
+        (StopReason::End | StopReason::StopSequence, true) => StopReason::ToolCalls,
+        (StopReason::ToolCalls, false) => StopReason::End,
+        (reason, _) => reason,
     }
-    fn end(&mut self, _: &mut bytes::BytesMut) {}
-    fn keep_alive(&mut self, out: &mut bytes::BytesMut) {
+}
+
+/// The type of a call and the field that holds its arguments.
+pub(crate) fn call_words(kind: CallKind) -> (&'static str, &'static str) {
+    match kind {
+        CallKind::Function => ("function", "arguments"),
+        CallKind::Custom => ("custom", "input"),
+    }
+}
+
+impl StreamEncoder for Encoder {
+    fn push(&mut self, event: &Event, out: &mut BytesMut) {
+        match event {
+            Event::Start { .. } => {
+                self.chunk(out, |out| out.extend_from_slice(b"\"role\":\"assistant\",\"content\":\"\""));
+            }
+            Event::Open { block, kind } => self.open(*block, kind, out),
+            Event::Delta { block, text } => self.delta(*block, text, out),
+            Event::Seal { block, seal } => self.seal(*block, seal, out),
+            Event::Cite { block, citation } => {
+                self.sources.push(Source { block: *block, citation: citation.clone(), span: None });
+            }
+            Event::Close { block } => self.close(*block, out),
+            Event::Usage(usage) => self.usage.update(usage),
+            Event::Stop(stop) => self.stop(stop, out),
+        }
+    }
+
+    fn fail(&mut self, fault: &Fault, out: &mut BytesMut) {
+        fault::tail(fault, out);
+    }
+
+    fn end(&mut self, out: &mut BytesMut) {
+        out.extend_from_slice(b"data: [DONE]\n\n");
+    }
+
+    fn keep_alive(&mut self, out: &mut BytesMut) {
         out.extend_from_slice(b": keep-alive\n\n");
     }
 }

@@ -327,15 +327,15 @@ pub(crate) struct Place<'a> {
 #[serde(default)]
 pub(crate) struct Chunk<'a> {
     #[serde(borrow)]
-    pub(crate) id: Option<Str<'a>>,
+    pub(crate) id: Raw<'a>,
     #[serde(borrow)]
     pub(crate) object: Option<Str<'a>>,
     #[serde(borrow)]
-    pub(crate) model: Option<Str<'a>>,
+    pub(crate) model: Raw<'a>,
     #[serde(borrow)]
     pub(crate) choices: Option<Vec<ChunkChoice<'a>>>,
     #[serde(borrow)]
-    pub(crate) usage: Option<Usage<'a>>,
+    pub(crate) usage: Raw<'a>,
     #[serde(borrow)]
     pub(crate) error: Raw<'a>,
     #[serde(borrow)]
@@ -354,7 +354,7 @@ pub(crate) struct ChunkChoice<'a> {
     pub(crate) finish_reason: Option<Str<'a>>,
     /// Moonshot puts the figures here in streams.
     #[serde(borrow)]
-    pub(crate) usage: Option<Usage<'a>>,
+    pub(crate) usage: Raw<'a>,
 }
 
 /// What an answer says, a piece or all of it.
@@ -370,15 +370,15 @@ pub(crate) struct Delta<'a> {
     #[serde(borrow)]
     pub(crate) reasoning: Raw<'a>,
     #[serde(borrow)]
-    pub(crate) reasoning_details: Option<Vec<&'a RawValue>>,
+    pub(crate) reasoning_details: Raw<'a>,
     #[serde(borrow)]
     pub(crate) tool_calls: Option<Vec<ToolCall<'a>>>,
     #[serde(borrow)]
     pub(crate) function_call: Option<Function<'a>>,
     #[serde(borrow)]
-    pub(crate) annotations: Option<Vec<Annotation<'a>>>,
+    pub(crate) annotations: Raw<'a>,
     #[serde(borrow)]
-    pub(crate) images: Option<Vec<Part<'a>>>,
+    pub(crate) images: Raw<'a>,
 }
 
 /// An entry of OpenRouter's `reasoning_details`.
@@ -461,4 +461,9 @@ pub(crate) fn as_count(raw: Raw<'_>) -> Option<u64> {
     let text = raw?.get().trim_matches('"');
     // Casts of floats saturate, and a negative or absurd figure becomes the nearest count.
     text.parse().ok().or_else(|| text.parse::<f64>().ok().filter(|value| value.is_finite()).map(|value| value as u64))
+}
+
+/// A list or an object whose odd shape must not cost the answer around it: then it counts as absent.
+pub(crate) fn lenient<'a, T: Deserialize<'a> + Default>(raw: Raw<'a>) -> T {
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
 }

@@ -1,0 +1,211 @@
+//! The tool calls of one answer, put together from pieces of every habit.
+//!
+//! Servers leave out the index, reuse one index for the next call, send the id or the name late, twice or empty, and
+//! send whole calls in one piece. A call is opened once its name is known; one that never gets a name is no call.
+
+use dialect::{Memo, unwrap_custom_input};
+use hub::{Block, BlockId, CallKind, Event, Fault, Seal};
+
+use crate::wire;
+
+/// Text that calls without a name may hold back, in bytes, all together.
+const MAX_PENDING: usize = 16 << 20;
+
+/// The calls so far, in order of appearance.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    list: Vec<Call>,
+    pending: usize,
+}
+
+#[derive(Debug, Default)]
+struct Call {
+    index: Option<i64>,
+    id: String,
+    /// As the wire spells it.
+    name: String,
+    kind: CallKind,
+    block: Option<BlockId>,
+    /// Arguments that wait for the name, or for the end where a free text must be unwrapped.
+    waiting: String,
+    balance: Balance,
+    seal: Option<Seal>,
+}
+
+/// A piece of a call, whatever its form.
+pub(crate) struct Piece<'a> {
+    pub(crate) index: Option<i64>,
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) arguments: &'a str,
+    pub(crate) kind: CallKind,
+    pub(crate) seal: Option<Seal>,
+}
+
+impl Calls {
+    /// Takes a piece. `blocks` is the number of the next block.
+    pub(crate) fn take(
+        &mut self,
+        piece: Piece<'_>,
+        memo: &Memo,
+        blocks: &mut u32,
+        out: &mut Vec<Event>,
+    ) -> Result<(), Fault> {
+        let at = self.place(&piece);
+        let taken =
+            !piece.id.is_empty() && self.list.iter().enumerate().any(|(n, call)| n != at && call.id == piece.id);
+        let call = &mut self.list[at];
+        // An id that another call of this answer has is no id: the client's encoder mints one.
+        if call.id.is_empty() && !taken {
+            piece.id.clone_into(&mut call.id);
+        }
+        if call.name.is_empty() {
+            piece.name.clone_into(&mut call.name);
+        }
+        call.seal = piece.seal.or(call.seal.take());
+        call.balance.feed(piece.arguments);
+        self.pending += call.add(piece.arguments, memo, blocks, out);
+        if self.pending > MAX_PENDING {
+            return Err(Fault::garbled("the upstream sent a tool call without a name that is too large to hold"));
+        }
+        Ok(())
+    }
+
+    /// The call that a piece belongs to; a new one where it begins one.
+    fn place(&mut self, piece: &Piece<'_>) -> usize {
+        let other = |call: &Call| !piece.id.is_empty() && !call.id.is_empty() && call.id != piece.id;
+        let known = match piece.index {
+            Some(index) => self
+                .list
+                .iter()
+                .rposition(|call| call.index == Some(index))
+                .filter(|at| piece.name.is_empty() || !other(&self.list[*at])),
+            None if !piece.id.is_empty() => self.list.iter().rposition(|call| call.id == piece.id),
+            None if piece.name.is_empty() => self.list.len().checked_sub(1),
+            None => None,
+        };
+        known.unwrap_or_else(|| {
+            self.list.push(Call { index: piece.index, kind: piece.kind, ..Call::default() });
+            self.list.len() - 1
+        })
+    }
+
+    /// The answer is over: opens what still can be, unwraps free texts, closes all.
+    pub(crate) fn close(&mut self, memo: &Memo, blocks: &mut u32, out: &mut Vec<Event>) {
+        for call in &mut self.list {
+            call.open(memo, blocks, out);
+            let Some(block) = call.block else { continue };
+            if !call.waiting.is_empty() {
+                let text = unwrap_custom_input(&call.waiting).into_owned();
+                out.push(Event::Delta { block, text });
+            }
+            out.push(Event::Close { block });
+        }
+    }
+
+    /// Whether any call was opened.
+    pub(crate) fn any(&self) -> bool {
+        self.list.iter().any(|call| call.block.is_some())
+    }
+
+    /// Whether every call's arguments are whole; a call without any is whole only if `empty` counts.
+    pub(crate) fn complete(&self, empty: bool) -> bool {
+        let whole = |call: &Call| call.kind == CallKind::Custom || call.balance.is_complete(empty);
+        self.list.iter().filter(|call| call.block.is_some()).all(whole)
+    }
+}
+
+impl Call {
+    /// Adds arguments; returns how many bytes wait for the name.
+    fn add(&mut self, arguments: &str, memo: &Memo, blocks: &mut u32, out: &mut Vec<Event>) -> usize {
+        // An id may come right after the name, never after the first arguments.
+        if !self.id.is_empty() || !arguments.is_empty() {
+            self.open(memo, blocks, out);
+        }
+        let Some(block) = self.block else {
+            self.waiting.push_str(arguments);
+            return arguments.len();
+        };
+        out.extend(self.seal.take().map(|seal| Event::Seal { block, seal }));
+        if self.wrapped(memo) {
+            self.waiting.push_str(arguments);
+            return arguments.len();
+        }
+        if !arguments.is_empty() {
+            out.push(Event::Delta { block, text: arguments.to_owned() });
+        }
+        0
+    }
+
+    fn open(&mut self, memo: &Memo, blocks: &mut u32, out: &mut Vec<Event>) {
+        if self.block.is_some() || self.name.is_empty() {
+            return;
+        }
+        if self.wrapped(memo) {
+            self.kind = CallKind::Custom;
+        }
+        let block = BlockId(*blocks);
+        *blocks += 1;
+        self.block = Some(block);
+        let name = memo.names.declared(&self.name).to_owned();
+        out.push(Event::Open { block, kind: Block::ToolCall { id: self.id.clone(), name, kind: self.kind } });
+        out.extend(self.seal.take().map(|seal| Event::Seal { block, seal }));
+        if !self.waiting.is_empty() && !self.wrapped(memo) {
+            out.push(Event::Delta { block, text: std::mem::take(&mut self.waiting) });
+        }
+    }
+
+    /// Whether the arguments are a free text inside an object, which can be read only when it is whole.
+    fn wrapped(&self, memo: &Memo) -> bool {
+        memo.custom.contains(&self.name)
+    }
+}
+
+/// Tells whether pieces of JSON text add up to one whole container, without keeping them.
+#[derive(Debug, Default)]
+struct Balance {
+    depth: u32,
+    in_string: bool,
+    escaped: bool,
+    seen: bool,
+}
+
+impl Balance {
+    fn feed(&mut self, text: &str) {
+        for byte in text.bytes() {
+            self.step(byte);
+        }
+    }
+
+    fn step(&mut self, byte: u8) {
+        if std::mem::take(&mut self.escaped) {
+            return;
+        }
+        match byte {
+            b'\\' if self.in_string => self.escaped = true,
+            b'"' => self.in_string = !self.in_string,
+            _ if self.in_string => (),
+            b'{' | b'[' => {
+                self.depth += 1;
+                self.seen = true;
+            }
+            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+            _ => (),
+        }
+    }
+
+    fn is_complete(&self, empty: bool) -> bool {
+        self.depth == 0 && !self.in_string && (self.seen || empty)
+    }
+}
+
+/// Google's proof on a call; damaged ones are dropped.
+pub(crate) fn seal_of(extra: wire::Raw<'_>) -> Option<Seal> {
+    let extra: wire::ExtraContent<'_> = serde_json::from_str(extra?.get()).ok()?;
+    let signature = extra.google?.thought_signature.filter(|text| !text.is_empty())?;
+    match Seal::unpack(&signature) {
+        hub::Carried::Packed(seal) => Some(seal),
+        hub::Carried::Native(data) => Some(Seal::new("gemini", "thought", data)),
+        hub::Carried::Damaged => None,
+    }
+}
