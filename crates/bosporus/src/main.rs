@@ -1,2 +1,29 @@
-//! The program: arguments, wiring, signals.
-fn main() {}
+//! The program: read the arguments and the configuration, build the state, start the workers, wait for the end.
+
+mod args;
+mod environment;
+mod logging;
+mod run;
+mod setup;
+mod workers;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let done = match &args.command {
+        Some(Command::Check) => setup::check(&args),
+        None => run::run(&args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            logging::say(&format!("bosporus: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,25 @@
 //! The engine: from a client's request to an answer, through one account or several.
+//!
+//! It names no dialect and no provider: dialects come from their registry, places from theirs.
+
+mod admit;
+mod app;
+mod attempt;
+mod cors;
+mod edge;
+mod estimate;
+mod events;
+mod faults;
+mod headers;
+mod inbound;
+mod outflow;
+mod record;
+mod relay;
+mod routes;
+mod serve;
+mod snapshot;
+mod translate;
+mod tries;
+
+pub use app::{App, Worker};
+pub use snapshot::{Snapshot, SnapshotError};

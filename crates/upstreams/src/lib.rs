@@ -1,1 +1,152 @@
-//! Places: pure descriptions of how to ask an upstream, one folder a kind.
+//! Places: where a model can be asked, with which account, in which dialect.
+//!
+//! An upstream describes and the engine acts: nothing here sends, waits, retries or logs.
+
+mod claude_key;
+mod demo;
+mod endpoint;
+mod model;
+mod openai_compatible;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dialect::{Dialect, ModelCard, ModelTraits};
+use http::HeaderMap;
+use hub::{Event, Fault, Request};
+use pool::Secret;
+
+/// A kind of upstream, as the registry lists it.
+pub struct Kind {
+    /// Its name: the section of the configuration file that describes it.
+    pub id: &'static str,
+    /// Builds the places of this kind that the configuration names.
+    pub build: fn(&config::Config) -> Vec<Place>,
+}
+
+/// Every kind.
+pub static KINDS: &[&Kind] = &[&claude_key::KIND, &openai_compatible::KIND, &demo::KIND];
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kind({})", self.id)
+    }
+}
+
+/// One place with its accounts and models.
+#[derive(Debug)]
+pub struct Place {
+    /// Describes requests to it.
+    pub upstream: Arc<dyn Upstream>,
+    /// Who may ask there.
+    pub accounts: Vec<AccountSpec>,
+    /// What can be asked for.
+    pub models: Vec<Model>,
+    /// Client-facing names may also be written `prefix/name`.
+    pub prefix: Option<String>,
+    /// Names or patterns with `*` that it must not serve, in lower case.
+    pub excluded: Vec<String>,
+    /// Extra rounds, where the place has its own number.
+    pub request_retry: Option<u32>,
+}
+
+/// An account of a place.
+#[derive(Clone, Debug)]
+pub struct AccountSpec {
+    /// Stable and free of secrets.
+    pub id: String,
+    /// For logs.
+    pub label: String,
+    /// The key; empty where the place wants none.
+    pub secret: Secret,
+    /// How the place is reached with it.
+    pub proxy: config::Proxy,
+    /// Higher is tried first.
+    pub priority: i32,
+    /// Its share.
+    pub weight: u32,
+}
+
+/// A model of a place.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// What clients call it. A `*` at the end takes every name with that beginning, under its own name.
+    pub alias: String,
+    /// What the upstream calls it.
+    pub name: String,
+    /// Answers carry the alias, not the upstream's name.
+    pub force_mapping: bool,
+    /// What it can do. A pattern's traits are found by name when it is asked for.
+    pub traits: Arc<ModelTraits>,
+    /// How lists show it; `None` for patterns.
+    pub card: Option<ModelCard>,
+}
+
+/// Describes requests to one place.
+pub trait Upstream: Send + Sync + fmt::Debug {
+    /// The kind's name.
+    fn kind(&self) -> &'static str;
+
+    /// The dialect that it speaks for a model; `None` when it answers in the hub's own terms.
+    fn wire(&self, model: &str) -> Option<&'static Dialect>;
+
+    /// The traits of a model that was matched by a pattern.
+    fn traits_of(&self, _model: &str) -> Arc<ModelTraits> {
+        Arc::default()
+    }
+
+    /// The whole HTTP request, credential included.
+    ///
+    /// # Errors
+    /// A fault when the place cannot do what is asked.
+    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Bytes>, Fault>;
+
+    /// Answers without any network, for places whose `wire` is `None`.
+    ///
+    /// # Errors
+    /// A fault when the place cannot do what is asked.
+    fn perform(&self, _request: &Request, _model: &str) -> Result<Script, Fault> {
+        Err(Fault::new(hub::FaultKind::Internal, "this upstream answers over the network only"))
+    }
+
+    /// Whether it counts tokens in its own dialect.
+    fn counts_tokens(&self) -> bool {
+        false
+    }
+
+    /// Refines whose fault a failure is.
+    fn blame(&self, fault: Fault) -> Fault {
+        fault
+    }
+}
+
+/// What is asked of a place.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// What for.
+    pub purpose: Purpose,
+    /// The upstream's name of the model.
+    pub model: &'a str,
+    /// A stream is wanted.
+    pub stream: bool,
+    /// The body in the wire's dialect.
+    pub body: Bytes,
+    /// Headers that the protocol wants for this body.
+    pub headers: HeaderMap,
+    /// The client's headers, for `$Header` copies only.
+    pub client: &'a HeaderMap,
+}
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// An answer.
+    Generate,
+    /// A token count.
+    CountTokens,
+}
+
+/// A local answer: events, each after a pause.
+pub type Script = Box<dyn Iterator<Item = (Duration, Event)> + Send>;

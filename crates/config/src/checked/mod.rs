@@ -20,7 +20,7 @@ use crate::secret::Secret;
 pub struct Config {
     /// Bind address: an IP address (no brackets) or a host name. Loopback unless the file says otherwise.
     pub host: String,
-    /// Listen port, never 0.
+    /// Listen port; 0 takes a free one.
     pub port: u16,
     /// Certificate and key, when HTTPS is on.
     pub tls: Option<Tls>,

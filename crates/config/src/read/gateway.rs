@@ -63,7 +63,7 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
 }
 
 fn port(root: &Section<'_>, problems: &mut Problems) -> Option<u16> {
-    root.whole("port", 1..=65_535, problems).and_then(|port| u16::try_from(port).ok())
+    root.whole("port", 0..=65_535, problems).and_then(|port| u16::try_from(port).ok())
 }
 
 fn tls(section: &Section<'_>, problems: &mut Problems) -> Option<Tls> {

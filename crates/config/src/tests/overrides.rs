@@ -61,7 +61,7 @@ fn errors_name_the_variable() {
         (
             "BOSPORUS_PORT",
             "eighty",
-            "error: `port` must be a whole number from 1 to 65535, found \"eighty\"\n  --> BOSPORUS_PORT (environment)\n",
+            "error: `port` must be a whole number from 0 to 65535, found \"eighty\"\n  --> BOSPORUS_PORT (environment)\n",
         ),
         (
             "BOSPORUS_CODEX_API_KEY__5__API_KEY",

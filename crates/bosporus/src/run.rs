@@ -1,0 +1,103 @@
+//! Serving: build, announce, serve, wait for a signal, drain with a deadline.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::{Config, Fresh, LogFormat};
+use gateway::App;
+use tokio::signal::unix::{SignalKind, signal};
+use transport::client::ClientTls;
+use transport::listen::{Listener, distribute};
+use transport::tls::ServerTls;
+use transport::{Drain, DrainWatch, Drained};
+
+use crate::args::Args;
+use crate::setup::{self, Setup};
+use crate::workers::{self, Share};
+use crate::{environment, logging};
+
+/// Serves until a signal says to stop.
+pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
+    let Setup { config, path, fresh } = setup::load(args)?;
+    logging::start(config.log.format == LogFormat::Json, config.debug);
+    let tls = server_tls(&config)?;
+    let listener = Listener::bind(address(&config)?).map_err(|error| error.to_string())?;
+    let url = format!("{}://{}", if tls.is_some() { "https" } else { "http" }, listener.addr());
+    let grace = config.deadlines.drain;
+    let options = workers::options(&config);
+    let app = Arc::new(App::new(config).map_err(|error| error.to_string())?);
+    let share = Share { app, tls, options, client_tls: ClientTls::default(), proxies: environment::proxies() };
+    let (drain, watch) = Drain::new();
+    let workers = workers::start(workers::count(args.workers), &share, &watch)?;
+    announce(&url, &path, fresh.as_ref());
+    let queues = workers.queues();
+    accept(listener, queues, &drain, watch, grace)?;
+    report(workers.finish());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Accepts on this thread and hands connections to the workers, until a signal comes.
+fn accept(
+    listener: Listener,
+    queues: Vec<transport::listen::Handout>,
+    drain: &Drain,
+    watch: DrainWatch,
+    grace: Duration,
+) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    runtime.block_on(async {
+        let acceptor = listener.start().map_err(|error| format!("cannot accept connections: {error}"))?;
+        let distributing = std::pin::pin!(distribute(acceptor, queues, watch));
+        let ended = std::pin::pin!(stop_signal());
+        tokio::select! {
+            () = distributing => (),
+            name = ended => tracing::info!(signal = name?, grace_s = grace.as_secs(), "stopping: requests under way may finish"),
+        }
+        drain.start(grace);
+        Ok(())
+    })
+}
+
+async fn stop_signal() -> Result<&'static str, String> {
+    let watch = |kind| signal(kind).map_err(|error| format!("cannot watch for signals: {error}"));
+    let (mut terminate, mut interrupt) = (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
+}
+
+fn server_tls(config: &Config) -> Result<Option<ServerTls>, String> {
+    let identity = config.tls.as_ref().map(|tls| ServerTls::from_files(&tls.cert, &tls.key));
+    identity.transpose().map_err(|error| error.to_string())
+}
+
+fn address(config: &Config) -> Result<SocketAddr, String> {
+    let mut found = (config.host.as_str(), config.port)
+        .to_socket_addrs()
+        .map_err(|error| format!("cannot find the address of host `{}`: {error}", config.host))?;
+    found.next().ok_or_else(|| format!("host `{}` has no address", config.host))
+}
+
+/// Says where it listens; for a file that was made just now also its keys, once, and a request that works as pasted.
+fn announce(url: &str, path: &std::path::Path, fresh: Option<&Fresh>) {
+    if let Some(fresh) = fresh {
+        logging::say(&format!(
+            "Bosporus has written {path} (readable by you only) with two new keys, shown only now:\n\n  \
+             client key      {client}\n  management key  {management}\n\nTry it:\n\n  \
+             curl {url}/v1/chat/completions -H 'Authorization: Bearer {client}' -H 'Content-Type: application/json' \
+             -d '{{\"model\":\"demo\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello!\"}}]}}'\n",
+            path = path.display(),
+            client = fresh.client_key.expose(),
+            management = fresh.management_key.expose(),
+        ));
+    }
+    logging::say(&format!("bosporus {} listening on {url}", env!("CARGO_PKG_VERSION")));
+}
+
+fn report(drained: Drained) {
+    tracing::info!(finished = drained.finished, aborted = drained.aborted, "stopped");
+}

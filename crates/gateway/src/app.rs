@@ -1,0 +1,68 @@
+//! What lives as long as the process: the current snapshot, what accounts have learned, and the cap on requests.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use config::Config;
+use pool::Accounts;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use transport::Client;
+
+use crate::routes::Routes;
+use crate::snapshot::{Snapshot, SnapshotError};
+
+/// The process-wide state. Shared by all workers; nothing in it is locked across an await.
+#[derive(Debug)]
+pub struct App {
+    snapshot: ArcSwap<Snapshot>,
+    accounts: Accounts,
+    in_flight: Arc<Semaphore>,
+    pub(crate) routes: Routes,
+}
+
+impl App {
+    /// Builds the state from a checked configuration.
+    ///
+    /// # Errors
+    /// When a place cannot be built from it.
+    pub fn new(config: Config) -> Result<Self, SnapshotError> {
+        let accounts = Accounts::default();
+        let in_flight = Arc::new(Semaphore::new(config.limits.in_flight));
+        let snapshot = Snapshot::build(config, &accounts)?;
+        Ok(Self { snapshot: ArcSwap::from_pointee(snapshot), accounts, in_flight, routes: Routes::new() })
+    }
+
+    /// Swaps the configuration. Requests under way finish on the old one.
+    ///
+    /// # Errors
+    /// When a place cannot be built from it; the old one stays.
+    pub fn reload(&self, config: Config) -> Result<(), SnapshotError> {
+        let snapshot = Snapshot::build(config, &self.accounts)?;
+        self.snapshot.store(Arc::new(snapshot));
+        Ok(())
+    }
+
+    /// The current snapshot. A request loads it once and uses only that.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// A place for one more request; `None` when the gateway is full.
+    pub(crate) fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.in_flight).try_acquire_owned().ok()
+    }
+}
+
+/// One worker thread's share: the state and its own upstream connections.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    pub(crate) app: Arc<App>,
+    pub(crate) client: Client,
+}
+
+impl Worker {
+    /// A worker.
+    pub fn new(app: Arc<App>, client: Client) -> Self {
+        Self { app, client }
+    }
+}

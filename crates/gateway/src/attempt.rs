@@ -1,0 +1,389 @@
+//! One try: plan, send, and hold the answer until it is worth a commit. Nothing has reached the client when it fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dialect::{ClientSide, Dialect, Encoded, Framer, Framing, Memo, Relay, Signal, Target, WireSide, splice};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use hub::{Assembler, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, replay};
+use pool::Lease;
+use tokio::time::timeout;
+use transport::UpstreamReply;
+use upstreams::{Call, Purpose};
+
+use crate::app::Worker;
+use crate::events::Events;
+use crate::inbound::Inbound;
+use crate::record::Record;
+use crate::relay::{Filter, Relayed, Rename};
+use crate::snapshot::{Seat, Snapshot};
+use crate::translate::Translated;
+use crate::{faults, headers};
+
+/// Longest error body that is read, in bytes.
+const ERROR_BODY: usize = 64 * 1024;
+
+/// What one try works with.
+pub(crate) struct Attempt<'a> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) snapshot: &'a Arc<Snapshot>,
+    pub(crate) client: &'static dyn ClientSide,
+    pub(crate) seat: &'a Seat,
+    pub(crate) lease: &'a Lease,
+}
+
+/// An answer that may reach the client.
+pub(crate) enum Committed {
+    /// All of it.
+    Whole { headers: HeaderMap, body: Bytes, usage: Usage },
+    /// Bytes of the same dialect.
+    Relayed { headers: HeaderMap, flow: Relayed },
+    /// Events, encoded for the client.
+    Translated { headers: HeaderMap, flow: Translated },
+}
+
+impl Attempt<'_> {
+    /// Tries once.
+    ///
+    /// # Errors
+    /// Why there is no answer from this account.
+    pub(crate) async fn run(&self, inbound: &mut Inbound, record: &mut Record) -> Result<Committed, Fault> {
+        let requested = inbound.peek.model.clone();
+        let (model, _) = self.seat.model(&requested);
+        let Some(wire) = self.seat.upstream.wire(model) else {
+            record.way.1 = self.seat.upstream.kind();
+            return self.perform(inbound, record).await;
+        };
+        record.way.1 = wire.id.0;
+        let side = wire.wire.ok_or_else(|| Fault::new(FaultKind::Internal, "that dialect cannot be asked"))?;
+        if wire.id == self.client.dialect() {
+            self.relay(wire, side, inbound, record).await
+        } else {
+            self.translate(wire, side, inbound, record).await
+        }
+    }
+
+    // === same dialect ===
+
+    async fn relay(
+        &self,
+        wire: &'static Dialect,
+        side: &'static dyn WireSide,
+        inbound: &Inbound,
+        record: &mut Record,
+    ) -> Result<Committed, Fault> {
+        let (model, traits) = self.seat.model(&inbound.peek.model);
+        let stream = inbound.peek.reply.stream;
+        let Relay { edits, headers, hide_usage } =
+            side.relay(&inbound.head, &inbound.body, &Target { model, stream, traits: &traits });
+        let body = splice::apply(inbound.body.bytes(), inbound.body.index(), &edits);
+        let reply = self.send(wire, side, inbound, body, headers, record).await?;
+        let rename =
+            (self.seat.force_mapping && model != inbound.peek.model).then(|| Rename::new(model, &inbound.peek.model));
+        match (stream, is_stream(&reply.headers, wire.framing)) {
+            (true, true) => {
+                self.relay_stream(wire, side, inbound, reply, Filter::new(hide_usage, rename), record).await
+            }
+            (false, false) => self.relay_whole(side, reply, rename).await,
+            // The upstream answered in the other form than it was asked: bridge it through the hub.
+            (true, false) => self.played(side, inbound, reply, &Memo::default(), &Losses::default()).await,
+            (false, true) => self.assembled(wire, side, inbound, reply, Memo::default(), &Losses::default()).await,
+        }
+    }
+
+    async fn relay_stream(
+        &self,
+        wire: &'static Dialect,
+        side: &'static dyn WireSide,
+        inbound: &Inbound,
+        reply: UpstreamReply,
+        filter: Option<Filter>,
+        record: &mut Record,
+    ) -> Result<Committed, Fault> {
+        let config = &self.snapshot.config;
+        let framer = Framer::new(wire.framing, config.limits.line_bytes);
+        let tail = self.client.stream_encoder(inbound.peek.reply.clone());
+        let mut flow = Relayed::new(reply.body, framer, side.scanner(), filter, tail, config.streaming.keepalive);
+        self.in_time(flow.gate(config.limits.line_bytes)).await?;
+        record.first_token = Some(record.elapsed());
+        let mut headers = headers::streamed(content_type(wire.framing));
+        headers::copy_upstream(&reply.headers, config.passthrough_headers, &mut headers);
+        Ok(Committed::Relayed { headers, flow })
+    }
+
+    async fn relay_whole(
+        &self,
+        side: &'static dyn WireSide,
+        reply: UpstreamReply,
+        rename: Option<Rename>,
+    ) -> Result<Committed, Fault> {
+        let config = &self.snapshot.config;
+        let body = reply.body.collect(config.limits.reply_bytes).await.map_err(|error| faults::of_read(&error))?;
+        look_for_json(&body)?;
+        let mut scanner = side.scanner();
+        if let Signal::Fault(fault) = scanner.whole(&body) {
+            return Err(*fault);
+        }
+        let mut headers = headers::json();
+        headers::copy_upstream(&reply.headers, config.passthrough_headers, &mut headers);
+        let body = rename.map_or_else(|| body.clone(), |rename| rename.apply(body.clone()));
+        Ok(Committed::Whole { headers, body, usage: scanner.observed().usage })
+    }
+
+    // === other dialect ===
+
+    async fn translate(
+        &self,
+        wire: &'static Dialect,
+        side: &'static dyn WireSide,
+        inbound: &mut Inbound,
+        record: &mut Record,
+    ) -> Result<Committed, Fault> {
+        let requested = inbound.peek.model.clone();
+        let (model, traits) = self.seat.model(&requested);
+        let stream = inbound.peek.reply.stream;
+        let decoded = inbound.decoded(self.client)?;
+        let encoded = side.encode_request(&decoded.request, &Target { model, stream, traits: &traits })?;
+        let mut losses = decoded.losses.clone();
+        let Encoded { body, headers, memo, losses: more } = encoded;
+        losses.extend(more);
+        record.losses = losses.iter().filter(|loss| loss.kind != hub::LossKind::Silent).count();
+        let reply = self.send(wire, side, inbound, body, headers, record).await?;
+        match (stream, is_stream(&reply.headers, wire.framing)) {
+            (true, true) => {
+                let framer = Framer::new(wire.framing, self.snapshot.config.limits.line_bytes);
+                let events = Events::of_wire(reply.body, framer, side.stream_decoder(memo));
+                self.gated(events, inbound, &losses, record).await
+            }
+            (true, false) => self.played(side, inbound, reply, &memo, &losses).await,
+            (false, true) => self.assembled(wire, side, inbound, reply, memo, &losses).await,
+            (false, false) => {
+                let response = self.whole(side, reply, &memo).await?;
+                Ok(self.answer(&response, inbound, &losses))
+            }
+        }
+    }
+
+    async fn whole(&self, side: &dyn WireSide, reply: UpstreamReply, memo: &Memo) -> Result<Response, Fault> {
+        let limit = self.snapshot.config.limits.reply_bytes;
+        let body = reply.body.collect(limit).await.map_err(|error| faults::of_read(&error))?;
+        look_for_json(&body)?;
+        side.decode_response(&body, memo)
+    }
+
+    /// A whole answer for a client that wants a stream.
+    async fn played(
+        &self,
+        side: &dyn WireSide,
+        inbound: &Inbound,
+        reply: UpstreamReply,
+        memo: &Memo,
+        losses: &Losses,
+    ) -> Result<Committed, Fault> {
+        let response = self.whole(side, reply, memo).await?;
+        let mut events = Vec::new();
+        replay(response, &mut events);
+        Ok(self.stream(Events::played(events), Vec::new(), inbound, losses))
+    }
+
+    /// A stream for a client that wants a whole answer.
+    async fn assembled(
+        &self,
+        wire: &Dialect,
+        side: &dyn WireSide,
+        inbound: &Inbound,
+        reply: UpstreamReply,
+        memo: Memo,
+        losses: &Losses,
+    ) -> Result<Committed, Fault> {
+        let limits = &self.snapshot.config.limits;
+        let framer = Framer::new(wire.framing, limits.line_bytes);
+        let events = Events::of_wire(reply.body, framer, side.stream_decoder(memo));
+        let response = assemble(events, limits.reply_bytes).await?;
+        Ok(self.answer(&response, inbound, losses))
+    }
+
+    // === no wire at all ===
+
+    async fn perform(&self, inbound: &mut Inbound, record: &mut Record) -> Result<Committed, Fault> {
+        let requested = inbound.peek.model.clone();
+        let (model, _) = self.seat.model(&requested);
+        let decoded = inbound.decoded(self.client)?;
+        let losses = decoded.losses.clone();
+        let script = self.seat.upstream.perform(&decoded.request, model)?;
+        if inbound.peek.reply.stream {
+            return self.gated(Events::of_script(script), inbound, &losses, record).await;
+        }
+        let events = script.map(|(_, event)| event).collect();
+        let response = assemble(Events::played(events), self.snapshot.config.limits.reply_bytes).await?;
+        Ok(self.answer(&response, inbound, &losses))
+    }
+
+    // === shared ===
+
+    /// Sends the request and turns a refusal into a fault.
+    async fn send(
+        &self,
+        wire: &Dialect,
+        side: &dyn WireSide,
+        inbound: &Inbound,
+        body: Bytes,
+        headers: HeaderMap,
+        record: &mut Record,
+    ) -> Result<UpstreamReply, Fault> {
+        let (model, _) = self.seat.model(&inbound.peek.model);
+        let stream = inbound.peek.reply.stream;
+        let call = Call { purpose: Purpose::Generate, model, stream, body, headers, client: &inbound.head.headers };
+        self.ask(wire, side, call, record).await
+    }
+
+    /// Sends any call and turns a refusal into a fault.
+    pub(crate) async fn ask(
+        &self,
+        wire: &Dialect,
+        side: &dyn WireSide,
+        call: Call<'_>,
+        record: &mut Record,
+    ) -> Result<UpstreamReply, Fault> {
+        let stream = call.stream;
+        let request = self.seat.upstream.request(call, self.lease.secret())?;
+        let mut deadlines = self.snapshot.deadlines;
+        if !stream {
+            // A whole answer has no first byte until it is complete.
+            deadlines.first_byte = self.snapshot.config.deadlines.whole_reply;
+        }
+        let sent = self.worker.client.send(&self.seat.site, request, &deadlines).await;
+        let reply = sent.map_err(|error| self.seat.upstream.blame(faults::of_send(&error)))?;
+        record.first_byte = Some(record.elapsed());
+        if reply.status.is_success() {
+            return Ok(reply);
+        }
+        Err(self.seat.upstream.blame(refusal(wire, side, reply).await))
+    }
+
+    /// Holds events until one is worth a commit.
+    async fn gated(
+        &self,
+        mut events: Events,
+        inbound: &Inbound,
+        losses: &Losses,
+        record: &mut Record,
+    ) -> Result<Committed, Fault> {
+        let mut held = Vec::new();
+        self.in_time(gate(&mut events, &mut held)).await?;
+        record.first_token = Some(record.elapsed());
+        Ok(self.stream(events, held, inbound, losses))
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        let patience = self.snapshot.config.deadlines.first_token;
+        let late = |_| Fault::new(FaultKind::UpstreamTimeout, format!("the upstream said nothing within {patience:?}"));
+        timeout(patience, work).await.map_err(late)?.map_err(|fault| self.seat.upstream.blame(fault))
+    }
+
+    fn stream(&self, events: Events, held: Vec<Event>, inbound: &Inbound, losses: &Losses) -> Committed {
+        let framing = framing_of(self.client);
+        let mut headers = headers::streamed(content_type(framing));
+        report(losses, &mut headers);
+        let encoder = self.client.stream_encoder(inbound.peek.reply.clone());
+        let keepalive: Option<Duration> = self.snapshot.config.streaming.keepalive;
+        Committed::Translated { headers, flow: Translated::new(events, held, encoder, keepalive) }
+    }
+
+    fn answer(&self, response: &Response, inbound: &Inbound, losses: &Losses) -> Committed {
+        let body = self.client.encode_response(response, &inbound.peek.reply);
+        let mut headers = headers::json();
+        report(losses, &mut headers);
+        Committed::Whole { headers, body, usage: response.usage }
+    }
+}
+
+/// How the client's dialect frames its streams.
+fn framing_of(client: &dyn ClientSide) -> Framing {
+    let own = dialects::ALL.iter().find(|dialect| dialect.id == client.dialect());
+    own.map_or(Framing::Sse, |dialect| dialect.framing)
+}
+
+fn content_type(framing: Framing) -> &'static str {
+    match framing {
+        Framing::Sse => "text/event-stream; charset=utf-8",
+        Framing::Ndjson => "application/x-ndjson",
+    }
+}
+
+/// Whether an answer is a stream. JSON in answer to a request for a stream does happen.
+fn is_stream(headers: &HeaderMap, framing: Framing) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match framing {
+        Framing::Sse => kind == "text/event-stream",
+        Framing::Ndjson => kind.ends_with("ndjson") || kind.ends_with("jsonl"),
+    }
+}
+
+/// HTML or nothing with a 200 is no answer.
+fn look_for_json(body: &[u8]) -> Result<(), Fault> {
+    let first = body.trim_ascii_start().first();
+    if first == Some(&b'{') && body.trim_ascii_end().ends_with(b"}") {
+        return Ok(());
+    }
+    let what = match first {
+        None => "nothing",
+        Some(b'<') => "a web page",
+        Some(_) => "something that is not a JSON object",
+    };
+    Err(Fault::garbled(format!("the upstream answered with {what} instead of JSON; is its base-url right?")))
+}
+
+async fn refusal(wire: &Dialect, side: &dyn WireSide, reply: UpstreamReply) -> Fault {
+    let UpstreamReply { status, headers, body, .. } = reply;
+    let body = body.collect(ERROR_BODY).await.unwrap_or_default();
+    if status.is_redirection() {
+        return Fault::garbled(format!("the upstream answered with a redirect ({status}); is its base-url right?"));
+    }
+    side.read_fault(RawFault { dialect: wire.id, status, headers, body })
+}
+
+async fn gate(events: &mut Events, held: &mut Vec<Event>) -> Result<(), Fault> {
+    let mut seen = 0;
+    loop {
+        match events.next(held).await {
+            Some(Ok(())) => (),
+            Some(Err(fault)) => return Err(fault),
+            None => return Err(Fault::garbled("the upstream's stream ended before its answer began")),
+        }
+        if held[seen..].iter().any(Event::is_meaningful) {
+            return Ok(());
+        }
+        seen = held.len();
+    }
+}
+
+async fn assemble(mut events: Events, limit: usize) -> Result<Response, Fault> {
+    let mut assembler = Assembler::new(limit);
+    let mut batch = Vec::new();
+    while let Some(step) = events.next(&mut batch).await {
+        step?;
+        batch.drain(..).try_for_each(|event| assembler.push(event))?;
+    }
+    assembler.finish()
+}
+
+/// Says in a header what the translation could not carry.
+fn report(losses: &Losses, headers: &mut HeaderMap) {
+    if losses.is_silent() {
+        return;
+    }
+    let shown = losses.iter().filter(|loss| loss.kind != hub::LossKind::Silent);
+    let list: Vec<String> = shown.map(|loss| format!("{:?}:{}", loss.kind, loss.field).to_ascii_lowercase()).collect();
+    let mut text: String = list.join(", ").chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
+    text.truncate(1024);
+    if let Ok(value) = text.parse() {
+        headers.insert(headers::LOSSES, value);
+    }
+}
+
+/// The status of every answer that was committed.
+pub(crate) const OK: StatusCode = StatusCode::OK;

@@ -1,0 +1,268 @@
+//! One HTTP exchange, from head to answer: what every request goes through before a model is asked, and how every
+//! fault leaves.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use dialect::{Body, Catalogue, ClientSide, HttpReply, Operation, Route};
+use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use hub::{Fault, FaultKind};
+use hyper::body::Incoming;
+use transport::{PeerInfo, ReplyBody};
+
+use crate::app::Worker;
+use crate::inbound::Inbound;
+use crate::record::{Ended, Record};
+use crate::routes::Matched;
+use crate::serve::Serve;
+use crate::snapshot::Snapshot;
+use crate::{cors, faults, headers};
+
+/// Longest request id that is taken from a client.
+const ID_LENGTH: usize = 128;
+
+impl Worker {
+    /// Answers one request. Every fault, from any depth, leaves through `render_fault` of the caller's dialect.
+    pub async fn handle(self, request: Request<Incoming>, peer: PeerInfo) -> Response<ReplyBody> {
+        let (head, incoming) = request.into_parts();
+        let snapshot = self.app.snapshot();
+        let id = request_id(&head);
+        let origin = cors::allowed(&snapshot.config.cors, &head);
+        let mut response = match probe(&head, origin.as_ref()) {
+            Some(response) => response,
+            None => self.exchange(&snapshot, &id, head, incoming, peer).await,
+        };
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(headers::REQUEST_ID, value);
+        }
+        if let Some(origin) = origin {
+            cors::mark(origin, response.headers_mut());
+        }
+        response
+    }
+
+    async fn exchange(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        id: &Arc<str>,
+        head: Parts,
+        incoming: Incoming,
+        peer: PeerInfo,
+    ) -> Response<ReplyBody> {
+        let mut record = Some(Record::new(Arc::clone(id)));
+        let is_head = head.method == Method::HEAD;
+        let (client, answered) = match self.app.routes.find(&head) {
+            Ok(Matched { route, rest }) => {
+                let rest = rest.to_owned();
+                note_route(&mut record, route);
+                let exchange = Exchange { worker: self, snapshot, route, rest: &rest };
+                (Some(route.client), exchange.run(head, incoming, &mut record).await)
+            }
+            Err(fault) => (self.app.routes.caller(&head), Err(fault)),
+        };
+        let mut response = match (answered, client) {
+            (Ok(response), _) => response,
+            (Err(fault), Some(client)) => refuse(client, &fault, id, &mut record),
+            (Err(fault), None) => plain_refusal(&fault),
+        };
+        if let Some(record) = &mut record {
+            record.status = response.status();
+            record.ended = Ended::Whole;
+            tracing::trace!(peer = %peer.addr, id = &**id, "answered");
+        }
+        if is_head {
+            *response.body_mut() = ReplyBody::empty();
+        }
+        response
+    }
+}
+
+/// One request on a known route.
+struct Exchange<'a> {
+    worker: &'a Worker,
+    snapshot: &'a Arc<Snapshot>,
+    route: &'static Route,
+    rest: &'a str,
+}
+
+impl Exchange<'_> {
+    async fn run(
+        &self,
+        head: Parts,
+        incoming: Incoming,
+        record: &mut Option<Record>,
+    ) -> Result<Response<ReplyBody>, Fault> {
+        let label = self.snapshot.keys.admit(&head)?;
+        if let Some(record) = record {
+            label.clone_into(&mut record.key);
+        }
+        match self.route.operation {
+            Operation::ListModels(catalogue) => {
+                let query = head.uri.query().unwrap_or_default();
+                Ok(respond(catalogue.list(&self.snapshot.cards, query)))
+            }
+            Operation::GetModel(catalogue) => self.model(catalogue),
+            Operation::Generate | Operation::CountTokens => self.ask(head, incoming, record).await,
+        }
+    }
+
+    fn model(&self, catalogue: &dyn Catalogue) -> Result<Response<ReplyBody>, Fault> {
+        let id = percent_encoding::percent_decode_str(self.rest).decode_utf8_lossy();
+        let card = self.snapshot.cards.iter().find(|card| card.id == id);
+        card.map(|card| respond(catalogue.one(card))).ok_or_else(|| {
+            let shown: String = id.chars().take(128).collect();
+            Fault::new(FaultKind::ModelNotFound, format!("there is no model `{shown}` here")).at("model")
+        })
+    }
+
+    async fn ask(
+        &self,
+        head: Parts,
+        incoming: Incoming,
+        record: &mut Option<Record>,
+    ) -> Result<Response<ReplyBody>, Fault> {
+        let full = || Fault::new(FaultKind::Unavailable, "the gateway is serving as many requests as it may");
+        let permit = self.worker.app.permit().ok_or_else(full)?;
+        let body = self.body(&head, incoming).await?;
+        let mut peek = self.route.client.peek(&head, &body)?;
+        peek.reply.created = now();
+        peek.reply.seed = random();
+        if let Some(record) = record {
+            record.model.clone_from(&peek.model);
+            record.stream = peek.reply.stream;
+        }
+        let inbound = Inbound::new(head, body, peek);
+        let serve = Serve { worker: self.worker, snapshot: Arc::clone(self.snapshot), client: self.route.client };
+        match (self.route.operation, record.as_mut()) {
+            (Operation::CountTokens, Some(record)) => serve.count(inbound, record).await,
+            _ => serve.generate(inbound, permit, record).await,
+        }
+    }
+
+    async fn body(&self, head: &Parts, incoming: Incoming) -> Result<Body, Fault> {
+        let limits = &self.snapshot.config.limits;
+        let raw = transport::body::collect(incoming, limits.body_bytes, limits.body_read_timeout).await;
+        let raw = raw.map_err(|error| faults::of_body(&error))?;
+        let coding = head.headers.get(CONTENT_ENCODING);
+        let plain = match coding {
+            None => raw,
+            Some(_) => {
+                transport::body::decode(raw, coding, limits.body_bytes).map_err(|error| faults::of_body(&error))?
+            }
+        };
+        if plain.is_empty() {
+            return Err(Fault::bad_request("the request has no body; a JSON object is expected"));
+        }
+        Body::parse(plain)
+    }
+}
+
+fn note_route(record: &mut Option<Record>, route: &'static Route) {
+    if let Some(record) = record {
+        record.route = route.path;
+        record.way.0 = route.client.dialect().0;
+    }
+}
+
+/// Renders a fault, verbatim where the upstream spoke the client's own dialect and did not speak of our credential.
+fn refuse(client: &dyn ClientSide, fault: &Fault, id: &str, record: &mut Option<Record>) -> Response<ReplyBody> {
+    if let Some(record) = record {
+        record.fault = Some(fault.kind);
+    }
+    tracing::debug!(id, kind = ?fault.kind, %fault, "refused");
+    let native = fault.upstream.as_ref().filter(|raw| {
+        raw.dialect == client.dialect()
+            && fault.kind != FaultKind::UpstreamRefused
+            && raw.body.trim_ascii_start().starts_with(b"{")
+            && !raw.status.is_success()
+    });
+    let mut response = match native {
+        Some(raw) => {
+            let mut reply = HttpReply::json(raw.status, raw.body.clone());
+            headers::copy_upstream(&raw.headers, false, &mut reply.headers);
+            respond(reply)
+        }
+        None => respond(client.render_fault(fault, id)),
+    };
+    if let Some(wait) = fault.retry_after {
+        headers::retry_after(wait, response.headers_mut());
+    }
+    if fault.kind == FaultKind::MethodNotAllowed
+        && let Some(method) = fault.code.as_deref().and_then(|code| HeaderValue::from_str(code).ok())
+    {
+        response.headers_mut().insert(ALLOW, method);
+    }
+    response
+}
+
+/// Only when no dialect at all is registered.
+fn plain_refusal(fault: &Fault) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::whole(Bytes::from(fault.message.to_string())));
+    *response.status_mut() = fault.status();
+    response
+}
+
+fn respond(reply: HttpReply) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::whole(reply.body));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    response
+}
+
+/// Answers that need no key: health, the front page, and pages that ask whether they may call.
+fn probe(head: &Parts, origin: Option<&HeaderValue>) -> Option<Response<ReplyBody>> {
+    if cors::is_preflight(head) {
+        let mut response = Response::new(ReplyBody::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        if let Some(origin) = origin {
+            cors::permit(origin.clone(), response.headers_mut());
+        }
+        return Some(response);
+    }
+    let body = match head.uri.path() {
+        "/healthz" | "/readyz" => r#"{"status":"ok"}"#,
+        "/" => FRONT_PAGE,
+        _ => return None,
+    };
+    let is_head = head.method == Method::HEAD;
+    if !is_head && head.method != Method::GET {
+        return None;
+    }
+    let mut response = Response::new(if is_head { ReplyBody::empty() } else { ReplyBody::whole(body) });
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Some(response)
+}
+
+const FRONT_PAGE: &str = concat!(
+    r#"{"message":"Bosporus","version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#"","endpoints":["POST /v1/chat/completions","POST /v1/messages","GET /v1/models"]}"#
+);
+
+/// The client's id where it is short and printable, else a new one.
+fn request_id(head: &Parts) -> Arc<str> {
+    let given = head.headers.get(headers::REQUEST_ID).and_then(|value| value.to_str().ok());
+    match given.filter(|id| !id.is_empty() && id.len() <= ID_LENGTH && id.bytes().all(|b| b.is_ascii_graphic())) {
+        Some(id) => id.into(),
+        None => dialect::mint("req_", random(), 0).into(),
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+/// A number that nobody can foresee well enough to collide with on purpose; ids are not secrets.
+fn random() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    thread_local! {
+        static STATE: (RandomState, std::cell::Cell<u64>) = (RandomState::new(), std::cell::Cell::new(0));
+    }
+    STATE.with(|(state, counter)| {
+        counter.set(counter.get().wrapping_add(1));
+        state.hash_one(counter.get())
+    })
+}

@@ -1,0 +1,101 @@
+//! Which headers go which way.
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue};
+
+/// Our id of a request, taken from the client where it is fit to be logged.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Lists what a translation could not carry.
+pub(crate) const LOSSES: HeaderName = HeaderName::from_static("x-bosporus-losses");
+/// Marks a number that was estimated here.
+pub(crate) const ESTIMATE: HeaderName = HeaderName::from_static("x-bosporus-estimate");
+
+/// Upstream headers that help a client of the same dialect: when to come back, and ids to quote in a ticket.
+const USEFUL: [&str; 4] = ["request-id", "openai-processing-ms", "openai-version", "x-should-retry"];
+const USEFUL_PREFIXES: [&str; 3] = ["anthropic-ratelimit-", "x-ratelimit-", "retry-after"];
+
+/// Headers that describe a connection, an encoding or another site, and are never copied.
+const PRIVATE: [&str; 13] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "set-cookie",
+    "content-length",
+    "content-encoding",
+    "x-request-id",
+    "alt-svc",
+];
+
+/// Copies the upstream's headers that are for the client: the useful ones, or all that are not private.
+pub(crate) fn copy_upstream(from: &HeaderMap, all: bool, to: &mut HeaderMap) {
+    for (name, value) in from {
+        let text = name.as_str();
+        let useful = || USEFUL.contains(&text) || USEFUL_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
+        let public = || !PRIVATE.contains(&text) && !text.starts_with("access-control-") && !is_branded(text);
+        if if all { public() } else { useful() } {
+            to.append(name.clone(), value.clone());
+        }
+    }
+}
+
+/// Other gateways sign their answers; ours are not theirs.
+fn is_branded(name: &str) -> bool {
+    ["x-litellm-", "helicone-", "x-portkey-", "cf-aig-", "x-kong-", "x-bt-"].iter().any(|brand| name.starts_with(brand))
+}
+
+/// The headers of a streamed answer.
+pub(crate) fn streamed(content_type: &'static str) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Reverse proxies in front of us must not hold events back.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    headers
+}
+
+/// The headers of a whole JSON answer.
+pub(crate) fn json() -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers
+}
+
+/// `retry-after` in whole seconds, rounded up.
+pub(crate) fn retry_after(wait: std::time::Duration, headers: &mut HeaderMap) {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_useful_headers_pass_unless_all_are_wanted() {
+        let from: HeaderMap = [
+            ("request-id", "r"),
+            ("anthropic-ratelimit-requests-remaining", "3"),
+            ("server", "s"),
+            ("set-cookie", "c"),
+            ("content-length", "3"),
+            ("x-litellm-id", "l"),
+        ]
+        .into_iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .collect();
+        let copy = |all| {
+            let mut to = HeaderMap::new();
+            copy_upstream(&from, all, &mut to);
+            let mut names: Vec<_> = to.keys().map(|name| name.as_str().to_owned()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(copy(false), ["anthropic-ratelimit-requests-remaining", "request-id"]);
+        assert_eq!(copy(true), ["anthropic-ratelimit-requests-remaining", "request-id", "server"]);
+    }
+}

@@ -1,0 +1,33 @@
+//! A client's request, read once and used by every attempt.
+
+use dialect::{Body, ClientSide, Decoded, Peek};
+use http::request::Parts;
+use hub::Fault;
+
+/// A request that has been admitted and peeked at.
+pub(crate) struct Inbound {
+    pub(crate) head: Parts,
+    pub(crate) body: Body,
+    pub(crate) peek: Peek,
+    /// The hub form, made when the first attempt needs it.
+    decoded: Option<Decoded>,
+}
+
+impl Inbound {
+    pub(crate) fn new(head: Parts, body: Body, peek: Peek) -> Self {
+        Self { head, body, peek, decoded: None }
+    }
+
+    /// The request in hub form, its history mended. Decoded once, however many attempts ask.
+    ///
+    /// # Errors
+    /// The fault of a request that makes no sense.
+    pub(crate) fn decoded(&mut self, client: &dyn ClientSide) -> Result<&Decoded, Fault> {
+        if self.decoded.is_none() {
+            let mut decoded = client.decode_request(&self.head, &self.body)?;
+            hub::mend(&mut decoded.request, &mut decoded.losses);
+            self.decoded = Some(decoded);
+        }
+        self.decoded.as_ref().ok_or_else(|| Fault::new(hub::FaultKind::Internal, "the request was not decoded"))
+    }
+}

@@ -1,0 +1,110 @@
+//! The one log line of a request: who asked what, who answered, how long it took, what it cost. Never a secret.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use hub::{FaultKind, Usage};
+
+/// What is known of a request so far. It is written once, when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) id: Arc<str>,
+    pub(crate) key: String,
+    pub(crate) route: &'static str,
+    pub(crate) model: String,
+    pub(crate) account: String,
+    /// Client dialect and wire dialect, where known.
+    pub(crate) way: (&'static str, &'static str),
+    pub(crate) attempts: u32,
+    pub(crate) status: StatusCode,
+    pub(crate) fault: Option<FaultKind>,
+    pub(crate) stream: bool,
+    pub(crate) losses: usize,
+    pub(crate) usage: Usage,
+    pub(crate) ended: Ended,
+    started: Instant,
+    pub(crate) first_byte: Option<Duration>,
+    pub(crate) first_token: Option<Duration>,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The client went away before the end.
+    HungUp,
+    /// All of it was handed over.
+    Whole,
+    /// A fault was reported inside the stream.
+    Broken,
+}
+
+impl Record {
+    pub(crate) fn new(id: Arc<str>) -> Self {
+        Self {
+            id,
+            key: String::new(),
+            route: "",
+            model: String::new(),
+            account: String::new(),
+            way: ("", ""),
+            attempts: 0,
+            status: StatusCode::OK,
+            fault: None,
+            stream: false,
+            losses: 0,
+            usage: Usage::default(),
+            ended: Ended::HungUp,
+            started: Instant::now(),
+            first_byte: None,
+            first_token: None,
+        }
+    }
+
+    /// Time since the request came.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let status = if self.ended == Ended::HungUp { 499 } else { self.status.as_u16() };
+        tracing::info!(
+            target: "request",
+            id = &*self.id,
+            key = known(&self.key),
+            route = known(self.route),
+            model = known(&self.model),
+            account = known(&self.account),
+            from = known(self.way.0),
+            to = known(self.way.1),
+            status,
+            ended = ended(self.ended),
+            fault = self.fault.map(tracing::field::debug),
+            attempts = (self.attempts > 0).then_some(self.attempts),
+            stream = self.stream.then_some(true),
+            ms = ms(self.elapsed()),
+            first_byte_ms = self.first_byte.map(ms),
+            first_token_ms = self.first_token.map(ms),
+            input = (!self.usage.is_unknown()).then(|| self.usage.input_total()),
+            cached = self.usage.cache_read,
+            output = self.usage.output,
+            losses = (self.losses > 0).then_some(self.losses),
+        );
+    }
+}
+
+/// A field that is not known is left out of the line.
+fn known(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn ended(ended: Ended) -> &'static str {
+    match ended {
+        Ended::HungUp => "client hung up",
+        Ended::Whole => "whole",
+        Ended::Broken => "broken",
+    }
+}

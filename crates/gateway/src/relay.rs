@@ -1,0 +1,368 @@
+//! Same dialect in and out: the upstream's bytes pass as they come, while a scanner watches.
+//!
+//! Two sanctioned exceptions, both frame by frame and both off unless needed: a usage frame that only we asked for is
+//! hidden, and an aliased model name is restored.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use dialect::{Framer, Scanner, Signal, StreamEncoder};
+use hub::{Blame, Fault, FaultKind, Usage};
+use memchr::memmem::Finder;
+use transport::{BoxError, UpstreamBody};
+
+use crate::faults;
+use crate::outflow::{Linger, Outflow};
+use crate::translate::Keepalive;
+
+/// A relayed stream.
+pub(crate) struct Relayed {
+    body: UpstreamBody,
+    framer: Framer,
+    scanner: Box<dyn Scanner>,
+    filter: Option<Filter>,
+    /// Bytes that wait for the client.
+    ready: VecDeque<Bytes>,
+    /// Writes the error tail if the upstream breaks off.
+    tail: Box<dyn StreamEncoder>,
+    keepalive: Option<Keepalive>,
+    fault: Option<(FaultKind, Blame)>,
+    state: State,
+    linger: Linger,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Flowing,
+    /// The end mark has passed: whatever follows is dropped.
+    Ended,
+    /// Nothing more comes.
+    Over,
+}
+
+/// What a chunk told.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) content: bool,
+    pub(crate) fault: Option<Fault>,
+}
+
+impl Relayed {
+    pub(crate) fn new(
+        body: UpstreamBody,
+        framer: Framer,
+        scanner: Box<dyn Scanner>,
+        filter: Option<Filter>,
+        tail: Box<dyn StreamEncoder>,
+        keepalive: Option<Duration>,
+    ) -> Self {
+        Self {
+            body,
+            framer,
+            scanner,
+            filter,
+            ready: VecDeque::new(),
+            tail,
+            keepalive: keepalive.map(Keepalive::new),
+            fault: None,
+            state: State::Flowing,
+            linger: Linger::default(),
+        }
+    }
+
+    /// Reads and holds until there is content, or an end, that is worth a commit.
+    ///
+    /// # Errors
+    /// The upstream's fault; nothing has reached the client then.
+    pub(crate) async fn gate(&mut self, cap: usize) -> Result<(), Fault> {
+        let mut held = 0;
+        loop {
+            let chunk = match self.body.next().await {
+                Some(Ok(chunk)) => chunk,
+                Some(Err(error)) => return Err(faults::of_read(&error)),
+                None => return self.gate_at_end(),
+            };
+            held += chunk.len();
+            let told = self.take(chunk)?;
+            if let Some(fault) = told.fault {
+                return Err(fault);
+            }
+            if told.content || self.scanner.observed().terminal || held > cap {
+                return Ok(());
+            }
+        }
+    }
+
+    fn gate_at_end(&mut self) -> Result<(), Fault> {
+        let told = self.drain_framer()?;
+        match told.fault {
+            Some(fault) => Err(fault),
+            None if self.scanner.observed().terminal => {
+                self.state = State::Over;
+                Ok(())
+            }
+            None => Err(cut_off()),
+        }
+    }
+
+    /// Scans a chunk and queues what of it is for the client.
+    fn take(&mut self, chunk: Bytes) -> Result<Told, Fault> {
+        let mut told = Told::default();
+        match &mut self.filter {
+            None => {
+                scan(&mut self.framer, self.scanner.as_mut(), &chunk, &mut told)?;
+                self.ready.push_back(chunk);
+            }
+            Some(filter) => {
+                let out = filter.take(&chunk, &mut self.framer, self.scanner.as_mut(), &mut told)?;
+                self.ready.extend((!out.is_empty()).then_some(out));
+            }
+        }
+        Ok(told)
+    }
+
+    /// The bytes are over: the last frame may lack its blank line.
+    fn drain_framer(&mut self) -> Result<Told, Fault> {
+        let mut told = Told::default();
+        let scanner = self.scanner.as_mut();
+        self.framer.finish(&mut |frame| {
+            note(scanner.frame(frame), &mut told);
+            Ok(())
+        })?;
+        let rest = self.filter.as_mut().map(Filter::rest).unwrap_or_default();
+        self.ready.extend((!rest.is_empty()).then_some(rest));
+        Ok(told)
+    }
+
+    /// The upstream broke off. The client must not take it for a clean end: between frames it gets its dialect's
+    /// error, inside a frame the connection is cut.
+    fn broken(&mut self, fault: &Fault) -> Poll<Option<Result<Bytes, BoxError>>> {
+        self.fault = Some((fault.kind, fault.blame));
+        self.state = State::Over;
+        if self.filter.is_none() && !self.framer.is_between_frames() {
+            return Poll::Ready(Some(Err(fault.message.to_string().into())));
+        }
+        let mut out = BytesMut::new();
+        self.tail.fail(fault, &mut out);
+        self.ready.push_back(out.freeze());
+        Poll::Ready(self.pop().map(Ok))
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        let next = self.ready.pop_front();
+        if let (Some(_), Some(keepalive)) = (&next, &mut self.keepalive) {
+            keepalive.spoke();
+        }
+        next
+    }
+
+    fn chunk(&mut self, chunk: Bytes) -> Result<(), Fault> {
+        let told = self.take(chunk)?;
+        if let Some(fault) = told.fault {
+            // The error event itself has been passed on: it is native to the client.
+            self.fault = Some((fault.kind, fault.blame));
+            self.state = State::Ended;
+        }
+        Ok(())
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        match self.body.poll_next(cx) {
+            Poll::Ready(Some(Ok(chunk))) => match self.chunk(chunk) {
+                Ok(()) => Poll::Ready(self.pop().map(Ok)),
+                Err(fault) => self.broken(&fault),
+            },
+            Poll::Ready(Some(Err(error))) => self.broken(&faults::of_read(&error)),
+            Poll::Ready(None) => self.poll_end(),
+            Poll::Pending => self.poll_silence(cx),
+        }
+    }
+
+    fn poll_end(&mut self) -> Poll<Option<Result<Bytes, BoxError>>> {
+        let told = match self.drain_framer() {
+            Ok(told) => told,
+            Err(fault) => return self.broken(&fault),
+        };
+        if let Some(fault) = told.fault {
+            self.fault = Some((fault.kind, fault.blame));
+        } else if !self.scanner.observed().terminal {
+            return self.broken(&cut_off());
+        }
+        self.state = State::Over;
+        Poll::Ready(self.pop().map(Ok))
+    }
+
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        let Some(keepalive) = &mut self.keepalive else { return Poll::Pending };
+        ready!(keepalive.poll(cx));
+        if !self.framer.is_between_frames() {
+            // Not inside a frame that is on its way; the timer has been set anew.
+            return self.poll_silence(cx);
+        }
+        let mut out = BytesMut::new();
+        self.tail.keep_alive(&mut out);
+        Poll::Ready(Some(Ok(out.freeze())))
+    }
+
+    /// After the end mark only the end of the bytes is awaited, and not for long.
+    fn poll_last_word(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        loop {
+            match self.body.poll_next(cx) {
+                Poll::Ready(Some(Ok(_))) => (),
+                Poll::Ready(None | Some(Err(_))) => break,
+                Poll::Pending => {
+                    ready!(self.linger.poll(cx));
+                    break;
+                }
+            }
+        }
+        self.state = State::Over;
+        Poll::Ready(None)
+    }
+}
+
+impl Outflow for Relayed {
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        loop {
+            if let Some(bytes) = self.pop() {
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+            match self.state {
+                State::Over => return Poll::Ready(None),
+                State::Ended => return self.poll_last_word(cx),
+                State::Flowing if self.scanner.observed().end_mark => self.state = State::Ended,
+                State::Flowing => match ready!(self.poll_body(cx)) {
+                    Some(next) => return Poll::Ready(Some(next)),
+                    // All of the chunk was hidden, or this was the end: look again.
+                    None => continue,
+                },
+            }
+        }
+    }
+
+    fn fault(&self) -> Option<(FaultKind, Blame)> {
+        self.fault
+    }
+
+    fn usage(&self) -> Usage {
+        self.scanner.observed().usage
+    }
+
+    fn is_complete(&self) -> bool {
+        self.ready.is_empty() && self.scanner.observed().terminal
+    }
+}
+
+fn cut_off() -> Fault {
+    Fault::garbled("the upstream's stream ended before its answer was complete")
+}
+
+fn scan(framer: &mut Framer, scanner: &mut dyn Scanner, bytes: &[u8], told: &mut Told) -> Result<(), Fault> {
+    framer.feed(bytes, &mut |frame| {
+        note(scanner.frame(frame), told);
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn note(signal: Signal, told: &mut Told) {
+    match signal {
+        Signal::Content => told.content = true,
+        Signal::Fault(fault) => told.fault = told.fault.take().or(Some(*fault)),
+        Signal::Quiet | Signal::UsageOnly | Signal::Terminal => (),
+    }
+}
+
+/// Rewrites a relayed stream frame by frame.
+pub(crate) struct Filter {
+    hide_usage: bool,
+    rename: Option<Rename>,
+    /// A frame that is not complete yet.
+    carry: BytesMut,
+}
+
+/// Restores the name under which the client asked.
+pub(crate) struct Rename {
+    finder: Finder<'static>,
+    to: Bytes,
+}
+
+impl Rename {
+    /// From the upstream's name to the client's, both as JSON strings inside a `"model":` field.
+    pub(crate) fn new(from: &str, to: &str) -> Self {
+        let field = |name: &str| {
+            let mut out = BytesMut::from(&b"\"model\":"[..]);
+            dialect::quoted(name, &mut out);
+            out.freeze()
+        };
+        Self { finder: Finder::new(&field(from)).into_owned(), to: field(to) }
+    }
+
+    pub(crate) fn apply(&self, bytes: Bytes) -> Bytes {
+        let Some(first) = self.finder.find(&bytes) else { return bytes };
+        let width = self.finder.needle().len();
+        let mut out = BytesMut::with_capacity(bytes.len() + 64);
+        let mut from = 0;
+        let mut at = Some(first);
+        while let Some(found) = at {
+            out.extend_from_slice(&bytes[from..found]);
+            out.extend_from_slice(&self.to);
+            from = found + width;
+            at = self.finder.find(&bytes[from..]).map(|next| from + next);
+        }
+        out.extend_from_slice(&bytes[from..]);
+        out.freeze()
+    }
+}
+
+impl Filter {
+    /// A filter, if there is anything to rewrite.
+    pub(crate) fn new(hide_usage: bool, rename: Option<Rename>) -> Option<Self> {
+        (hide_usage || rename.is_some()).then(|| Self { hide_usage, rename, carry: BytesMut::new() })
+    }
+
+    /// Takes a chunk line by line, so that each frame is judged alone; gives back the frames that are complete.
+    fn take(
+        &mut self,
+        chunk: &Bytes,
+        framer: &mut Framer,
+        scanner: &mut dyn Scanner,
+        told: &mut Told,
+    ) -> Result<Bytes, Fault> {
+        let mut out = BytesMut::new();
+        let mut from = 0;
+        while from < chunk.len() {
+            let end = memchr::memchr(b'\n', &chunk[from..]).map_or(chunk.len(), |line| from + line + 1);
+            let mut hide = false;
+            framer.feed(&chunk[from..end], &mut |frame| {
+                let signal = scanner.frame(frame);
+                hide = matches!(signal, Signal::UsageOnly);
+                note(signal, told);
+                Ok(())
+            })?;
+            self.carry.extend_from_slice(&chunk[from..end]);
+            from = end;
+            if framer.is_between_frames() {
+                let frame = self.carry.split();
+                if !(hide && self.hide_usage) {
+                    out.unsplit(frame);
+                }
+            }
+        }
+        Ok(self.restore(out.freeze()))
+    }
+
+    fn rest(&mut self) -> Bytes {
+        let rest = self.carry.split().freeze();
+        self.restore(rest)
+    }
+
+    fn restore(&self, bytes: Bytes) -> Bytes {
+        match &self.rename {
+            Some(rename) => rename.apply(bytes),
+            None => bytes,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Which dialect and operation a request line means. Built from the registry; it names no dialect.
+
+use dialect::{ClientSide, Dialect, Route};
+use dialects::ALL;
+use http::Method;
+use http::request::Parts;
+use hub::{Fault, FaultKind};
+
+/// All routes of all dialects, in registry order.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    routes: Vec<(&'static Dialect, &'static Route)>,
+}
+
+/// A request line that means something.
+pub(crate) struct Matched<'a> {
+    pub(crate) route: &'static Route,
+    /// What `{rest}` stands for.
+    pub(crate) rest: &'a str,
+}
+
+impl Routes {
+    pub(crate) fn new() -> Self {
+        let routes = ALL.iter().flat_map(|dialect| dialect.routes.iter().map(move |route| (*dialect, route)));
+        Self { routes: routes.collect() }
+    }
+
+    /// The route of a request, or a fault to be rendered by [`Routes::caller`].
+    pub(crate) fn find<'a>(&self, head: &'a Parts) -> Result<Matched<'a>, Fault> {
+        let path = trim(head.uri.path());
+        let mut other_method = None;
+        for (_, route) in &self.routes {
+            let Some(rest) = rest_of(route.path, path) else { continue };
+            if !method_fits(&route.method, &head.method) {
+                other_method = Some(&route.method);
+            } else if (route.accepts)(head) {
+                return Ok(Matched { route, rest });
+            }
+        }
+        Err(match other_method {
+            Some(method) => Fault::new(
+                FaultKind::MethodNotAllowed,
+                format!("{} does not take {}: use {method}", head.uri.path(), head.method),
+            )
+            .with_code(method.as_str().to_owned()),
+            None => Fault::new(
+                FaultKind::NotFound,
+                format!("there is nothing at {} {}{}", head.method, head.uri.path(), self.hint(path)),
+            ),
+        })
+    }
+
+    /// The dialect in which to answer a request that no route takes.
+    pub(crate) fn caller(&self, head: &Parts) -> Option<&'static dyn ClientSide> {
+        let path = trim(head.uri.path());
+        let by_path =
+            self.routes.iter().find(|(_, route)| rest_of(route.path, path).is_some() && (route.accepts)(head));
+        let by_look = || ALL.iter().copied().find(|dialect| (dialect.recognises)(head));
+        let fallback = || ALL.iter().rev().copied().find(|dialect| dialect.client.is_some());
+        let dialect = by_path.map(|(dialect, _)| *dialect).or_else(by_look).or_else(fallback)?;
+        dialect.client
+    }
+
+    /// `; did you mean /v1/messages?` for a path whose end belongs to a route.
+    fn hint(&self, path: &str) -> String {
+        let last = path.rsplit('/').next().unwrap_or_default();
+        let alike = self.routes.iter().find(|(_, route)| !last.is_empty() && route.path.ends_with(last));
+        alike.map(|(_, route)| format!("; did you mean {} {}?", route.method, route.path)).unwrap_or_default()
+    }
+}
+
+fn trim(path: &str) -> &str {
+    match path.strip_suffix('/') {
+        Some(shorter) if !shorter.is_empty() => shorter,
+        _ => path,
+    }
+}
+
+/// HEAD is answered wherever GET is.
+fn method_fits(route: &Method, method: &Method) -> bool {
+    route == method || (*route == Method::GET && *method == Method::HEAD)
+}
+
+fn rest_of<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+    match pattern.strip_suffix("{rest}") {
+        Some(head) => path.strip_prefix(head).filter(|rest| !rest.is_empty()),
+        None => (pattern == path).then_some(""),
+    }
+}

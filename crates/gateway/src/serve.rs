@@ -1,0 +1,171 @@
+//! The main path: resolve, lease, try, and try again while nothing has reached the client.
+
+use std::sync::Arc;
+
+use dialect::{ClientSide, Target, splice};
+use http::Response;
+use hub::{Fault, FaultKind};
+use pool::{Lease, Outcome};
+use tokio::sync::OwnedSemaphorePermit;
+use transport::ReplyBody;
+use upstreams::{Call, Purpose};
+
+use crate::app::Worker;
+use crate::attempt::{self, Attempt, Committed};
+use crate::inbound::Inbound;
+use crate::outflow::Settled;
+use crate::record::{Ended, Record};
+use crate::snapshot::{ModelRoute, Seat, Snapshot};
+use crate::tries::Tries;
+use crate::{estimate, faults, headers};
+
+/// What one request is served with.
+pub(crate) struct Serve<'a> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) client: &'static dyn ClientSide,
+}
+
+impl Serve<'_> {
+    /// Answers a request for generation. The record is written when the answer ends; on a fault it stays with the caller.
+    ///
+    /// # Errors
+    /// The last account's fault, or why none was asked.
+    pub(crate) async fn generate(
+        &self,
+        mut inbound: Inbound,
+        permit: OwnedSemaphorePermit,
+        record: &mut Option<Record>,
+    ) -> Result<Response<ReplyBody>, Fault> {
+        let route = self.resolve(&inbound.peek.model)?;
+        let session = inbound.peek.session.clone();
+        let mut tries = Tries::new(&route, &self.snapshot.config, session.as_deref());
+        loop {
+            let seat = tries.next().ok_or_else(nobody)?;
+            let lease = self.lease(&seat, record);
+            let attempt = Attempt {
+                worker: self.worker,
+                snapshot: &self.snapshot,
+                client: self.client,
+                seat: &seat,
+                lease: &lease,
+            };
+            let Some(notes) = record.as_mut() else { return Err(nobody()) };
+            match attempt.run(&mut inbound, notes).await {
+                Ok(committed) => return Ok(commit(committed, lease, permit, record.take())),
+                Err(fault) => {
+                    lease.settle(Outcome::of(&fault));
+                    tracing::debug!(id = &*notes.id, account = %seat.account.label, kind = ?fault.kind, %fault, "attempt failed");
+                    let pause = tries.after(fault)?;
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        }
+    }
+
+    /// Answers a request for a token count: the upstream's own where it has one in the client's dialect, else a guess.
+    ///
+    /// # Errors
+    /// When the request makes no sense.
+    pub(crate) async fn count(&self, mut inbound: Inbound, record: &mut Record) -> Result<Response<ReplyBody>, Fault> {
+        let route = self.resolve(&inbound.peek.model)?;
+        let native = route.seats.iter().find(|seat| self.counts_natively(seat, &inbound.peek.model));
+        if let Some(seat) = native {
+            match self.count_upstream(seat, &inbound, record).await {
+                Ok(response) => return Ok(response),
+                Err(fault) if fault.blame == hub::Blame::Request => return Err(fault),
+                Err(fault) => tracing::debug!(id = &*record.id, %fault, "the upstream did not count; estimating"),
+            }
+        }
+        let decoded = inbound.decoded(self.client)?;
+        let tokens = estimate::input_tokens(&decoded.request);
+        let mut response = Response::new(ReplyBody::whole(self.client.encode_count(tokens)));
+        *response.headers_mut() = headers::json();
+        response.headers_mut().insert(headers::ESTIMATE, http::HeaderValue::from_static("true"));
+        Ok(response)
+    }
+
+    fn counts_natively(&self, seat: &Seat, requested: &str) -> bool {
+        let (model, _) = seat.model(requested);
+        let same = seat.upstream.wire(model).is_some_and(|wire| wire.id == self.client.dialect());
+        same && seat.upstream.counts_tokens()
+    }
+
+    async fn count_upstream(
+        &self,
+        seat: &Seat,
+        inbound: &Inbound,
+        record: &mut Record,
+    ) -> Result<Response<ReplyBody>, Fault> {
+        let (model, traits) = seat.model(&inbound.peek.model);
+        let wire = seat.upstream.wire(model).ok_or_else(nobody)?;
+        let side = wire.wire.ok_or_else(nobody)?;
+        let lease = Lease::new(Arc::clone(&seat.account), seat.secret.clone());
+        let attempt =
+            Attempt { worker: self.worker, snapshot: &self.snapshot, client: self.client, seat, lease: &lease };
+        let relay = side.relay(&inbound.head, &inbound.body, &Target { model, stream: false, traits: &traits });
+        let call = Call {
+            purpose: Purpose::CountTokens,
+            model,
+            stream: false,
+            body: splice::apply(inbound.body.bytes(), inbound.body.index(), &relay.edits),
+            headers: relay.headers,
+            client: &inbound.head.headers,
+        };
+        let asked = attempt.ask(wire, side, call, record).await;
+        let outcome = asked.as_ref().err().map_or(Outcome::Answered, Outcome::of);
+        lease.settle(outcome);
+        let limit = self.snapshot.config.limits.reply_bytes;
+        let body = asked?.body.collect(limit).await.map_err(|error| faults::of_read(&error))?;
+        let mut response = Response::new(ReplyBody::whole(body));
+        *response.headers_mut() = headers::json();
+        Ok(response)
+    }
+
+    fn lease(&self, seat: &Arc<Seat>, record: &mut Option<Record>) -> Lease {
+        if let Some(record) = record {
+            record.attempts += 1;
+            record.account.clone_from(&seat.account.label);
+        }
+        Lease::new(Arc::clone(&seat.account), seat.secret.clone())
+    }
+
+    fn resolve(&self, model: &str) -> Result<Arc<ModelRoute>, Fault> {
+        self.snapshot.resolve(model).ok_or_else(|| {
+            let hint = self.snapshot.similar(model).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            let shown: String = model.chars().take(128).collect();
+            Fault::new(FaultKind::ModelNotFound, format!("no configured account serves the model `{shown}`{hint}"))
+                .at("model")
+        })
+    }
+}
+
+fn nobody() -> Fault {
+    Fault::new(FaultKind::Unavailable, "no account is free to serve this model")
+}
+
+/// The answer that the client gets, with everything that must happen at its end.
+fn commit(
+    committed: Committed,
+    lease: Lease,
+    permit: OwnedSemaphorePermit,
+    record: Option<Record>,
+) -> Response<ReplyBody> {
+    let mut record = record.unwrap_or_else(|| Record::new("".into()));
+    record.status = attempt::OK;
+    let (headers, body) = match committed {
+        Committed::Whole { headers, body, usage } => {
+            lease.settle(Outcome::Answered);
+            record.usage = usage;
+            record.ended = Ended::Whole;
+            (headers, ReplyBody::whole(body))
+        }
+        Committed::Relayed { headers, flow } => (headers, ReplyBody::stream(Settled::new(flow, lease, record, permit))),
+        Committed::Translated { headers, flow } => {
+            (headers, ReplyBody::stream(Settled::new(flow, lease, record, permit)))
+        }
+    };
+    let mut response = Response::new(body);
+    *response.headers_mut() = headers;
+    response
+}

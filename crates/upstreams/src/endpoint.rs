@@ -1,0 +1,127 @@
+//! What all places asked by key share: an address, added headers, our own name.
+
+use bytes::Bytes;
+use config::{HeaderRule, HeaderValueRule};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use hub::{Fault, FaultKind};
+use pool::Secret;
+use url::Url;
+
+use crate::Call;
+
+/// We say who we are.
+const OUR_NAME: &str = concat!("bosporus/", env!("CARGO_PKG_VERSION"));
+
+/// An address under which requests are posted, made ready once.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    uri: Uri,
+    rules: Vec<HeaderRule>,
+}
+
+impl Endpoint {
+    /// `path` under `base`. A base that already ends in a part of the path is not doubled: users write
+    /// `https://host`, `https://host/v1` and `https://host/v1/messages` for the same place.
+    pub(crate) fn new(base: &Url, path: &str, rules: &[HeaderRule]) -> Option<Self> {
+        let base_text = base.as_str().trim_end_matches('/');
+        let uri = join(base_text, path).parse().ok()?;
+        Some(Self { uri, rules: rules.to_vec() })
+    }
+
+    /// A POST of JSON. `auth` is the header that carries the secret, already made.
+    pub(crate) fn post(
+        &self,
+        call: Call<'_>,
+        auth: Option<(HeaderName, HeaderValue)>,
+    ) -> Result<Request<Bytes>, Fault> {
+        let mut headers = call.headers;
+        headers.insert(USER_AGENT, HeaderValue::from_static(OUR_NAME));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let accept = if call.stream { "text/event-stream" } else { "application/json" };
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        // Plain answers, so that the tap can read them.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Some((name, value)) = auth {
+            headers.insert(name, value);
+        }
+        add_rules(&self.rules, call.client, &mut headers);
+        let mut request = Request::new(call.body);
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+}
+
+fn join(base: &str, path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let overlap = (1..=parts.len()).rev().find(|n| base.ends_with(&format!("/{}", parts[..*n].join("/"))));
+    let rest = parts[overlap.unwrap_or(0)..].join("/");
+    if rest.is_empty() { base.to_owned() } else { format!("{base}/{rest}") }
+}
+
+/// Adds the user's own headers; a copy of a header that the client did not send is left out.
+fn add_rules(rules: &[HeaderRule], client: &HeaderMap, headers: &mut HeaderMap) {
+    for rule in rules {
+        let value = match &rule.value {
+            HeaderValueRule::Fixed(secret) => secret_value(secret.expose()),
+            HeaderValueRule::FromClient(name) => client.get(name).cloned(),
+        };
+        if let Some(value) = value {
+            headers.insert(rule.name.clone(), value);
+        }
+    }
+}
+
+fn secret_value(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// The header that carries a key; `None` for places without one.
+pub(crate) fn credential(
+    name: HeaderName,
+    scheme: &str,
+    secret: &Secret,
+) -> Result<Option<(HeaderName, HeaderValue)>, Fault> {
+    if secret.is_empty() {
+        return Ok(None);
+    }
+    let value = secret_value(&format!("{scheme}{}", secret.expose())).ok_or_else(|| {
+        Fault::new(FaultKind::UpstreamRefused, "the account's key holds characters that no header can carry")
+    })?;
+    Ok(Some((name, value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_completed_and_never_doubled() {
+        for (base, path, whole) in [
+            ("https://a.example", "v1/messages", "https://a.example/v1/messages"),
+            ("https://a.example/v1", "v1/messages", "https://a.example/v1/messages"),
+            ("https://a.example/v1/messages", "v1/messages", "https://a.example/v1/messages"),
+            ("https://a.example/api/v1", "chat/completions", "https://a.example/api/v1/chat/completions"),
+        ] {
+            assert_eq!(join(base, path), whole);
+        }
+    }
+
+    #[test]
+    fn client_headers_are_copied_only_when_sent() {
+        let rules = [HeaderRule {
+            name: HeaderName::from_static("x-team"),
+            value: HeaderValueRule::FromClient(HeaderName::from_static("x-from")),
+        }];
+        let mut headers = HeaderMap::new();
+        add_rules(&rules, &HeaderMap::new(), &mut headers);
+        assert!(headers.is_empty());
+        let client = HeaderMap::from_iter([(HeaderName::from_static("x-from"), HeaderValue::from_static("blue"))]);
+        add_rules(&rules, &client, &mut headers);
+        assert_eq!(headers["x-team"], "blue");
+    }
+}
