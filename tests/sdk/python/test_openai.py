@@ -324,7 +324,7 @@ def test_content_after_the_end_reaches_nobody(chat, upstream):
 
 @upstreams
 def test_many_small_chunks(chat, upstream):
-    got = collect(ask(chat, upstream, "hi", model=model(upstream, "odd-tiny"), stream=True))
+    got = collect(ask(chat, upstream, "hi", model=model(upstream, "odd-tiny"), max_tokens=20_000, stream=True))
     assert got["text"] == "x " * 10_000
 
 
