@@ -51,7 +51,10 @@ impl Scanner for Watch {
             Signal::Fault(fault) => Signal::Fault(fault),
             Signal::Quiet | Signal::Content | Signal::UsageOnly | Signal::Terminal => {
                 self.observed.terminal = true;
-                Signal::Content
+                self.observed.end_mark = true;
+                // A body is whole even where it does not say why it ended.
+                self.observed.stop.get_or_insert_default();
+                Signal::Terminal
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Repairs tool schemas that OpenAI would refuse, and tells which ones strict mode can hold to.
 //!
 //! Sound schemas pass as they are, byte for byte. Broken ones come from MCP servers and from other dialects: a root
-//! that is no object, a bare map of properties, `required: true` on a property, arrays without items, upper-case types
+//! that is no object, a bare map of properties, `required: true` on a property, arrays without items, upper-case types, `nullable`
 //! (translation.md section 6). Names of properties are never taken for keywords: only their place tells them apart.
 
 use std::borrow::Cow;
@@ -44,7 +44,9 @@ fn looks_broken(text: &str) -> bool {
     });
     required_flag
         || count("\"array\"") > count("\"items\"")
-        || ["\"OBJECT\"", "\"ARRAY\"", "\"STRING\"", "\"NUMBER\"", "\"INTEGER\"", "\"BOOLEAN\""].into_iter().any(has)
+        || ["\"nullable\"", "\"OBJECT\"", "\"ARRAY\"", "\"STRING\"", "\"NUMBER\"", "\"INTEGER\"", "\"BOOLEAN\""]
+            .into_iter()
+            .any(has)
 }
 
 /// One schema that is an object: its keywords and their values.
@@ -182,8 +184,10 @@ fn write_schema(text: &str, out: &mut BytesMut, depth: u8) {
     };
     let mut object = Object::open(out);
     for (key, value) in &node.fields {
-        if key != "required" {
-            write_keyword(key, value, &mut object, depth);
+        match key.as_ref() {
+            "required" | "nullable" => (),
+            "type" if node.get("nullable") == Some("true") => write_nullable(value, &mut object),
+            _ => write_keyword(key, value, &mut object, depth),
         }
     }
     let promoted = node.get("properties").and_then(Node::parse).map(|map| map.promoted()).unwrap_or_default();
@@ -193,6 +197,15 @@ fn write_schema(text: &str, out: &mut BytesMut, depth: u8) {
         object.raw("items", "{}");
     }
     object.close();
+}
+
+/// OpenAPI's `nullable` is no JSON Schema: the type itself admits null.
+fn write_nullable(kind: &str, object: &mut Object<'_>) {
+    let kind = kind.to_ascii_lowercase();
+    match kind.starts_with('"') {
+        true => object.raw("type", &format!("[{kind},\"null\"]")),
+        false => object.raw("type", &kind),
+    }
 }
 
 fn write_keyword(key: &str, value: &str, object: &mut Object<'_>, depth: u8) {
