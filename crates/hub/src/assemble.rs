@@ -142,12 +142,16 @@ struct Content {
 }
 
 fn play_block(block: BlockId, kind: Block, content: Content, out: &mut Vec<Event>) {
+    // A call's proof comes first: a sequential dialect has a place for it before the call, and none inside.
+    let is_call = matches!(kind, Block::ToolCall { .. });
+    let (early, late) = if is_call { (content.seal, None) } else { (None, content.seal) };
     out.push(Event::Open { block, kind });
+    out.extend(early.map(|seal| Event::Seal { block, seal }));
     if !content.text.is_empty() {
         out.push(Event::Delta { block, text: content.text });
     }
     out.extend(content.citations.into_iter().map(|citation| Event::Cite { block, citation }));
-    out.extend(content.seal.map(|seal| Event::Seal { block, seal }));
+    out.extend(late.map(|seal| Event::Seal { block, seal }));
     out.push(Event::Close { block });
 }
 

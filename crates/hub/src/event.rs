@@ -32,7 +32,8 @@ pub enum Event {
         /// What is added.
         text: String,
     },
-    /// The proof of a block.
+    /// The proof of a block. That of a call comes right after its `Open` where the upstream's order allows: some
+    /// dialects have a place for it before the call only.
     Seal {
         /// The block.
         block: BlockId,

@@ -83,11 +83,20 @@ fn call(block: Block<'_>, memo: &Memo) -> Option<Part> {
         return Some(Part::Text(Text::plain(input)));
     }
     let (kind, arguments) = match memo.custom.contains(&name) {
-        true => (CallKind::Custom, unwrap_custom_input(input).into_owned()),
+        true => (CallKind::Custom, free_text(input)),
         false => (CallKind::Function, input.to_owned()),
     };
     let name = memo.names.declared(&name).to_owned();
     Some(Part::ToolCall(ToolCall { id: block.id.unwrap_or_default(), name, arguments, kind, seal: None, cache: None }))
+}
+
+/// The free text inside the arguments of a function that stands for a free-text tool; no arguments are no text.
+pub(crate) fn free_text(arguments: &str) -> String {
+    let inner = arguments.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    match inner {
+        Some(inner) if inner.trim().is_empty() => String::new(),
+        _ => unwrap_custom_input(arguments).into_owned(),
+    }
 }
 
 /// Writes a whole answer for a client.
@@ -199,7 +208,7 @@ fn thinking_block(text: &str, signature: &str, out: &mut BytesMut) {
 
 fn write_call(call: &ToolCall, number: u32, reply: &Reply, content: &mut Open<'_>) {
     if let Some(seal) = &call.seal {
-        thinking_block("", &seals::write_for_call(seal), content.item());
+        thinking_block("", &seals::write_for_next(seal), content.item());
     }
     let mut block = Open::typed(content.item(), "tool_use");
     match call.id.as_str() {

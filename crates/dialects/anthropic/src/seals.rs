@@ -8,7 +8,9 @@ use hub::{Carried, Part, Seal, Thought};
 use crate::names::{REDACTED, SIGNATURE, VENDOR};
 
 /// Marks the kind of a proof that belongs to the next call.
-const CALL: &str = "call_";
+const NEXT: &str = "call_";
+/// Marks the kind of a proof that belongs to the call before: in a stream a proof may come when its call has begun.
+const BEFORE: &str = "called_";
 
 /// The proof in a signature field; none for an empty or damaged one.
 pub(crate) fn read(field: Option<String>, kind: &'static str) -> Option<Seal> {
@@ -25,9 +27,18 @@ pub(crate) fn write(seal: &Seal) -> String {
     if seal.vendor == VENDOR { seal.data.clone() } else { seal.pack() }
 }
 
-/// The signature of the empty thinking block that carries a call's proof.
-pub(crate) fn write_for_call(seal: &Seal) -> String {
-    let kind = format!("{CALL}{}", seal.kind).into();
+/// The signature of the empty thinking block that carries a call's proof, right before the call.
+pub(crate) fn write_for_next(seal: &Seal) -> String {
+    marked(NEXT, seal)
+}
+
+/// The same, right after the call.
+pub(crate) fn write_for_last(seal: &Seal) -> String {
+    marked(BEFORE, seal)
+}
+
+fn marked(mark: &str, seal: &Seal) -> String {
+    let kind = format!("{mark}{}", seal.kind).into();
     Seal { vendor: seal.vendor.clone(), kind, data: seal.data.clone() }.pack()
 }
 
@@ -37,33 +48,48 @@ pub(crate) fn native(thought: &Thought) -> Option<&Seal> {
     thought.seal.as_ref().filter(|seal| seal.vendor == VENDOR && seal.kind == expected)
 }
 
-/// Gives each carried proof to the call that follows it, and takes the carrier away.
+/// Gives each carried proof to its call, and takes the carrier away.
 pub(crate) fn settle(parts: &mut Vec<Part>) {
-    if !parts.iter().any(is_carrier) {
+    if !parts.iter().any(|part| carried(part).is_some()) {
         return;
     }
     let mut waiting = None;
-    let mut kept = Vec::with_capacity(parts.len());
+    let mut kept: Vec<Part> = Vec::with_capacity(parts.len());
     for mut part in parts.drain(..) {
-        if is_carrier(&part) {
-            waiting = take_seal(part);
-            continue;
+        match carried(&part) {
+            Some((Place::Next, seal)) => waiting = Some(seal),
+            Some((Place::Before, seal)) => {
+                if let Some(Part::ToolCall(call)) = kept.last_mut() {
+                    call.seal = Some(seal);
+                }
+            }
+            None => {
+                if let Part::ToolCall(call) = &mut part {
+                    call.seal = waiting.take();
+                }
+                kept.push(part);
+            }
         }
-        if let Part::ToolCall(call) = &mut part {
-            call.seal = waiting.take();
-        }
-        kept.push(part);
     }
     *parts = kept;
 }
 
-fn is_carrier(part: &Part) -> bool {
-    matches!(part, Part::Thinking(Thought { text, seal: Some(seal), .. })
-        if text.is_empty() && seal.vendor != VENDOR && seal.kind.starts_with(CALL))
+/// Which call a carrier belongs to.
+enum Place {
+    Next,
+    Before,
 }
 
-fn take_seal(part: Part) -> Option<Seal> {
-    let Part::Thinking(Thought { seal: Some(seal), .. }) = part else { return None };
-    let kind = seal.kind.strip_prefix(CALL)?.to_owned().into();
-    Some(Seal { kind, ..seal })
+/// The proof of a call in a carrier, as its vendor wrote it; `None` for any other part.
+fn carried(part: &Part) -> Option<(Place, Seal)> {
+    let Part::Thinking(Thought { text, seal: Some(seal), .. }) = part else { return None };
+    if !text.is_empty() {
+        return None;
+    }
+    let (place, kind) = match (seal.kind.strip_prefix(NEXT), seal.kind.strip_prefix(BEFORE)) {
+        (Some(kind), _) => (Place::Next, kind),
+        (_, Some(kind)) => (Place::Before, kind),
+        (None, None) => return None,
+    };
+    Some((place, Seal { vendor: seal.vendor.clone(), kind: kind.to_owned().into(), data: seal.data.clone() }))
 }

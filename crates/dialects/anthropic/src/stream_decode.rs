@@ -1,6 +1,6 @@
 //! Reads the named events of an upstream's stream. Knows nothing of who consumes the result.
 
-use dialect::{Frame, Memo, StreamDecoder, splice, unwrap_custom_input};
+use dialect::{Frame, Memo, StreamDecoder, splice};
 use hub::{Block as Kind, BlockId, CallKind, Event, Fault, Part, Stop};
 use serde_json::value::RawValue;
 
@@ -183,7 +183,7 @@ impl Decoder {
 
     fn start_call(&mut self, index: u64, block: wire::Block<'_>, out: &mut Vec<Event>) {
         let name = block.name.unwrap_or_default();
-        let early = block.input.map(RawValue::get).filter(|input| !is_empty_object(input)).unwrap_or_default();
+        let early = block.input.map_or("{}", RawValue::get);
         let (kind, shown) = if name.is_empty() {
             (SlotKind::Nothing, None)
         } else if self.memo.json_tool.as_deref() == Some(&*name) {
@@ -301,7 +301,7 @@ impl Slot {
             // Arguments that came whole with the start count when no pieces followed.
             SlotKind::Call | SlotKind::Answer if !self.streamed => push_text(block, Some(self.held), out),
             SlotKind::Call | SlotKind::Answer => (),
-            SlotKind::Custom => push_text(block, Some(unwrap_custom_input(&self.held).into_owned()), out),
+            SlotKind::Custom => push_text(block, Some(response::free_text(&self.held)), out),
         }
         out.push(Event::Close { block });
     }
@@ -311,10 +311,6 @@ fn push_text(block: BlockId, text: Option<String>, out: &mut Vec<Event>) {
     if let Some(text) = text.filter(|text| !text.is_empty()) {
         out.push(Event::Delta { block, text });
     }
-}
-
-fn is_empty_object(json: &str) -> bool {
-    json.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).is_some_and(|inner| inner.trim().is_empty())
 }
 
 /// A block by its start and the input that came in pieces.

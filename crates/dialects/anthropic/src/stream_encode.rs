@@ -194,18 +194,22 @@ impl Encoder {
 
     fn seal(&mut self, seal: &Seal, out: &mut BytesMut) {
         let Some(current) = &mut self.current else { return };
-        if matches!(current.kind, Kind::Thinking | Kind::Redacted) {
-            current.seal = Some(seal.clone());
-            return;
+        match &current.kind {
+            // A call's proof stands before it, or after it when it has begun.
+            Kind::ToolCall { name, .. } if !current.begun && !name.is_empty() => {
+                self.carrier(&seals::write_for_next(seal), out);
+            }
+            Kind::Thinking | Kind::Redacted | Kind::ToolCall { .. } => current.seal = Some(seal.clone()),
+            Kind::Text | Kind::Refusal | Kind::Image { .. } | Kind::Foreign(_) => (),
         }
-        // A call's proof stands before it; once the call has begun there is no place left.
-        if matches!(current.kind, Kind::ToolCall { .. }) && !current.begun {
-            let signature = seals::write_for_call(seal);
-            let index = self.take_index();
-            begin_frame(index, out, thinking_head);
-            signature_frame(index, &signature, out);
-            stop_frame(index, out);
-        }
+    }
+
+    /// An empty thinking block that carries a proof.
+    fn carrier(&mut self, signature: &str, out: &mut BytesMut) {
+        let index = self.take_index();
+        begin_frame(index, out, thinking_head);
+        signature_frame(index, signature, out);
+        stop_frame(index, out);
     }
 
     fn cite(&mut self, citation: &Citation, out: &mut BytesMut) {
@@ -261,15 +265,15 @@ impl Encoder {
         let Some(current) = &mut self.current else { return };
         let seal = current.seal.take();
         let held = std::mem::take(&mut current.held);
-        match (&current.kind, seal) {
+        match (&current.kind, &seal) {
             (Kind::Thinking, Some(seal)) => {
                 if let Some(index) = self.begin(out) {
-                    signature_frame(index, &seals::write(&seal), out);
+                    signature_frame(index, &seals::write(seal), out);
                 }
             }
             (Kind::Redacted, Some(seal)) => self.whole(out, |block| {
                 block.raw("type", "\"redacted_thinking\"");
-                block.text("data", &seals::write(&seal));
+                block.text("data", &seals::write(seal));
             }),
             (Kind::ToolCall { kind: CallKind::Custom, .. }, _) => {
                 self.write_delta("input_json_delta", "partial_json", &wrap_custom_input(&held), out);
@@ -281,8 +285,10 @@ impl Encoder {
             (Kind::Foreign(_), _) => self.foreign(out),
             (Kind::Text | Kind::Refusal | Kind::Thinking | Kind::Redacted, _) => (),
         }
-        if let Some(current) = self.current.take().filter(|current| current.begun) {
-            stop_frame(current.index, out);
+        let Some(current) = self.current.take().filter(|current| current.begun) else { return };
+        stop_frame(current.index, out);
+        if let (Kind::ToolCall { .. }, Some(seal)) = (&current.kind, &seal) {
+            self.carrier(&seals::write_for_last(seal), out);
         }
     }
 
