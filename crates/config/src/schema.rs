@@ -67,6 +67,8 @@ pub(crate) enum Standing {
     Used,
     /// Known, for a later version; said in a note.
     NotYet,
+    /// Read and checked, but nothing acts on it in this version; said in a note.
+    Checked,
     /// Known and not done, for this reason; said in a note.
     Refused(&'static str),
     /// An old name, for this; said in a note.
@@ -83,6 +85,10 @@ pub(crate) struct Field {
 
 const fn used(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, standing: Standing::Used }
+}
+
+const fn checked(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, standing: Standing::Checked }
 }
 
 const fn later(name: &'static str) -> Field {
@@ -116,7 +122,7 @@ pub(crate) const ROOT: &[Field] = &[
     used("port", Kind::Number),
     used("tls", Kind::Section(TLS)),
     used("remote-management", Kind::Section(MANAGEMENT)),
-    used("auth-dir", Kind::Text),
+    checked("auth-dir", Kind::Text),
     used("api-keys", SECRETS),
     used("debug", Kind::Flag),
     used("log", Kind::Section(LOG)),
@@ -127,20 +133,20 @@ pub(crate) const ROOT: &[Field] = &[
     used("request-retry", Kind::Number),
     used("max-retry-credentials", Kind::Number),
     used("max-retry-interval", Kind::Number),
-    used("disable-cooling", Kind::Flag),
-    used("transient-error-cooldown-seconds", Kind::Number),
+    checked("disable-cooling", Kind::Flag),
+    checked("transient-error-cooldown-seconds", Kind::Number),
     used("routing", Kind::Section(ROUTING)),
     used("streaming", Kind::Section(STREAMING)),
-    used("nonstream-keepalive-interval", Kind::Number),
+    checked("nonstream-keepalive-interval", Kind::Number),
     used("cors", Kind::Section(CORS)),
     used("limits", Kind::Section(LIMITS)),
     used("timeouts", Kind::Section(TIMEOUTS)),
     used("openai-compatibility", Kind::List(&Kind::Section(COMPAT))),
     used("claude-api-key", Kind::List(&Kind::Section(CLAUDE))),
-    used("codex-api-key", Kind::List(&Kind::Section(CODEX))),
-    used("gemini-api-key", Kind::List(&Kind::Section(KEY_ENTRY))),
-    used("xai-api-key", Kind::List(&Kind::Section(XAI))),
-    used("vertex-api-key", Kind::List(&Kind::Section(VERTEX))),
+    checked("codex-api-key", Kind::List(&Kind::Section(CODEX))),
+    checked("gemini-api-key", Kind::List(&Kind::Section(KEY_ENTRY))),
+    checked("xai-api-key", Kind::List(&Kind::Section(XAI))),
+    checked("vertex-api-key", Kind::List(&Kind::Section(VERTEX))),
     later("interactions-api-key"),
     later("oauth-excluded-models"),
     later("oauth-model-alias"),
@@ -196,10 +202,13 @@ const MANAGEMENT: &[Field] = &[
 
 const LOG: &[Field] = &[used("format", Kind::Text)];
 
-const ROUTING: &[Field] =
-    &[used("strategy", Kind::Text), used("session-affinity", Kind::Flag), used("session-affinity-ttl", Kind::Measure)];
+const ROUTING: &[Field] = &[
+    checked("strategy", Kind::Text),
+    checked("session-affinity", Kind::Flag),
+    checked("session-affinity-ttl", Kind::Measure),
+];
 
-const STREAMING: &[Field] = &[used("keepalive-seconds", Kind::Number), used("bootstrap-retries", Kind::Number)];
+const STREAMING: &[Field] = &[used("keepalive-seconds", Kind::Number), checked("bootstrap-retries", Kind::Number)];
 
 const CORS: &[Field] = &[used("allowed-origins", TEXTS)];
 
@@ -221,7 +230,7 @@ const TIMEOUTS: &[Field] = &[
     used("first-token", Kind::Measure),
     used("idle", Kind::Measure),
     used("whole-reply", Kind::Measure),
-    used("total", Kind::Measure),
+    checked("total", Kind::Measure),
     used("drain", Kind::Measure),
 ];
 
@@ -268,9 +277,9 @@ macro_rules! key_entry {
             used("excluded-models", TEXTS),
             used("prefix", Kind::Text),
             used("priority", Kind::Number),
-            used("weight", Kind::Number),
+            checked("weight", Kind::Number),
             used("request-retry", Kind::Number),
-            used("disable-cooling", Kind::Flag),
+            checked("disable-cooling", Kind::Flag),
             later("request-scoped-errors"),
             $($more),*
         ]
@@ -298,7 +307,7 @@ const COMPAT: &[Field] = &[
     used("api-key-entries", Kind::List(&Kind::Section(COMPAT_KEY))),
     used("models", Kind::List(&Kind::Section(MODEL))),
     used("request-retry", Kind::Number),
-    used("disable-cooling", Kind::Flag),
+    checked("disable-cooling", Kind::Flag),
     used("support-prompt-cache-key", Kind::Flag),
     used("quirks", Kind::Section(QUIRKS)),
     later("request-scoped-errors"),
@@ -306,15 +315,15 @@ const COMPAT: &[Field] = &[
 ];
 
 const COMPAT_KEY: &[Field] =
-    &[used("api-key", Kind::Secret), used("weight", Kind::Number), used("proxy-url", Kind::Secret)];
+    &[used("api-key", Kind::Secret), checked("weight", Kind::Number), used("proxy-url", Kind::Secret)];
 
 const QUIRKS: &[Field] = &[
     used("max-tokens-field", Kind::Text),
     used("flatten-content", Kind::Flag),
     used("think-tags", Kind::Flag),
     used("supports-stream-usage", Kind::Flag),
-    used("supports-developer-role", Kind::Flag),
-    used("supports-parallel-tools", Kind::Flag),
+    checked("supports-developer-role", Kind::Flag),
+    checked("supports-parallel-tools", Kind::Flag),
 ];
 
 const MODEL: &[Field] = &[
@@ -323,11 +332,11 @@ const MODEL: &[Field] = &[
     used("display-name", Kind::Text),
     used("max-context-length", Kind::Number),
     used("force-mapping", Kind::Flag),
-    used("is-compat", Kind::Flag),
+    checked("is-compat", Kind::Flag),
     used("thinking", Kind::Section(THINKING)),
     used("input-modalities", TEXTS),
-    used("output-modalities", TEXTS),
-    used("image", Kind::Flag),
+    checked("output-modalities", TEXTS),
+    checked("image", Kind::Flag),
 ];
 
 const THINKING: &[Field] = &[

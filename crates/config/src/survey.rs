@@ -55,7 +55,7 @@ impl Survey<'_> {
         let path = join(path, field.name);
         match field.standing {
             Standing::Used | Standing::Legacy(_) => {}
-            Standing::NotYet => {
+            Standing::NotYet | Standing::Checked => {
                 self.problems.note(entry.key_span, format!("`{path}` is accepted, not used yet"));
             }
             Standing::Refused(why) => {
