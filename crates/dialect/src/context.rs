@@ -93,6 +93,8 @@ pub struct Relay {
     pub headers: HeaderMap,
     /// We asked for a usage frame that the client did not: hide it.
     pub hide_usage: bool,
+    /// What had to be left out for this vendor to accept the request at all.
+    pub losses: Losses,
 }
 
 /// What a scanner makes of a frame.

@@ -44,6 +44,14 @@ pub(crate) enum Committed {
     Translated { headers: HeaderMap, flow: Translated },
 }
 
+impl Committed {
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        match self {
+            Self::Whole { headers, .. } | Self::Relayed { headers, .. } | Self::Translated { headers, .. } => headers,
+        }
+    }
+}
+
 impl Attempt<'_> {
     /// Tries once.
     ///
@@ -76,13 +84,14 @@ impl Attempt<'_> {
     ) -> Result<Committed, Fault> {
         let (model, traits) = self.seat.model(&inbound.peek.model);
         let stream = inbound.peek.reply.stream;
-        let Relay { edits, headers, hide_usage } =
+        let Relay { edits, headers, hide_usage, losses } =
             side.relay(&inbound.head, &inbound.body, &Target { model, stream, traits: &traits });
         let body = splice::apply(inbound.body.bytes(), inbound.body.index(), &edits);
+        record.losses = audible(&losses);
         let reply = self.send(wire, side, inbound, body, headers, record).await?;
         let rename =
             (self.seat.force_mapping && model != inbound.peek.model).then(|| Rename::new(model, &inbound.peek.model));
-        match (stream, is_stream(&reply.headers, wire.framing)) {
+        let mut committed = match (stream, is_stream(&reply.headers, wire.framing)) {
             (true, true) => {
                 self.relay_stream(wire, side, inbound, reply, Filter::new(hide_usage, rename), record).await
             }
@@ -90,7 +99,9 @@ impl Attempt<'_> {
             // The upstream answered in the other form than it was asked: bridge it through the hub.
             (true, false) => self.played(side, inbound, reply, &Memo::default(), &Losses::default()).await,
             (false, true) => self.assembled(wire, side, inbound, reply, Memo::default(), &Losses::default()).await,
-        }
+        }?;
+        report(&losses, committed.headers_mut());
+        Ok(committed)
     }
 
     async fn relay_stream(
@@ -149,7 +160,7 @@ impl Attempt<'_> {
         let mut losses = decoded.losses.clone();
         let Encoded { body, headers, memo, losses: more } = encoded;
         losses.extend(more);
-        record.losses = losses.iter().filter(|loss| loss.kind != hub::LossKind::Silent).count();
+        record.losses = audible(&losses);
         let reply = self.send(wire, side, inbound, body, headers, record).await?;
         match (stream, is_stream(&reply.headers, wire.framing)) {
             (true, true) => {
@@ -369,6 +380,11 @@ async fn assemble(mut events: Events, limit: usize) -> Result<Response, Fault> {
         batch.drain(..).try_for_each(|event| assembler.push(event))?;
     }
     assembler.finish()
+}
+
+/// How many losses the client should hear of.
+fn audible(losses: &Losses) -> usize {
+    losses.iter().filter(|loss| loss.kind != hub::LossKind::Silent).count()
 }
 
 /// Says in a header what the translation could not carry.

@@ -14,6 +14,7 @@ mod message_encode;
 mod models;
 mod names;
 mod place;
+mod relay;
 mod request_decode;
 mod request_encode;
 mod response;
@@ -140,17 +141,19 @@ impl ClientSide for Messages {
 }
 
 impl WireSide for Messages {
-    fn relay(&self, head: &Parts, _body: &Body, target: &Target<'_>) -> Relay {
+    fn relay(&self, head: &Parts, body: &Body, target: &Target<'_>) -> Relay {
         let mut model = BytesMut::with_capacity(target.model.len() + 2);
         quoted(target.model, &mut model);
-        let edits = vec![Edit::set("model", String::from_utf8_lossy(&model).into_owned())];
+        let mut edits = vec![Edit::set("model", String::from_utf8_lossy(&model).into_owned())];
+        let mut losses = hub::Losses::default();
+        relay::mend(body, &mut edits, &mut losses);
         let mut headers = http::HeaderMap::with_capacity(4);
         let version = head.headers.get(VERSION_HEADER).cloned();
         headers.insert(VERSION_HEADER, version.unwrap_or(HeaderValue::from_static(VERSION)));
         for beta in head.headers.get_all(BETA_HEADER) {
             headers.append(BETA_HEADER, beta.clone());
         }
-        Relay { edits, headers, hide_usage: false }
+        Relay { edits, headers, hide_usage: false, losses }
     }
 
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {

@@ -8,7 +8,7 @@ use dialect::{
 };
 use http::HeaderMap;
 use http::request::Parts;
-use hub::{DialectId, Fault, RawFault, Request, Response};
+use hub::{DialectId, Fault, Losses, RawFault, Request, Response};
 
 use crate::json::Object;
 use crate::wire::{Str, StreamOptions};
@@ -61,7 +61,7 @@ impl WireSide for Chat {
             edits.push(Edit::set_in("stream_options", "include_usage", "true"));
         }
         let hide_usage = streams && !asked && !target.traits.quirks.no_stream_options;
-        Relay { edits, headers: HeaderMap::new(), hide_usage }
+        Relay { edits, headers: HeaderMap::new(), hide_usage, losses: Losses::default() }
     }
 
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {
