@@ -34,6 +34,8 @@ pub(crate) struct Decoder {
     refused: bool,
     usage: Usage,
     splitter: Splitter,
+    /// Reasoning came as plain text: its details only repeat it.
+    plain_reasoning: bool,
     /// The reasoning details of the open thinking block, joined by commas.
     details: String,
 }
@@ -160,6 +162,10 @@ impl Decoder {
         if let Some(content) = delta.content {
             self.content(content, out);
         }
+        // Sources stand for the text, so they come before what closes it.
+        for annotation in lenient::<Vec<wire::Annotation<'_>>>(delta.annotations) {
+            self.cite(annotation, out);
+        }
         if let Some(refusal) = delta.refusal.filter(|text| !text.is_empty()) {
             self.refused = true;
             self.say(Prose::Refusal, &refusal, out);
@@ -174,9 +180,6 @@ impl Decoder {
             let call = wire::ToolCall { index: Some(LEGACY_INDEX), function: Some(call), ..wire::ToolCall::default() };
             self.call(&call, out)?;
         }
-        for annotation in lenient::<Vec<wire::Annotation<'_>>>(delta.annotations) {
-            self.cite(annotation, out);
-        }
         Ok(())
     }
 
@@ -184,9 +187,11 @@ impl Decoder {
     fn reasoning(&mut self, delta: &Delta<'_>, out: &mut Vec<Event>) {
         let details: Vec<&RawValue> = lenient(delta.reasoning_details);
         let text = |raw: wire::Raw<'_>| raw.and_then(as_text).filter(|text| !text.is_empty()).map(Cow::into_owned);
-        let words = text(delta.reasoning_content)
-            .or_else(|| text(delta.reasoning))
-            .unwrap_or_else(|| details.iter().map(|detail| detail_text(detail)).collect());
+        let plain = text(delta.reasoning_content).or_else(|| text(delta.reasoning));
+        self.plain_reasoning |= plain.is_some();
+        let repeated = self.plain_reasoning;
+        let told = || details.iter().filter(|_| !repeated).map(|detail| detail_text(detail)).collect();
+        let words: String = plain.unwrap_or_else(told);
         if !words.is_empty() {
             self.say(Prose::Thinking, &words, out);
         }

@@ -26,7 +26,8 @@ pub(crate) struct Encoder {
     usage: Usage,
     /// Characters of visible text so far.
     written: u64,
-    sources: Vec<Source>,
+    /// Citations on the web and the texts that they support.
+    sources: Vec<(BlockId, Citation)>,
 }
 
 /// What an open block needs.
@@ -48,14 +49,6 @@ enum Open {
     },
     /// Nothing of it is written.
     Hidden,
-}
-
-/// A citation and the block that it supports.
-#[derive(Debug)]
-struct Source {
-    block: BlockId,
-    citation: Citation,
-    span: Option<(u64, u64)>,
 }
 
 impl Encoder {
@@ -206,16 +199,26 @@ impl Encoder {
     fn close(&mut self, block: BlockId, out: &mut BytesMut) {
         let Some(at) = self.blocks.iter().position(|(known, _)| *known == block) else { return };
         match self.blocks.swap_remove(at).1 {
-            Open::Text { from } => {
-                let span = Some((from, self.written));
-                self.sources.iter_mut().filter(|source| source.block == block).for_each(|source| source.span = span);
-            }
+            Open::Text { from } => self.annotate(block, from, out),
             // Joined arguments must be JSON: a call without any takes an empty object.
             Open::Call { index, kind: CallKind::Function, empty: true } => {
                 self.arguments(index, CallKind::Function, "{}", out);
             }
             Open::Image { media_type, data } => self.image(&media_type, &data, out),
             Open::Refusal | Open::Thinking | Open::Call { .. } | Open::Hidden => (),
+        }
+    }
+
+    /// Writes the sources of a text that is complete.
+    fn annotate(&mut self, block: BlockId, from: u64, out: &mut BytesMut) {
+        let span = Some((from, self.written));
+        let cited: Vec<Citation> =
+            self.sources.extract_if(.., |(of, _)| *of == block).map(|(_, cited)| cited).collect();
+        if !cited.is_empty() {
+            self.chunk(out, |out| {
+                out.extend_from_slice(b"\"annotations\":");
+                array(&cited, out, |citation, out| annotation(citation, span, out));
+            });
         }
     }
 
@@ -247,14 +250,6 @@ impl Encoder {
     }
 
     fn stop(&mut self, stop: &Stop, out: &mut BytesMut) {
-        let sources = std::mem::take(&mut self.sources);
-        let cited: Vec<&Source> = sources.iter().filter(|source| source.citation.url.is_some()).collect();
-        if !cited.is_empty() {
-            self.chunk(out, |out| {
-                out.extend_from_slice(b"\"annotations\":");
-                array(cited, out, |source, out| annotation(&source.citation, source.span, out));
-            });
-        }
         out.extend_from_slice(&self.head);
         out.extend_from_slice(b"{\"index\":0,\"delta\":{},\"finish_reason\":\"");
         out.extend_from_slice(finish_reason(calls_win(stop.reason, self.calls > 0), &self.reply).as_bytes());
@@ -295,9 +290,9 @@ impl StreamEncoder for Encoder {
             Event::Open { block, kind } => self.open(*block, kind, out),
             Event::Delta { block, text } => self.delta(*block, text, out),
             Event::Seal { block, seal } => self.seal(*block, seal, out),
-            Event::Cite { block, citation } => {
-                self.sources.push(Source { block: *block, citation: citation.clone(), span: None });
-            }
+            Event::Cite { block, citation } if citation.url.is_some() => self.sources.push((*block, citation.clone())),
+            // Other sources have no form here.
+            Event::Cite { .. } => (),
             Event::Close { block } => self.close(*block, out),
             Event::Usage(usage) => self.usage.update(usage),
             Event::Stop(stop) => self.stop(stop, out),
