@@ -1,0 +1,89 @@
+//! The engine knows no provider and no dialect by name: it works through the registries.
+//!
+//! Comments may name one, where a fact about it explains a line.
+
+use super::{Exception, Findings, Source, Tree, check_exceptions};
+
+/// Where no name may stand.
+const ENGINE: &str = "crates/gateway/src/";
+/// Names of dialects, kinds and their vendors, as they appear in code.
+const NAMES: [&str; 19] = [
+    "anthropic",
+    "openai",
+    "claude",
+    "gemini",
+    "ollama",
+    "codex",
+    "kiro",
+    "qwen",
+    "iflow",
+    "kimi",
+    "copilot",
+    "vertex",
+    "antigravity",
+    "deepseek",
+    "openrouter",
+    "azure",
+    "xai",
+    "aistudio",
+    "demo",
+];
+
+/// `file::name`.
+const NAMED: &[Exception] = &[];
+
+pub(crate) fn check(tree: &Tree, findings: &mut Findings) {
+    let mut used = Vec::new();
+    for file in tree.rust().filter(|file| file.path.starts_with(ENGINE)) {
+        check_file(file, &mut used, findings);
+    }
+    check_exceptions(NAMED, &used, findings);
+}
+
+fn check_file(file: &Source, used: &mut Vec<&'static str>, findings: &mut Findings) {
+    for (number, line) in file.text.lines().enumerate() {
+        if line.trim_start().starts_with("#[cfg(test)]") {
+            return;
+        }
+        let code = line.split("//").next().unwrap_or(line).to_ascii_lowercase();
+        for name in NAMES.iter().filter(|name| has_word(&code, name)) {
+            let place = format!("{}::{name}", file.path);
+            match NAMED.iter().find(|exception| exception.place == place) {
+                Some(exception) => used.push(exception.place),
+                None => findings.problem(
+                    format!("{}:{}", file.path, number + 1),
+                    format!("names `{name}`; the engine works through the registries"),
+                ),
+            }
+        }
+    }
+}
+
+fn has_word(code: &str, word: &str) -> bool {
+    code.match_indices(word).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        let after = code[at + word.len()..].chars().next();
+        !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(path: &str, text: &str) -> usize {
+        let tree = Tree { files: vec![Source { path: path.into(), text: text.into() }] };
+        let mut findings = Findings::default();
+        check(&tree, &mut findings);
+        findings.problems.len()
+    }
+
+    #[test]
+    fn names_are_found_in_the_engine_only() {
+        assert_eq!(problems("crates/gateway/src/a.rs", "if kind == \"demo\" {}"), 1);
+        assert_eq!(problems("crates/gateway/src/a.rs", "use dialect_anthropic::DIALECT;"), 1);
+        assert_eq!(problems("crates/gateway/src/a.rs", "// demo takes its time"), 0);
+        assert_eq!(problems("crates/gateway/src/a.rs", "let demonstrated = 1;"), 0);
+        assert_eq!(problems("crates/upstreams/src/a.rs", "if kind == \"demo\" {}"), 0);
+    }
+}
