@@ -30,8 +30,7 @@ pub(crate) fn check(tree: &Tree, findings: &mut Findings) {
 
 fn check_file(file: &Source, parsed: &syn::File, excused: &mut Vec<&'static str>, findings: &mut Findings) {
     let starts_with_doc = parsed.attrs.first().is_some_and(|attr| attr.path().is_ident("doc"));
-    // What a file of unit tests is for, its name and its place say.
-    if !starts_with_doc && !file.path.ends_with("/tests.rs") {
+    if !starts_with_doc && !is_unit_tests(&file.path) {
         findings.problem(&file.path, "does not begin with a paragraph (//!) on what it is for");
     }
     let logic = lines_of_logic(&file.text, parsed);
@@ -56,6 +55,11 @@ fn check_file(file: &Source, parsed: &syn::File, excused: &mut Vec<&'static str>
     }
 }
 
+/// What a file of unit tests is for, its place beside the code says.
+fn is_unit_tests(path: &str) -> bool {
+    path.ends_with("/tests.rs") || (path.contains("/src/") && path.contains("/tests/"))
+}
+
 fn lines_of_logic(text: &str, parsed: &syn::File) -> usize {
     let tests: Vec<_> = parsed.items.iter().filter_map(test_module).collect();
     let is_logic = |number: usize, line: &str| {
@@ -68,11 +72,11 @@ fn lines_of_logic(text: &str, parsed: &syn::File) -> usize {
 fn test_module(item: &syn::Item) -> Option<std::ops::RangeInclusive<usize>> {
     let syn::Item::Mod(module) = item else { return None };
     let (braces, _) = module.content.as_ref()?;
-    let is_test = |attr: &syn::Attribute| {
+    let is_test = |attr: &&syn::Attribute| {
         attr.path().is_ident("cfg") && attr.parse_args::<syn::Ident>().is_ok_and(|word| word == "test")
     };
-    let lines = module.mod_token.span.start().line..=braces.span.close().end().line;
-    module.attrs.iter().any(is_test).then_some(lines)
+    let mark = module.attrs.iter().find(is_test)?;
+    Some(mark.pound_token.span.start().line..=braces.span.close().end().line)
 }
 
 /// Collects every function with its length, whatever it stands in.
