@@ -10,18 +10,29 @@ pub fn quoted(text: &str, out: &mut BytesMut) {
 }
 
 /// Appends `text` with JSON escapes and no quotes. Runs without escapes are copied whole.
+///
+/// Clean text is the rule, so whole blocks are tested without an early exit, which the compiler turns into vector
+/// instructions; only a block with something in it is walked byte by byte.
 pub fn escape(text: &str, out: &mut BytesMut) {
+    const BLOCK: usize = 32;
     let bytes = text.as_bytes();
     let mut from = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
+    for (number, block) in bytes.chunks(BLOCK).enumerate() {
+        if !block.iter().fold(false, |found, byte| found | needs_escape(*byte)) {
             continue;
         }
-        out.extend_from_slice(&bytes[from..at]);
-        escape_byte(*byte, out);
-        from = at + 1;
+        for (offset, byte) in block.iter().enumerate().filter(|(_, byte)| needs_escape(**byte)) {
+            let at = number * BLOCK + offset;
+            out.extend_from_slice(&bytes[from..at]);
+            escape_byte(*byte, out);
+            from = at + 1;
+        }
     }
     out.extend_from_slice(&bytes[from..]);
+}
+
+fn needs_escape(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
 fn escape_byte(byte: u8, out: &mut BytesMut) {
@@ -51,7 +62,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_json_reader_gets_the_text_back(text in "(?s).{0,64}") {
+        fn a_json_reader_gets_the_text_back(text in "(?s)([a-z]{0,80}(.|\n|\"|\\\\)){0,6}") {
             let mut out = BytesMut::new();
             quoted(&text, &mut out);
             prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);

@@ -11,8 +11,12 @@ use hub::{Level, Losses, Mode, Request, Show, Thinking};
 const MIN_BUDGET: u64 = 1_024;
 /// The budget for "decide for yourself" on models that take budgets only, in tokens.
 const AUTO_BUDGET: u32 = 8_192;
-/// The cap on output when neither the client nor the model's traits name one. All models of the vendor take it.
+/// The cap on output when neither the client nor the model's traits name one, in tokens. All models take it.
 const DEFAULT_OUTPUT: u64 = 8_192;
+/// The highest cap that is chosen for a model of which nothing is known: the least of the thinking models' own caps.
+const UNKNOWN_MOST: u64 = 32_000;
+/// What a budget leaves for the answer under a cap that the client did not name, in tokens.
+const ANSWER_ROOM: u64 = 4_096;
 
 /// What is written about thinking and output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +68,11 @@ pub(crate) fn plan(request: &Request, target: &Target<'_>, obstacles: Obstacles,
     let mode = unhindered(mode, traits, obstacles, losses);
     let max_tokens = max_tokens(request, target, mode);
     let mode = match mode {
-        Wire::Budget { tokens, hide } => fitted(tokens, hide, max_tokens, losses),
+        Wire::Budget { tokens, hide } => {
+            // Under the client's own cap the answer's room is the client's affair.
+            let room = if request.sampling.max_tokens.is_some() { 1 } else { ANSWER_ROOM.min(max_tokens / 2) };
+            fitted(tokens.min(max_tokens.saturating_sub(room)), hide, losses)
+        }
         other => other,
     };
     let effort = effort(wish, traits, mode);
@@ -134,15 +142,14 @@ fn unhindered(mode: Wire, traits: &ThinkingTraits, obstacles: Obstacles, losses:
 fn max_tokens(request: &Request, target: &Target<'_>, mode: Wire) -> u64 {
     let most = target.traits.max_output;
     let asked = request.sampling.max_tokens.or(most).unwrap_or_else(|| match mode {
-        Wire::Budget { tokens, .. } => DEFAULT_OUTPUT + tokens,
+        Wire::Budget { tokens, .. } => (DEFAULT_OUTPUT + tokens).min(UNKNOWN_MOST),
         Wire::Absent | Wire::Disabled | Wire::Adaptive { .. } => DEFAULT_OUTPUT,
     });
     asked.min(most.unwrap_or(u64::MAX))
 }
 
-/// A budget below the cap on output. The client's cap is never raised for it.
-fn fitted(tokens: u64, hide: bool, max_tokens: u64, losses: &mut Losses) -> Wire {
-    let tokens = tokens.min(max_tokens.saturating_sub(1));
+/// A budget that fits under the cap on output; no thinking when nothing useful fits. The client's cap is never raised.
+fn fitted(tokens: u64, hide: bool, losses: &mut Losses) -> Wire {
     if tokens >= MIN_BUDGET {
         return Wire::Budget { tokens, hide };
     }

@@ -119,7 +119,10 @@ fn the_budget_fits_below_the_cap() {
     let (plan, losses) = run(&unknown(), high, Some(1_024), Obstacles::default());
     assert_eq!((plan.mode, plan.max_tokens), (Wire::Disabled, 1_024));
     assert!(!losses.is_silent());
-    assert_eq!(free(&unknown(), high, None).max_tokens, 8_192 + 24_576, "our own default makes room");
+    let plan = free(&unknown(), wish(None, Some(Level::Medium)), None);
+    assert_eq!((plan.mode, plan.max_tokens), (Wire::Budget { tokens: 8_192, hide: false }, 16_384));
+    let plan = free(&unknown(), wish(None, Some(Level::Max)), None);
+    assert_eq!((plan.mode, plan.max_tokens), (Wire::Budget { tokens: 27_904, hide: false }, 32_000), "room is left");
     assert_eq!(free(&manual(), high, None).max_tokens, 64_000);
     assert_eq!(free(&manual(), high, Some(99_000)).max_tokens, 64_000);
     assert_eq!(free(&unknown(), Thinking::default(), None).max_tokens, 8_192);

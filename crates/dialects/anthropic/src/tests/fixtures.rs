@@ -68,6 +68,19 @@ fn every_cut_gives_the_same_events() {
 }
 
 #[test]
+fn another_spelling_gives_the_same_events() {
+    for (case, _, stream) in CASES {
+        let expected = decode_stream(Memo::default(), &[stream.as_bytes()]).unwrap();
+        let spaced = stream.replace(r#""delta":{"#, r#""delta" : { "#);
+        let padded =
+            stream.replace(r#"{"type":"content_block_delta","#, r#"{"x":[1,{"y":"}}"}],"type":"content_block_delta","#);
+        for other in [spaced, padded] {
+            assert_eq!(decode_stream(Memo::default(), &[other.as_bytes()]).unwrap(), expected, "{case}");
+        }
+    }
+}
+
+#[test]
 fn an_error_in_the_stream_ends_it() {
     let stream = include_str!("../../fixtures/broken/stream.sse");
     let fault = decode_stream(Memo::default(), &[stream.as_bytes()]).unwrap_err();
