@@ -76,6 +76,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn without_scheme(value: &str) -> &str {
     match value.split_once(' ') {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim(),
+        // `Bearer ` with an empty key arrives without its space.
+        None if value.eq_ignore_ascii_case("bearer") => "",
         _ => value,
     }
 }
@@ -121,6 +123,7 @@ mod tests {
     fn missing_and_wrong_are_told_apart() {
         assert_eq!(admit("/", &[]), Err("Missing API key".into()));
         assert_eq!(admit("/", &[("authorization", "Bearer ")]), Err("Missing API key".into()));
+        assert_eq!(admit("/", &[("authorization", "bearer")]), Err("Missing API key".into()));
         assert_eq!(admit("/", &[("x-api-key", "wrong")]), Err("Invalid API key".into()));
     }
 }
