@@ -139,7 +139,7 @@ impl Attempt<'_> {
         }
         let mut headers = headers::json();
         headers::copy_upstream(&reply.headers, config.passthrough_headers, &mut headers);
-        let body = rename.map_or_else(|| body.clone(), |rename| rename.apply(body.clone()));
+        let body = rename.map_or_else(|| body.clone(), |rename| rename.in_answer(body.clone()));
         Ok(Committed::Whole { headers, body, usage: scanner.observed().usage })
     }
 

@@ -8,7 +8,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use dialect::{Framer, Scanner, Signal, StreamEncoder};
+use dialect::splice::{self, Edit};
+use dialect::{Body, Framer, Scanner, Signal, StreamEncoder};
 use hub::{Blame, Fault, FaultKind, Usage};
 use memchr::memmem::Finder;
 use transport::{BoxError, UpstreamBody};
@@ -285,36 +286,56 @@ pub(crate) struct Filter {
 
 /// Restores the name under which the client asked.
 pub(crate) struct Rename {
-    finder: Finder<'static>,
+    /// The upstream's name, a JSON string.
+    from: Finder<'static>,
+    /// The client's, likewise.
     to: Bytes,
 }
 
 impl Rename {
-    /// From the upstream's name to the client's, both as JSON strings inside a `"model":` field.
+    /// From the upstream's name to the client's.
     pub(crate) fn new(from: &str, to: &str) -> Self {
-        let field = |name: &str| {
-            let mut out = BytesMut::from(&b"\"model\":"[..]);
+        let json = |name: &str| {
+            let mut out = BytesMut::new();
             dialect::quoted(name, &mut out);
             out.freeze()
         };
-        Self { finder: Finder::new(&field(from)).into_owned(), to: field(to) }
+        Self { from: Finder::new(&json(from)).into_owned(), to: json(to) }
     }
 
-    pub(crate) fn apply(&self, bytes: Bytes) -> Bytes {
-        let Some(first) = self.finder.find(&bytes) else { return bytes };
-        let width = self.finder.needle().len();
-        let mut out = BytesMut::with_capacity(bytes.len() + 64);
+    /// Restores it in frames of a stream, wherever a field `model` holds it: dialects differ in how deep that is.
+    /// Texts that a model writes cannot match, their quotes are escaped.
+    fn in_frames(&self, bytes: Bytes) -> Bytes {
+        let width = self.from.needle().len();
+        let mut out = BytesMut::new();
         let mut from = 0;
-        let mut at = Some(first);
-        while let Some(found) = at {
-            out.extend_from_slice(&bytes[from..found]);
+        for at in self.from.find_iter(&bytes).filter(|at| is_model_field(&bytes[..*at])) {
+            out.extend_from_slice(&bytes[from..at]);
             out.extend_from_slice(&self.to);
-            from = found + width;
-            at = self.finder.find(&bytes[from..]).map(|next| from + next);
+            from = at + width;
+        }
+        if from == 0 {
+            return bytes;
         }
         out.extend_from_slice(&bytes[from..]);
         out.freeze()
     }
+
+    /// Restores it in a whole answer. Arguments of a tool are JSON there and none of our business.
+    pub(crate) fn in_answer(&self, bytes: Bytes) -> Bytes {
+        let Ok(body) = Body::parse(bytes.clone()) else { return bytes };
+        if body.raw("model").is_none_or(|name| name.as_bytes() != self.from.needle()) {
+            return bytes;
+        }
+        let to = String::from_utf8_lossy(&self.to).into_owned();
+        splice::apply(body.bytes(), body.index(), &[Edit::set("model", to)])
+    }
+}
+
+/// Whether what stands before a value is the key `model`.
+fn is_model_field(before: &[u8]) -> bool {
+    let key = before.trim_ascii_end().strip_suffix(b":");
+    key.is_some_and(|key| key.trim_ascii_end().ends_with(b"\"model\""))
 }
 
 impl Filter {
@@ -361,7 +382,7 @@ impl Filter {
 
     fn restore(&self, bytes: Bytes) -> Bytes {
         match &self.rename {
-            Some(rename) => rename.apply(bytes),
+            Some(rename) => rename.in_frames(bytes),
             None => bytes,
         }
     }
