@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 /// What stands before the address in the line that says "ready".
-const READY: &str = "listening on http://";
+const READY: &str = "listening on http";
 /// More than a loaded machine needs to start one small process.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
@@ -66,9 +66,8 @@ impl Gateway {
         let waited = tokio::time::timeout(START_LIMIT, lines.wait_for(done)).await;
         let found = self.log().iter().find_map(|line| {
             let (_, address) = line.split_once(READY)?;
-            let end =
-                address.find(|c: char| c.is_whitespace() || matches!(c, '"' | '/' | ',')).unwrap_or(address.len());
-            Some(format!("http://{}", &address[..end]))
+            let end = address.find(|c: char| c.is_whitespace() || matches!(c, '"' | ',')).unwrap_or(address.len());
+            Some(format!("http{}", &address[..end]))
         });
         found.ok_or_else(|| {
             let why = if waited.is_err() { "stayed silent" } else { "ended" };
@@ -76,7 +75,7 @@ impl Gateway {
         })
     }
 
-    /// `http://ADDRESS:PORT`, as printed.
+    /// `http://ADDRESS:PORT` (or `https`), as printed.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -111,6 +110,13 @@ impl Gateway {
         // The sender lives in `self`, so waiting cannot fail.
         _ = lines.wait_for(|output| output.ended == 2 || found(output)).await;
         found(&self.output.borrow())
+    }
+
+    /// Returns once what has been printed is `enough`, or all output has ended.
+    pub async fn log_until(&self, enough: impl Fn(&[String]) -> bool) {
+        let mut lines = self.output.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        _ = lines.wait_for(|output| output.ended == 2 || enough(&output.lines)).await;
     }
 
     /// The process id, for signals.

@@ -1,0 +1,14 @@
+//! End-to-end stories: the real binary between real clients and strict fake upstreams, over real sockets.
+//!
+//! One test binary for the whole product; a module per theme. Each test has processes and ports of its own, waits on
+//! conditions and never on time.
+// The whole crate is a test; the attribute tells the lints so.
+#![cfg(test)]
+
+mod harness;
+mod tongue;
+
+mod failover;
+mod keys;
+mod relay;
+mod translate;
