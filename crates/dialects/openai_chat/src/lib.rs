@@ -90,4 +90,5 @@ fn recognises(head: &Parts) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "literal JSON reads better handed over than borrowed")]
 mod tests;

@@ -86,6 +86,7 @@ impl<'a> Said<'a> {
         match part {
             Part::Text(text) => self.add_text(text),
             Part::Refusal(words) => self.refusal.push_str(words),
+            Part::Thinking(thought) if thought.redacted => (),
             Part::Thinking(thought) => {
                 self.thinking.push_str(&thought.text);
                 let own = thought.seal.as_ref().filter(|seal| seal.vendor == crate::ID.0);

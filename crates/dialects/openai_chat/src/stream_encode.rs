@@ -1,8 +1,9 @@
 //! Writes chunks for Chat clients.
 //!
 //! The grammar is translation.md section 18: one role chunk, deltas, an annotation chunk where sources were given, a
-//! finish chunk, a usage chunk if the client asked, `[DONE]`. Blocks may interleave here as they do in the hub, so
-//! nothing is held back except pictures, which have no pieces, and sources, whose place is known when their text ends.
+//! finish chunk, a usage chunk if the client asked, `[DONE]`. Calls may interleave here as they do in the hub. Texts
+//! may not, for all texts of an answer are one `content`: a later one waits until the one before is complete. Held
+//! back are also pictures, which have no pieces, and sources, whose place is known when their text ends.
 
 use bytes::BytesMut;
 use dialect::{Reply, StreamEncoder, escape, mint, quoted};
@@ -33,11 +34,7 @@ pub(crate) struct Encoder {
 /// What an open block needs.
 #[derive(Debug)]
 enum Open {
-    Text {
-        from: u64,
-    },
-    Refusal,
-    Thinking,
+    Prose(Prose),
     Call {
         index: u32,
         kind: CallKind,
@@ -49,6 +46,17 @@ enum Open {
     },
     /// Nothing of it is written.
     Hidden,
+}
+
+/// A text under one of the message's fields. The first open one of a field speaks; the others wait.
+#[derive(Debug)]
+struct Prose {
+    /// `content`, `reasoning_content` or `refusal`.
+    field: &'static str,
+    waiting: String,
+    /// Where its text begins in the visible text, once it speaks.
+    from: Option<u64>,
+    closed: bool,
 }
 
 impl Encoder {
@@ -100,18 +108,18 @@ impl Encoder {
 
     fn open(&mut self, block: BlockId, kind: &Block, out: &mut BytesMut) {
         let open = match kind {
-            Block::Text => Open::Text { from: self.written },
-            Block::Refusal => Open::Refusal,
-            Block::Thinking => Open::Thinking,
+            Block::Text => prose("content", String::new()),
+            Block::Refusal => prose("refusal", String::new()),
+            Block::Thinking => prose("reasoning_content", String::new()),
+            Block::Foreign(foreign) => prose("content", foreign.gist.clone().unwrap_or_default()),
             Block::ToolCall { id, name, kind } => self.open_call(id, name, *kind, out),
             Block::Image { media_type } => Open::Image { media_type: media_type.clone(), data: String::new() },
-            Block::Foreign(foreign) => {
-                self.say(foreign.gist.as_deref().unwrap_or_default(), out);
-                Open::Hidden
-            }
             Block::Redacted => Open::Hidden,
         };
         self.blocks.push((block, open));
+        if matches!(kind, Block::Foreign(_)) {
+            self.speak("content", out);
+        }
     }
 
     fn open_call(&mut self, id: &str, name: &str, kind: CallKind, out: &mut BytesMut) -> Open {
@@ -154,11 +162,15 @@ impl Encoder {
     }
 
     fn delta(&mut self, block: BlockId, text: &str, out: &mut BytesMut) {
-        let Some(at) = self.blocks.iter().position(|(known, _)| *known == block) else { return };
+        let Some(at) = self.place(block).filter(|_| !text.is_empty()) else { return };
+        let speaks = self.speaks(at);
         match &mut self.blocks[at].1 {
-            Open::Text { .. } => self.say(text, out),
-            Open::Refusal => self.text_chunk("refusal", text, out),
-            Open::Thinking => self.text_chunk("reasoning_content", text, out),
+            Open::Prose(prose) if speaks => {
+                prose.from.get_or_insert(self.written);
+                let field = prose.field;
+                self.say(field, text, out);
+            }
+            Open::Prose(prose) => prose.waiting.push_str(text),
             Open::Image { data, .. } => data.push_str(text),
             Open::Call { index, kind, empty } => {
                 *empty = false;
@@ -169,10 +181,45 @@ impl Encoder {
         }
     }
 
-    fn say(&mut self, text: &str, out: &mut BytesMut) {
-        if !text.is_empty() {
+    fn place(&self, block: BlockId) -> Option<usize> {
+        self.blocks.iter().position(|(known, _)| *known == block)
+    }
+
+    /// Whether no text of the same field was opened before and is open still.
+    fn speaks(&self, at: usize) -> bool {
+        let field = |open: &Open| match open {
+            Open::Prose(prose) => Some(prose.field),
+            Open::Call { .. } | Open::Image { .. } | Open::Hidden => None,
+        };
+        let own = field(&self.blocks[at].1);
+        !self.blocks[..at].iter().any(|(_, open)| own.is_some() && field(open) == own)
+    }
+
+    fn say(&mut self, field: &str, text: &str, out: &mut BytesMut) {
+        if text.is_empty() {
+            return;
+        }
+        if field == "content" {
             self.written += text.chars().count() as u64;
-            self.text_chunk("content", text, out);
+        }
+        self.text_chunk(field, text, out);
+    }
+
+    /// Lets the first text of a field say what it holds, and the next ones if it is complete.
+    fn speak(&mut self, field: &'static str, out: &mut BytesMut) {
+        while let Some(at) =
+            self.blocks.iter().position(|(_, open)| matches!(open, Open::Prose(prose) if prose.field == field))
+        {
+            let (block, Open::Prose(prose)) = &mut self.blocks[at] else { return };
+            let (block, closed) = (*block, prose.closed);
+            let from = *prose.from.get_or_insert(self.written);
+            let waiting = std::mem::take(&mut prose.waiting);
+            self.say(field, &waiting, out);
+            if !closed {
+                return;
+            }
+            self.annotate(block, from, out);
+            self.blocks.remove(at);
         }
     }
 
@@ -197,15 +244,19 @@ impl Encoder {
     }
 
     fn close(&mut self, block: BlockId, out: &mut BytesMut) {
-        let Some(at) = self.blocks.iter().position(|(known, _)| *known == block) else { return };
-        match self.blocks.swap_remove(at).1 {
-            Open::Text { from } => self.annotate(block, from, out),
+        let Some(at) = self.place(block) else { return };
+        if let Open::Prose(prose) = &mut self.blocks[at].1 {
+            prose.closed = true;
+            let field = prose.field;
+            return self.speak(field, out);
+        }
+        match self.blocks.remove(at).1 {
             // Joined arguments must be JSON: a call without any takes an empty object.
             Open::Call { index, kind: CallKind::Function, empty: true } => {
                 self.arguments(index, CallKind::Function, "{}", out);
             }
             Open::Image { media_type, data } => self.image(&media_type, &data, out),
-            Open::Refusal | Open::Thinking | Open::Call { .. } | Open::Hidden => (),
+            Open::Prose(_) | Open::Call { .. } | Open::Hidden => (),
         }
     }
 
@@ -241,7 +292,7 @@ impl Encoder {
                 call.close();
                 out.extend_from_slice(b"]");
             }),
-            (Some(Open::Thinking), vendor) if vendor == crate::ID.0 => self.chunk(out, |out| {
+            (Some(Open::Prose(_)), vendor) if vendor == crate::ID.0 => self.chunk(out, |out| {
                 out.extend_from_slice(b"\"reasoning_details\":");
                 out.extend_from_slice(seal.data.as_bytes());
             }),
@@ -262,6 +313,10 @@ impl Encoder {
             out.extend_from_slice(b"}\n\n");
         }
     }
+}
+
+fn prose(field: &'static str, waiting: String) -> Open {
+    Open::Prose(Prose { field, waiting, from: None, closed: false })
 }
 
 /// What the client must be told: programs act on calls only when the reason says so, and wait forever for missing ones.

@@ -1,6 +1,12 @@
 //! Rules of this dialect, table by table. Streams with their golden events stand in `fixtures`.
 
 mod client;
+mod completions;
+mod faults;
+mod fixtures;
+mod laws;
+mod media;
+mod schemas;
 mod wire_replies;
 mod wire_requests;
 
