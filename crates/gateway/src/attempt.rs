@@ -8,7 +8,7 @@ use dialect::{ClientSide, Dialect, Encoded, Framer, Framing, Memo, Relay, Signal
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use hub::{Assembler, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, replay};
-use pool::Lease;
+use pool::{Lease, Secret};
 use tokio::time::timeout;
 use transport::UpstreamReply;
 use upstreams::{Call, Purpose};
@@ -271,7 +271,7 @@ impl Attempt<'_> {
         if reply.status.is_success() {
             return Ok(reply);
         }
-        Err(self.seat.upstream.blame(refusal(wire, side, reply).await))
+        Err(self.seat.upstream.blame(refusal(wire, side, reply, self.lease.secret()).await))
     }
 
     /// Holds events until one is worth a commit.
@@ -348,13 +348,27 @@ fn look_for_json(body: &[u8]) -> Result<(), Fault> {
     Err(Fault::garbled(format!("the upstream answered with {what} instead of JSON; is its base-url right?")))
 }
 
-async fn refusal(wire: &Dialect, side: &dyn WireSide, reply: UpstreamReply) -> Fault {
+async fn refusal(wire: &Dialect, side: &dyn WireSide, reply: UpstreamReply, secret: &Secret) -> Fault {
     let UpstreamReply { status, headers, body, .. } = reply;
     let body = body.collect(ERROR_BODY).await.unwrap_or_default();
     if status.is_redirection() {
         return Fault::garbled(format!("the upstream answered with a redirect ({status}); is its base-url right?"));
     }
-    side.read_fault(RawFault { dialect: wire.id, status, headers, body })
+    let mut fault = side.read_fault(RawFault { dialect: wire.id, status, headers, body: without(secret, body) });
+    if fault.kind == FaultKind::UpstreamRefused {
+        // The client's own key is fine: say whose is not, or people go looking in the wrong place.
+        fault.message = format!("the upstream refused this gateway's credential: {}", fault.message).into();
+    }
+    fault
+}
+
+/// Some upstreams repeat the key that they refuse; it must not reach the client or the log.
+fn without(secret: &Secret, body: Bytes) -> Bytes {
+    let key = secret.expose().as_bytes();
+    if key.is_empty() || memchr::memmem::find(&body, key).is_none() {
+        return body;
+    }
+    String::from_utf8_lossy(&body).replace(secret.expose(), "***").into()
 }
 
 async fn gate(events: &mut Events, held: &mut Vec<Event>) -> Result<(), Fault> {
@@ -403,3 +417,18 @@ fn report(losses: &Losses, headers: &mut HeaderMap) {
 
 /// The status of every answer that was committed.
 pub(crate) const OK: StatusCode = StatusCode::OK;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upstream_that_repeats_our_key_is_silenced() {
+        let secret = Secret::new("sk-sentinel-1");
+        let body = without(&secret, Bytes::from_static(b"{\"message\":\"Incorrect key sk-sentinel-1.\"}"));
+        assert_eq!(body, "{\"message\":\"Incorrect key ***.\"}");
+        let same = Bytes::from_static(b"nothing");
+        assert_eq!(without(&secret, same.clone()).as_ptr(), same.as_ptr());
+        assert_eq!(without(&Secret::default(), same.clone()), same);
+    }
+}

@@ -99,15 +99,17 @@ pub(crate) fn free_text(arguments: &str) -> String {
     }
 }
 
+/// The id of an answer in the shape that clients of this dialect know; another vendor's id would mislead them.
+pub(crate) fn message_id(upstream: &str, reply: &Reply) -> String {
+    if upstream.starts_with("msg_") { upstream.to_owned() } else { mint("msg_", reply.seed, 0) }
+}
+
 /// Writes a whole answer for a client.
 pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
     let has_calls = response.parts.iter().any(|part| matches!(part, Part::ToolCall(call) if !call.name.is_empty()));
     let mut out = BytesMut::with_capacity(1_024);
     let mut message = Open::object(&mut out);
-    match response.id.as_str() {
-        "" => message.text("id", &mint("msg_", reply.seed, 0)),
-        id => message.text("id", id),
-    }
+    message.text("id", &message_id(&response.id, reply));
     message.raw("type", "\"message\"");
     message.raw("role", "\"assistant\"");
     message.text("model", &reply.model);

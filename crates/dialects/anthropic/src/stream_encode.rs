@@ -10,6 +10,7 @@ use hub::{Block as Kind, BlockId, CallKind, Citation, Event, Fault, Seal, Stop, 
 
 use crate::json::Open;
 use crate::names::ID;
+use crate::response::message_id;
 use crate::{fault, response, seals, usage};
 
 /// The encoder of one stream.
@@ -108,7 +109,7 @@ impl Encoder {
         if std::mem::replace(&mut self.started, true) {
             return;
         }
-        let id = self.head.take().filter(|id| !id.is_empty()).unwrap_or_else(|| mint("msg_", self.reply.seed, 0));
+        let id = message_id(&self.head.take().unwrap_or_default(), &self.reply);
         frame("message_start", out, |object| {
             let mut message = Open::object(object.key("message"));
             message.text("id", &id);
