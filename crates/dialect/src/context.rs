@@ -76,6 +76,8 @@ pub struct Memo {
     pub custom: Vec<String>,
     /// The function whose arguments are really the JSON answer (structured output by a forced tool).
     pub json_tool: Option<String>,
+    /// Stop strings that the wire could not carry: the engine cuts the answer at the first of them.
+    pub stop: Vec<String>,
     /// The upstream puts reasoning between `<think>` tags.
     pub think_tags: bool,
     /// The upstream is known to end streams after the finish reason without an end mark.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use dialect::{ClientSide, Dialect, Encoded, Framer, Framing, Memo, Relay, Signal, Target, WireSide, splice};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
-use hub::{Assembler, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, replay};
+use hub::{Assembler, Cutter, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, replay};
 use pool::{Lease, Secret};
 use tokio::time::timeout;
 use transport::UpstreamReply;
@@ -165,7 +165,8 @@ impl Attempt<'_> {
         match (stream, is_stream(&reply.headers, wire.framing)) {
             (true, true) => {
                 let framer = Framer::new(wire.framing, self.snapshot.config.limits.line_bytes);
-                let events = Events::of_wire(reply.body, framer, side.stream_decoder(memo));
+                let stop = memo.stop.clone();
+                let events = Events::of_wire(reply.body, framer, side.stream_decoder(memo)).cut_at(stop);
                 self.gated(events, inbound, &losses, record).await
             }
             (true, false) => self.played(side, inbound, reply, &memo, &losses).await,
@@ -181,7 +182,9 @@ impl Attempt<'_> {
         let limit = self.snapshot.config.limits.reply_bytes;
         let body = reply.body.collect(limit).await.map_err(|error| faults::of_read(&error))?;
         look_for_json(&body)?;
-        side.decode_response(&body, memo)
+        let mut response = side.decode_response(&body, memo)?;
+        Cutter::new(memo.stop.clone()).apply(&mut response);
+        Ok(response)
     }
 
     /// A whole answer for a client that wants a stream.
@@ -211,7 +214,8 @@ impl Attempt<'_> {
     ) -> Result<Committed, Fault> {
         let limits = &self.snapshot.config.limits;
         let framer = Framer::new(wire.framing, limits.line_bytes);
-        let events = Events::of_wire(reply.body, framer, side.stream_decoder(memo));
+        let stop = memo.stop.clone();
+        let events = Events::of_wire(reply.body, framer, side.stream_decoder(memo)).cut_at(stop);
         let response = assemble(events, limits.reply_bytes).await?;
         Ok(self.answer(&response, inbound, losses))
     }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use dialect::{Framer, StreamDecoder};
-use hub::{Event, Fault, Grammar};
+use hub::{Cutter, Event, Fault, Grammar};
 use tokio::time::Sleep;
 use transport::UpstreamBody;
 use upstreams::Script;
@@ -20,6 +20,9 @@ pub(crate) struct Events {
     over: bool,
     stopped: bool,
     grammar: Grammar,
+    cutter: Cutter,
+    /// What came from the source, when the cutter looks at it first.
+    raw: Vec<Event>,
 }
 
 enum Source {
@@ -45,7 +48,19 @@ impl Events {
     }
 
     fn new(source: Source) -> Self {
-        Self { source, over: false, stopped: false, grammar: Grammar::default() }
+        Self {
+            source,
+            over: false,
+            stopped: false,
+            grammar: Grammar::default(),
+            cutter: Cutter::default(),
+            raw: Vec::new(),
+        }
+    }
+
+    /// The same, cut at the first of `strings` in the visible text.
+    pub(crate) fn cut_at(self, strings: Vec<String>) -> Self {
+        Self { cutter: Cutter::new(strings), ..self }
     }
 
     /// The next events, appended to `out`. `None` at the end. Events that came before a fault are in `out`.
@@ -54,10 +69,11 @@ impl Events {
             return Poll::Ready(None);
         }
         let from = out.len();
-        let next = self.poll_source(cx, out);
+        let next = if self.cutter.is_idle() { self.poll_source(cx, out) } else { self.poll_cut(cx, out) };
         self.check(&out[from..]);
         self.stopped |= matches!(out.last(), Some(Event::Stop(_)));
-        if matches!(next, Poll::Ready(None | Some(Err(_)))) {
+        // After a cut nothing more is wanted: the upstream is let go at once.
+        if matches!(next, Poll::Ready(None | Some(Err(_)))) || self.cutter.has_cut() {
             self.over = true;
         }
         next
@@ -71,6 +87,14 @@ impl Events {
     /// As [`Self::poll_next`], awaited.
     pub(crate) async fn next(&mut self, out: &mut Vec<Event>) -> Option<Result<(), Fault>> {
         poll_fn(|cx| self.poll_next(cx, out)).await
+    }
+
+    fn poll_cut(&mut self, cx: &mut Context<'_>, out: &mut Vec<Event>) -> Poll<Option<Result<(), Fault>>> {
+        let mut raw = std::mem::take(&mut self.raw);
+        let next = self.poll_source(cx, &mut raw);
+        raw.drain(..).for_each(|event| self.cutter.push(event, out));
+        self.raw = raw;
+        if self.cutter.has_cut() { Poll::Ready(Some(Ok(()))) } else { next }
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>, out: &mut Vec<Event>) -> Poll<Option<Result<(), Fault>>> {

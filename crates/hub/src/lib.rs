@@ -4,6 +4,7 @@
 //! anywhere else. Nothing here derives a serialisation, knows a runtime, or names a vendor's spelling.
 
 mod assemble;
+mod cut;
 mod event;
 mod fault;
 mod grammar;
@@ -17,6 +18,7 @@ mod thinking;
 mod usage;
 
 pub use assemble::{Assembler, replay};
+pub use cut::Cutter;
 pub use event::{Block, BlockId, Event};
 pub use fault::{Blame, Fault, FaultKind, RawFault};
 pub use grammar::{Grammar, Violation};

@@ -75,7 +75,14 @@ fn memo(request: &Request, names: NameMap, forced_answer: bool) -> Memo {
         declared.map(|tool| tool.name.as_str()).chain(called).map(|name| names.wire(name).to_owned()).collect();
     custom.sort_unstable();
     custom.dedup();
-    Memo { names, custom, json_tool: forced_answer.then(|| ANSWER_TOOL.to_owned()), ..Memo::default() }
+    Memo {
+        names,
+        custom,
+        json_tool: forced_answer.then(|| ANSWER_TOOL.to_owned()),
+        // What the API refuses is matched by the gateway.
+        stop: request.sampling.stop.iter().filter(|text| is_blank(text)).cloned().collect(),
+        ..Memo::default()
+    }
 }
 
 /// Client code reads these: an answer without them is not the answer that was asked.
@@ -288,7 +295,7 @@ impl Parts<'_> {
                 false => body.count("top_k", top_k),
             }
         }
-        stop_sequences(&sampling.stop, body, losses);
+        stop_sequences(&sampling.stop, body);
         warn_of_unknown(sampling, losses);
     }
 }
@@ -302,12 +309,13 @@ fn tool_size(tool: &Tool) -> usize {
 }
 
 /// White space alone is refused as a stop sequence.
-fn stop_sequences(stop: &[String], body: &mut Open<'_>, losses: &mut Losses) {
-    let (good, blank): (Vec<&String>, Vec<&String>) = stop.iter().partition(|text| !text.trim().is_empty());
-    if !blank.is_empty() {
-        losses.dropped("stop", "Anthropic takes no stop sequence of white space alone");
-    }
-    if good.is_empty() {
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+fn stop_sequences(stop: &[String], body: &mut Open<'_>) {
+    let mut good = stop.iter().filter(|text| !is_blank(text)).peekable();
+    if good.peek().is_none() {
         return;
     }
     let mut list = Open::array(body.key("stop_sequences"));

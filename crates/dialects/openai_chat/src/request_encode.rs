@@ -44,8 +44,14 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         }
     }
     body.close();
-    let memo =
-        Memo { names: plan.names, custom: plan.custom, think_tags: target.traits.quirks.think_tags, ..Memo::default() };
+    let memo = Memo {
+        names: plan.names,
+        custom: plan.custom,
+        // What is over the limit is matched by the gateway.
+        stop: request.sampling.stop.iter().skip(MAX_STOPS).cloned().collect(),
+        think_tags: target.traits.quirks.think_tags,
+        ..Memo::default()
+    };
     Ok(Encoded { body: out.freeze(), headers: HeaderMap::new(), memo, losses })
 }
 
@@ -146,7 +152,7 @@ fn sampling(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losse
     if sampling.top_k.is_some() {
         losses.dropped("top_k", "Chat has no such setting");
     }
-    stop(&sampling.stop, body, losses);
+    stop(&sampling.stop, body);
     body.number_if("seed", sampling.seed);
     body.number_if("frequency_penalty", sampling.frequency_penalty);
     body.number_if("presence_penalty", sampling.presence_penalty);
@@ -156,10 +162,7 @@ fn sampling(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losse
     body.text_if("verbosity", sampling.verbosity.as_deref());
 }
 
-fn stop(stops: &[String], body: &mut Object<'_>, losses: &mut Losses) {
-    if stops.len() > MAX_STOPS {
-        losses.approximated("stop", format!("only the first {MAX_STOPS} stop strings were sent"));
-    }
+fn stop(stops: &[String], body: &mut Object<'_>) {
     if !stops.is_empty() {
         body.array("stop", stops.iter().take(MAX_STOPS), |text, out| quoted(text, out));
     }

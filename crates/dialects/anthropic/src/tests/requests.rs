@@ -261,7 +261,8 @@ fn the_answers_readers_are_not_deceived() {
     };
     let (body, encoded) = encode_with(&Request { sampling: hints, ..ask() }, &ModelTraits::default()).unwrap();
     assert_eq!(body["stop_sequences"], json!(["END"]));
-    assert_eq!(losses(&encoded), ["-stop", "-seed", "-presence_penalty", "-verbosity"]);
+    assert_eq!(encoded.memo.stop, ["\n"], "the gateway matches what the API refuses");
+    assert_eq!(losses(&encoded), ["-seed", "-presence_penalty", "-verbosity"]);
 }
 
 #[test]

@@ -371,7 +371,7 @@ fn limits_and_sampling() {
     let body = encoded(&request);
     assert_eq!((&body["max_tokens"], &body["temperature"], &body["seed"]), (&json!(9000), &json!(0.25), &json!(-3)));
     assert_eq!(body["stop"], json!(["a", "b", "c", "d"]));
-    assert_eq!(losses(&request, &ModelTraits::default()), ["top_k", "stop"]);
+    assert_eq!(losses(&request, &ModelTraits::default()), ["top_k"]);
     let tight = ModelTraits {
         max_output: Some(4_096),
         sampling: Some(false),
