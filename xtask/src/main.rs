@@ -41,5 +41,5 @@ fn run(root: &Path) -> io::Result<bool> {
     for package in ["bosporus-dialects", "bosporus-dialect-anthropic", "bosporus-dialect-openai-chat"] {
         command.args(["--package", package]);
     }
-    Ok(command.env("UPDATE_GOLDEN", "1").status()?.success())
+    Ok(command.env("BOSPORUS_GOLDEN", "update").status()?.success())
 }

@@ -36,6 +36,20 @@ const READ: [&str; 20] = [
     "container",
 ];
 
+/// Provider-private fields: agents send them on every call, and no other provider's answer misses them
+/// (translation.md section 15).
+const PRIVATE: [&str; 9] = [
+    "betas",
+    "context_management",
+    "diagnostics",
+    "fallbacks",
+    "inference_geo",
+    "thread",
+    "user_profile_id",
+    "workspace_id",
+    "anthropic_version",
+];
+
 /// Reads the whole request.
 ///
 /// # Errors
@@ -281,12 +295,15 @@ fn automatic_breakpoint(body: &Body, request: &mut Request) -> Result<(), Fault>
     Ok(())
 }
 
-/// Provider-private and newer fields: no other dialect misses them (translation.md section 15), so they are kept for
-/// their own and left out without a word.
+/// Fields of a newer API than ours are kept for their own dialect; an encoder of another says what it leaves out.
 fn keep_unknown(body: &Body, request: &mut Request, losses: &mut Losses) {
     for (field, text) in body.fields() {
-        if text != "null" && !READ.contains(&&*field) {
-            losses.silent(field.clone().into_owned());
+        if text == "null" || READ.contains(&&*field) {
+            continue;
+        }
+        if PRIVATE.contains(&&*field) {
+            losses.silent(field.into_owned());
+        } else {
             request.extras.push(Extra { origin: ID, field: field.into_owned(), json: Json::trusted(text) });
         }
     }

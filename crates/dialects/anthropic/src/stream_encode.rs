@@ -228,7 +228,7 @@ impl Encoder {
         let Some(index) = self.begin(out) else { return };
         delta_frame(index, out, |delta| {
             delta.raw("type", "\"citations_delta\"");
-            delta.key("citation").extend_from_slice(source);
+            one_line(source, delta.key("citation"));
         });
     }
 
@@ -320,7 +320,7 @@ impl Encoder {
         }
         frame("content_block_start", out, |object| {
             object.count("index", index);
-            object.raw("content_block", json.as_str());
+            one_line(json.as_str().as_bytes(), object.key("content_block"));
         });
     }
 
@@ -405,6 +405,12 @@ fn thinking_head(block: &mut Open<'_>) {
     block.raw("type", "\"thinking\"");
     block.raw("thinking", "\"\"");
     block.raw("signature", "\"\"");
+}
+
+/// Appends JSON text that its author may have laid out over several lines, which would end the event too early. Line
+/// ends between JSON's tokens are white space; inside strings they are escaped already.
+fn one_line(json: &[u8], out: &mut BytesMut) {
+    out.extend(json.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
 }
 
 /// One event: its name, and a record whose type repeats the name.

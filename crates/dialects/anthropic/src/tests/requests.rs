@@ -115,7 +115,7 @@ fn what_lives_at_the_provider_is_refused_only_when_it_is_there() {
     let decoded = decode(&with(r#""mcp_servers":[],"container":null,"context_management":{"edits":[]},"x_new":1.0"#));
     assert!(decoded.losses.is_silent());
     let kept: Vec<&str> = decoded.request.extras.iter().map(|extra| extra.field.as_str()).collect();
-    assert_eq!(kept, ["context_management", "x_new"]);
+    assert_eq!(kept, ["x_new"]);
 }
 
 #[test]

@@ -267,6 +267,21 @@ fn forget_minted(response: &mut Response) {
 }
 
 #[test]
+fn a_block_laid_out_over_lines_stays_one_event() {
+    let json = "{\"type\":\"x\",\r\n \"a\":\"b\\nc\"\n}";
+    let foreign = hub::Foreign { origin: names::ID, json: hub::Json::trusted(json), gist: None };
+    let response = Response { parts: vec![Part::Foreign(foreign)], ..Response::default() };
+    let mut events = Vec::new();
+    hub::replay(response, &mut events);
+    let read = assemble(decode_stream(Memo::default(), &[&encode_stream(&events, reply())]).unwrap());
+    let [Part::Foreign(read)] = read.parts.as_slice() else { panic!("{read:?}") };
+    assert_eq!(
+        serde_json::from_str::<Value>(read.json.as_str()).unwrap(),
+        serde_json::from_str::<Value>(json).unwrap()
+    );
+}
+
+#[test]
 fn usage_known_at_the_start_is_in_the_head() {
     let events = [
         Event::Start { id: "m1".into(), model: String::new() },
