@@ -163,7 +163,7 @@ mod tests {
             let at = places[at.index(places.len())];
             let whole = stream(&[&text], &[&string]);
             prop_assert_eq!(&stream(&[&text[..at], &text[at..]], &[&string]), &whole);
-            let mut response = Response { parts: vec![Part::Text(Text::plain(text.clone()))], ..Response::default() };
+            let mut response = Response { parts: vec![Part::Text(Text::plain(text))], ..Response::default() };
             Cutter::new(vec![string]).apply(&mut response);
             let mut events = Vec::new();
             replay(response.clone(), &mut events);
