@@ -1,0 +1,92 @@
+//! Inputs to begin with, taken from the conformance vectors and from the files beside the code.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// Seeds by what they are.
+#[derive(Clone, Debug, Default)]
+pub struct Seeds {
+    /// Bodies that clients send.
+    pub requests: Vec<Vec<u8>>,
+    /// Bodies that upstreams answer, errors included.
+    pub replies: Vec<Vec<u8>>,
+    /// Streams that upstreams answer.
+    pub streams: Vec<Vec<u8>>,
+    /// Configuration files.
+    pub configs: Vec<Vec<u8>>,
+}
+
+impl Seeds {
+    /// Reads them from the project's folder.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or a vector is no JSON.
+    pub fn read(root: &Path) -> io::Result<Self> {
+        let mut seeds = Self::default();
+        for file in files(&root.join("tests/conformance/vectors"), "json")? {
+            let vectors: Vec<Value> = serde_json::from_slice(&fs::read(file)?).map_err(io::Error::other)?;
+            vectors.iter().for_each(|vector| seeds.add(vector));
+        }
+        for file in files(&root.join("crates/config/src/tests"), "yaml")? {
+            seeds.configs.push(fs::read(file)?);
+        }
+        seeds.configs.push(fs::read(root.join("config.example.yaml"))?);
+        Ok(seeds)
+    }
+
+    fn add(&mut self, vector: &Value) {
+        if let Some(request) = vector["request"].as_object() {
+            let mut request = request.clone();
+            request.entry("model").or_insert_with(|| "m".into());
+            self.requests.push(Value::from(request).to_string().into_bytes());
+        }
+        if let Some(raw) = vector["raw_request"].as_str() {
+            self.requests.push(raw.as_bytes().to_vec());
+        }
+        let reply = &vector["upstream_reply"];
+        if !reply["body"].is_null() {
+            self.replies.push(reply["body"].to_string().into_bytes());
+        }
+        if let Some(raw) = reply["raw_body"].as_str() {
+            self.replies.push(raw.as_bytes().to_vec());
+        }
+        if let Some(events) = reply["sse"].as_array() {
+            self.streams.push(stream(events));
+        }
+    }
+}
+
+/// A vector's events as an upstream would write them.
+fn stream(events: &[Value]) -> Vec<u8> {
+    let mut out = String::new();
+    for event in events {
+        if let Some(raw) = event["raw"].as_str() {
+            out += raw;
+            continue;
+        }
+        if let Some(name) = event["event"].as_str().or(event["data"]["type"].as_str()) {
+            out += &format!("event: {name}\n");
+        }
+        let data = event["data"].as_str().map_or_else(|| event["data"].to_string(), str::to_owned);
+        out += &format!("data: {data}\n\n");
+    }
+    out += "data: [DONE]\n\n";
+    out.into_bytes()
+}
+
+fn files(folder: &Path, kind: &str) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path, kind)?);
+        } else if path.extension().is_some_and(|end| end == kind) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}

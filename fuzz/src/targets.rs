@@ -1,0 +1,310 @@
+//! The targets: each takes any bytes, and panics when an invariant breaks.
+//!
+//! No target names a dialect: they go through the registry, so a new dialect is under fire as soon as it is listed.
+
+use std::collections::BTreeMap;
+
+use bytes::{Bytes, BytesMut};
+use dialect::splice::Edit;
+use dialect::{
+    Body, ClientSide, Decoded, Dialect, Frame, Framer, Framing, Memo, ModelTraits, Operation, Reply, StreamEncoder,
+    Target as Wanted, WireSide, splice,
+};
+use http::StatusCode;
+use hub::{Assembler, Event, Fault, Grammar, RawFault, Response, replay};
+use serde_json::value::RawValue;
+
+use crate::Seeds;
+
+/// Something that reads bytes from outside.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: &'static str,
+    /// Panics when an invariant breaks.
+    pub run: fn(&[u8]),
+    /// Which seeds it begins with.
+    pub seeds: fn(&Seeds) -> &[Vec<u8>],
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target { name: "request", run: request, seeds: |seeds| &seeds.requests },
+    Target { name: "splice", run: splice_edits, seeds: |seeds| &seeds.requests },
+    Target { name: "reply", run: reply, seeds: |seeds| &seeds.replies },
+    Target { name: "stream", run: stream, seeds: |seeds| &seeds.streams },
+    Target { name: "framing", run: framing, seeds: |seeds| &seeds.streams },
+    Target { name: "scanner", run: scanner, seeds: |seeds| &seeds.streams },
+    Target { name: "fault", run: fault, seeds: |seeds| &seeds.replies },
+    Target { name: "config", run: configuration, seeds: |seeds| &seeds.configs },
+];
+
+/// Longest event that framers accept here, in bytes.
+const CAP: usize = 32 * 1024;
+
+fn clients() -> Vec<&'static dyn ClientSide> {
+    let routes = dialects::ALL.iter().flat_map(|dialect| dialect.routes);
+    routes.filter(|route| matches!(route.operation, Operation::Generate)).map(|route| route.client).collect()
+}
+
+fn wires() -> Vec<(&'static Dialect, &'static dyn WireSide)> {
+    dialects::ALL.iter().filter_map(|dialect| Some((*dialect, dialect.wire?))).collect()
+}
+
+fn head() -> http::request::Parts {
+    http::Request::new(()).into_parts().0
+}
+
+type Fields = BTreeMap<String, Box<RawValue>>;
+
+/// Reads an object by syntax only: numbers that no type holds, such as `1e400`, are passed through as text.
+fn fields(what: &str, json: &[u8]) -> Fields {
+    match serde_json::from_slice(json) {
+        Ok(fields) => fields,
+        Err(error) => panic!("{what} is no JSON object: {error}\n{}", String::from_utf8_lossy(json)),
+    }
+}
+
+fn text<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+    fields.get(name).map(|value| value.get())
+}
+
+/// Whatever a client sends is refused or understood; what is understood can be asked of every upstream, in JSON, with
+/// the upstream's model name, and twice the same.
+fn request(data: &[u8]) {
+    let Ok(body) = Body::parse(Bytes::copy_from_slice(data)) else { return };
+    for client in clients() {
+        let _ = client.peek(&head(), &body);
+        let Ok(Decoded { mut request, mut losses }) = client.decode_request(&head(), &body) else { continue };
+        hub::mend(&mut request, &mut losses);
+        let traits = ModelTraits::default();
+        for (dialect, wire) in wires() {
+            for stream in [false, true] {
+                let target = Wanted { model: "wanted", stream, traits: &traits };
+                let Ok(encoded) = wire.encode_request(&request, &target) else { continue };
+                let sent = fields("an encoded request", &encoded.body);
+                assert_eq!(text(&sent, "model"), Some("\"wanted\""), "{dialect:?}");
+                let again = wire.encode_request(&request, &target).map(|encoded| encoded.body);
+                assert_eq!(again.ok().as_ref(), Some(&encoded.body), "{dialect:?}: two encodings differ");
+            }
+        }
+    }
+}
+
+/// Edits change what they name and nothing else.
+fn splice_edits(data: &[u8]) {
+    let bytes = Bytes::copy_from_slice(data);
+    let Ok(body) = Body::parse(bytes.clone()) else { return };
+    let Ok(before) = serde_json::from_slice::<Fields>(data) else { return };
+    let unchanged = splice::apply(&bytes, body.index(), &[]);
+    assert_eq!(unchanged, bytes, "no edit, and yet another text");
+    let edits = [
+        Edit::set("model", "\"wanted\""),
+        Edit::remove("stream"),
+        Edit::set_in("stream_options", "include_usage", "true"),
+    ];
+    let after = fields("an edited body", &splice::apply(&bytes, body.index(), &edits));
+    assert_eq!(text(&after, "model"), Some("\"wanted\""));
+    assert_eq!(text(&after, "stream"), None);
+    let options = fields("stream_options", text(&after, "stream_options").unwrap_or_default().as_bytes());
+    assert_eq!(text(&options, "include_usage"), Some("true"));
+    let touched = ["model", "stream", "stream_options"];
+    for (name, value) in before.iter().filter(|(name, _)| !touched.contains(&name.as_str())) {
+        assert_eq!(text(&after, name), Some(value.get()), "`{name}` was not to be touched");
+    }
+}
+
+/// Whatever an upstream answers is a fault or an answer that every client can be told, whole and as a stream.
+fn reply(data: &[u8]) {
+    for (_, wire) in wires() {
+        let _ = wire.scanner().whole(data);
+        let Ok(response) = wire.decode_response(data, &Memo::default()) else { continue };
+        tell(&response);
+    }
+}
+
+fn tell(response: &Response) {
+    for client in clients() {
+        let body = client.encode_response(response, &Reply::new("wanted", false));
+        fields("an encoded answer", &body);
+    }
+    let mut events = Vec::new();
+    replay(response.clone(), &mut events);
+    check_grammar(&events, true);
+    for client in clients() {
+        encode(client, &events, None);
+    }
+    let mut assembler = Assembler::new(usize::MAX);
+    for event in events {
+        assert!(assembler.push(event).is_ok(), "an answer cannot be put together again");
+    }
+    assert!(assembler.finish().is_ok(), "an answer cannot be put together again");
+}
+
+/// A stream gives the same events however it is cut, they are legal, and every client can be told them.
+fn stream(data: &[u8]) {
+    for (dialect, wire) in wires() {
+        let (events, fault) = decode(dialect, wire, &[data]);
+        check_grammar(&events, fault.is_none());
+        let (left, right) = data.split_at(cut(data));
+        let (again, other) = decode(dialect, wire, &[left, right]);
+        assert_eq!(fault.is_some(), other.is_some(), "{dialect:?}: a cut changes whether it fails");
+        if fault.is_none() {
+            assert_eq!(format!("{events:?}"), format!("{again:?}"), "{dialect:?}: a cut changes the events");
+        }
+        for client in clients() {
+            encode(client, &events, fault.as_ref());
+        }
+    }
+}
+
+/// A place that depends on the bytes alone, so that a failure can be repeated.
+fn cut(data: &[u8]) -> usize {
+    let sum: usize = data.iter().enumerate().map(|(at, byte)| (at + 1) * usize::from(*byte)).sum();
+    sum % (data.len() + 1)
+}
+
+fn decode(dialect: &Dialect, wire: &dyn WireSide, chunks: &[&[u8]]) -> (Vec<Event>, Option<Fault>) {
+    let mut framer = Framer::new(dialect.framing, CAP);
+    let mut decoder = wire.stream_decoder(Memo::default());
+    let mut events = Vec::new();
+    for chunk in chunks {
+        let fed = framer.feed(chunk, &mut |frame| decoder.feed(frame, &mut events));
+        if let Err(fault) = fed {
+            return (events, Some(fault));
+        }
+    }
+    let ended = framer.finish(&mut |frame| decoder.feed(frame, &mut events)).and_then(|()| decoder.end(&mut events));
+    (events, ended.err())
+}
+
+fn check_grammar(events: &[Event], is_whole: bool) {
+    let mut grammar = Grammar::default();
+    for event in events {
+        let seen = grammar.see(event);
+        assert!(seen.is_ok(), "{seen:?} at {event:?} in {events:?}");
+    }
+    assert!(!is_whole || grammar.finish().is_ok(), "a clean end without a stop: {events:?}");
+}
+
+/// What an encoder writes is framed as its dialect says, and each frame is JSON or an end mark.
+fn encode(client: &dyn ClientSide, events: &[Event], fault: Option<&Fault>) {
+    let mut encoder: Box<dyn StreamEncoder> = client.stream_encoder(Reply::new("wanted", true));
+    let mut out = BytesMut::new();
+    for event in events {
+        encoder.push(event, &mut out);
+    }
+    match fault {
+        Some(fault) => encoder.fail(fault, &mut out),
+        None => encoder.end(&mut out),
+    }
+    let mut framer = Framer::new(Framing::Sse, usize::MAX);
+    let framed = framer.feed(&out, &mut |frame: Frame<'_>| {
+        if frame.data != b"[DONE]" {
+            fields("an event", frame.data);
+        }
+        Ok(())
+    });
+    assert!(framed.is_ok() && framer.is_between_frames(), "an encoder left a frame open");
+}
+
+/// Framers keep to their cap, and cut anywhere they give the same frames.
+fn framing(data: &[u8]) {
+    for framing in [Framing::Sse, Framing::Ndjson] {
+        let whole = frames(framing, &[data]);
+        let (left, right) = data.split_at(cut(data));
+        let halves = frames(framing, &[left, right]);
+        assert!(whole.iter().all(|frame| frame.1.len() <= data.len()));
+        // A line over the cap is refused as soon as it is too long, so how far a framer gets depends on the cuts.
+        if data.len() <= CAP {
+            assert_eq!(whole, halves, "{framing:?}: a cut changes the frames");
+        }
+    }
+}
+
+fn frames(framing: Framing, chunks: &[&[u8]]) -> Vec<(Option<Vec<u8>>, Vec<u8>)> {
+    let mut framer = Framer::new(framing, CAP);
+    let mut found = Vec::new();
+    let mut sink = |frame: Frame<'_>| {
+        found.push((frame.event.map(<[u8]>::to_vec), frame.data.to_vec()));
+        Ok(())
+    };
+    for chunk in chunks {
+        if framer.feed(chunk, &mut sink).is_err() {
+            return found;
+        }
+    }
+    let _ = framer.finish(&mut sink);
+    found
+}
+
+/// The tap on a relayed stream never falls over.
+fn scanner(data: &[u8]) {
+    for (dialect, wire) in wires() {
+        let mut framer = Framer::new(dialect.framing, CAP);
+        let mut scanner = wire.scanner();
+        let _ = framer.feed(data, &mut |frame| {
+            let _ = scanner.frame(frame);
+            Ok(())
+        });
+        let _ = scanner.observed();
+    }
+}
+
+/// Whatever stands in an upstream's error, each client gets an error in its own shape, with an error status.
+fn fault(data: &[u8]) {
+    let statuses = [400, 401, 403, 404, 413, 429, 500, 502, 503, 529];
+    let status = StatusCode::from_u16(statuses[cut(data) % statuses.len()]).unwrap_or(StatusCode::BAD_GATEWAY);
+    for (dialect, wire) in wires() {
+        let raw = RawFault {
+            dialect: dialect.id,
+            status,
+            headers: http::HeaderMap::new(),
+            body: Bytes::copy_from_slice(data),
+        };
+        let fault = wire.read_fault(raw);
+        for client in clients() {
+            let answer = client.render_fault(&fault, "req_1");
+            assert!(answer.status.is_client_error() || answer.status.is_server_error(), "{fault:?}");
+            let shown = fields("an error", &answer.body);
+            let error = fields("an error", text(&shown, "error").unwrap_or_default().as_bytes());
+            assert!(text(&error, "message").is_some_and(|message| message.starts_with('"')), "{error:?}");
+        }
+    }
+}
+
+/// Any file is read or refused with a report that can be shown.
+fn configuration(data: &[u8]) {
+    let (config, report) = config::parse_bytes(data, "config.yaml", &[]);
+    let shown = report.render(config::Colour::Never);
+    assert!(config.is_some() || !shown.is_empty(), "refused without a word");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Mutator, run};
+
+    /// Mutations of each target in a plain test run; `scripts/test` tries more.
+    const TRIES: u64 = 400;
+
+    #[test]
+    fn targets_hold() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let seeds = Seeds::read(&root).unwrap();
+        for target in TARGETS {
+            let seeds = (target.seeds)(&seeds);
+            assert!(seeds.len() > 10, "{} has too few seeds", target.name);
+            let most = seeds.len() as u64 + TRIES;
+            let ran = run(target, seeds, &mut Mutator::new(2026), |tried| tried < most);
+            assert!(ran.is_ok(), "{}: {:?}", target.name, ran.map_err(|broken| broken.why));
+        }
+    }
+
+    #[test]
+    fn a_broken_invariant_is_noticed() {
+        let target = Target { name: "x", run: |data| assert!(!data.contains(&b'x')), seeds: |seeds| &seeds.requests };
+        let found = run(&target, &[b"abc".to_vec()], &mut Mutator::new(1), |tried| tried < 100_000);
+        assert!(found.unwrap_err().input.contains(&b'x'));
+    }
+}
