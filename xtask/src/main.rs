@@ -30,12 +30,12 @@ fn tidy() -> io::Result<ExitCode> {
 }
 
 fn golden() -> io::Result<ExitCode> {
-    let done = run(&xtask::root())?;
+    let done = accept(&xtask::root())?;
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The dialects' tests write instead of comparing when this variable is set.
-fn run(root: &Path) -> io::Result<bool> {
+/// The dialects' tests write instead of comparing when they are compiled with this variable.
+fn accept(root: &Path) -> io::Result<bool> {
     let mut command = Command::new(xtask::cargo());
     command.current_dir(root).args(["test", "--quiet"]);
     for package in ["bosporus-dialects", "bosporus-dialect-anthropic", "bosporus-dialect-openai-chat"] {

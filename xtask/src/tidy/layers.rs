@@ -62,7 +62,6 @@ const LAYERS: &[Layer] = &[
     ),
     active("bosporus", &["bosporus-config", "bosporus-gateway", "bosporus-transport"]),
     active("bosporus-testkit", &[]),
-    active("bosporus-it", &[]),
     pure("xtask", &[]),
     pure("bosporus-fuzz", &["bosporus-hub", "bosporus-dialect", "bosporus-dialects", "bosporus-config"]),
 ];
