@@ -12,7 +12,7 @@ use crate::{seals, server_tools};
 ///
 /// # Errors
 /// A bad-request fault that names the block.
-pub(crate) fn content(content: Content<'_>, place: &Place<'_>) -> Result<Vec<Part>, Fault> {
+pub(crate) fn content(content: Content<'_>, place: &Place<'_, '_>) -> Result<Vec<Part>, Fault> {
     let mut parts = match content {
         Content::Absent | Content::Other => Vec::new(),
         Content::Text(text) => vec![Part::Text(Text::plain(text))],
@@ -28,7 +28,7 @@ pub(crate) fn content(content: Content<'_>, place: &Place<'_>) -> Result<Vec<Par
     Ok(parts)
 }
 
-fn block(block: Block<'_>, place: &Place<'_>, out: &mut Vec<Part>) -> Result<(), Fault> {
+fn block(block: Block<'_>, place: &Place<'_, '_>, out: &mut Vec<Part>) -> Result<(), Fault> {
     match &*block.kind {
         "text" => out.push(text(block)),
         "thinking" => out.push(Part::Thinking(Thought {
@@ -57,7 +57,7 @@ fn text(block: Block<'_>) -> Part {
     })
 }
 
-fn call(block: Block<'_>, place: &Place<'_>) -> Result<ToolCall, Fault> {
+fn call(block: Block<'_>, place: &Place<'_, '_>) -> Result<ToolCall, Fault> {
     let missing = |field: &str| Fault::bad_request(format!("tool_use needs `{field}`")).at(place.path());
     Ok(ToolCall {
         id: block.id.ok_or_else(|| missing("id"))?,
@@ -69,7 +69,7 @@ fn call(block: Block<'_>, place: &Place<'_>) -> Result<ToolCall, Fault> {
     })
 }
 
-fn result(block: Block<'_>, place: &Place<'_>) -> Result<hub::ToolResult, Fault> {
+fn result(block: Block<'_>, place: &Place<'_, '_>) -> Result<hub::ToolResult, Fault> {
     let call_id =
         block.tool_use_id.ok_or_else(|| Fault::bad_request("tool_result needs `tool_use_id`").at(place.path()))?;
     let inner = place.field("content");
@@ -82,14 +82,14 @@ fn result(block: Block<'_>, place: &Place<'_>) -> Result<hub::ToolResult, Fault>
     Ok(hub::ToolResult { call_id, name: None, parts, is_error, cache: cache(block.cache_control.as_ref()) })
 }
 
-fn image(block: Block<'_>, place: &Place<'_>) -> Result<Media, Fault> {
+fn image(block: Block<'_>, place: &Place<'_, '_>) -> Result<Media, Fault> {
     let Some(SourceField::Record(record)) = block.source else { return Err(no_source("image", place)) };
     let media_type = record.media_type.clone();
     let source = plain_source(&record).ok_or_else(|| no_source("image", place))?;
     Ok(Media { source, media_type, detail: None, cache: cache(block.cache_control.as_ref()) })
 }
 
-fn no_source(kind: &str, place: &Place<'_>) -> Fault {
+fn no_source(kind: &str, place: &Place<'_, '_>) -> Fault {
     Fault::bad_request(format!("{kind}: `source` must be base64, url, file or, for documents, text or content"))
         .at(place.path())
 }
@@ -105,7 +105,7 @@ fn plain_source(record: &wire::Source<'_>) -> Option<Source> {
 }
 
 /// A document is one file; one made of blocks is a text file and the pictures in it.
-fn document(block: Block<'_>, place: &Place<'_>, out: &mut Vec<Part>) -> Result<(), Fault> {
+fn document(block: Block<'_>, place: &Place<'_, '_>, out: &mut Vec<Part>) -> Result<(), Fault> {
     let Some(SourceField::Record(mut record)) = block.source else { return Err(no_source("document", place)) };
     let mut file = File {
         source: Source::Text(String::new()),
@@ -141,7 +141,7 @@ fn joined_text(parts: &[Part]) -> String {
 }
 
 /// A block that stays as it is; other dialects get its words, where it has any that the user gave.
-fn foreign(block: &Block<'_>, place: &Place<'_>) -> Part {
+fn foreign(block: &Block<'_>, place: &Place<'_, '_>) -> Part {
     let json = Json::trusted(place.text().unwrap_or("{}"));
     let gist = match &*block.kind {
         "search_result" => Some(search_result(block)),

@@ -119,7 +119,7 @@ fn turns(body: &Body) -> Result<Vec<Turn>, Fault> {
     messages.into_iter().enumerate().map(|(at, message)| turn(message, &place.at(at))).collect()
 }
 
-fn turn(message: wire::Message<'_>, place: &Place<'_>) -> Result<Turn, Fault> {
+fn turn(message: wire::Message<'_>, place: &Place<'_, '_>) -> Result<Turn, Fault> {
     let role = match &*message.role {
         "user" => Role::User,
         "assistant" => Role::Assistant,
@@ -137,8 +137,8 @@ fn turn(message: wire::Message<'_>, place: &Place<'_>) -> Result<Turn, Fault> {
 }
 
 /// Names the first message, and block, that cannot be read. Only a broken request pays for this second reading.
-fn diagnose(messages: &Place<'_>, error: &serde_json::Error) -> Fault {
-    let at = |place: &Place<'_>, error: &serde_json::Error| {
+fn diagnose(messages: &Place<'_, '_>, error: &serde_json::Error) -> Fault {
+    let at = |place: &Place<'_, '_>, error: &serde_json::Error| {
         let path = place.path();
         Fault::bad_request(format!("{path}: {}", words(error))).at(path)
     };
@@ -170,7 +170,7 @@ fn tools(body: &Body) -> Result<Vec<Tool>, Fault> {
     tools.into_iter().enumerate().map(|(at, tool)| self::tool(tool, &place.at(at))).collect()
 }
 
-fn tool(tool: wire::Tool<'_>, place: &Place<'_>) -> Result<Tool, Fault> {
+fn tool(tool: wire::Tool<'_>, place: &Place<'_, '_>) -> Result<Tool, Fault> {
     let name = tool.name.clone().unwrap_or_default();
     let cache = block_decode::cache(tool.cache_control.as_ref());
     let kind = match tool.kind.as_deref() {

@@ -5,6 +5,7 @@
 //! moves into the description, where the model still reads it. Both rewritings are idempotent.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use memchr::memmem;
 
@@ -101,34 +102,21 @@ fn is_bare_property_map(fields: &Fields<'_>) -> bool {
 
 /// Joins the branches of a root combination: all their properties; what every branch requires, or with `allOf` any.
 fn merge_branches<'a>(fields: &mut Fields<'a>, branches: Vec<Node<'a>>, all: bool) {
-    let mut properties = match fields.take("properties") {
-        Some(Node::Object(inner)) => inner,
-        _ => Fields::default(),
-    };
+    let mut properties = object_of(fields.take("properties"));
+    let mut seen: HashSet<String> = properties.0.iter().map(|(key, _)| key.to_string()).collect();
+    let own = list_of(fields.take("required"));
     let mut required: Option<Vec<Node<'a>>> = None;
     for branch in branches {
         let Node::Object(mut branch) = branch else { continue };
-        if let Some(Node::Object(inner)) = branch.take("properties") {
-            for (key, value) in inner.0 {
-                if properties.get(&key).is_none() {
-                    properties.0.push((key, value));
-                }
-            }
-        }
-        let names = match branch.take("required") {
-            Some(Node::Array(names)) => names,
-            _ => Vec::new(),
-        };
+        let new = object_of(branch.take("properties")).0.into_iter();
+        properties.0.extend(new.filter(|(key, _)| seen.insert(key.to_string())));
+        let names = list_of(branch.take("required"));
         required = Some(match required {
             None => names,
             Some(before) if all => union(before, names),
-            Some(before) => before.into_iter().filter(|name| names.contains(name)).collect(),
+            Some(before) => common(before, &names),
         });
     }
-    let own = match fields.take("required") {
-        Some(Node::Array(names)) => names,
-        _ => Vec::new(),
-    };
     fields.set("properties", Node::Object(properties));
     let required = union(own, required.unwrap_or_default());
     if !required.is_empty() {
@@ -136,13 +124,28 @@ fn merge_branches<'a>(fields: &mut Fields<'a>, branches: Vec<Node<'a>>, all: boo
     }
 }
 
-fn union<'a>(mut left: Vec<Node<'a>>, right: Vec<Node<'a>>) -> Vec<Node<'a>> {
-    for item in right {
-        if !left.contains(&item) {
-            left.push(item);
-        }
+fn object_of(node: Option<Node<'_>>) -> Fields<'_> {
+    match node {
+        Some(Node::Object(fields)) => fields,
+        _ => Fields::default(),
     }
-    left
+}
+
+fn list_of(node: Option<Node<'_>>) -> Vec<Node<'_>> {
+    match node {
+        Some(Node::Array(list)) => list,
+        _ => Vec::new(),
+    }
+}
+
+fn union<'a>(left: Vec<Node<'a>>, right: Vec<Node<'a>>) -> Vec<Node<'a>> {
+    let mut seen = HashSet::new();
+    left.into_iter().chain(right).filter(|node| seen.insert(node.json())).collect()
+}
+
+fn common<'a>(left: Vec<Node<'a>>, right: &[Node<'a>]) -> Vec<Node<'a>> {
+    let wanted: HashSet<String> = right.iter().map(Node::json).collect();
+    left.into_iter().filter(|node| wanted.contains(&node.json())).collect()
 }
 
 /// Repairs one schema and those below it: types in capitals, `nullable`, `required: true` on a property.
@@ -214,10 +217,7 @@ fn promote_required(fields: &mut Fields<'_>) {
         fields.take("required");
     }
     if !names.is_empty() {
-        let before = match fields.take("required") {
-            Some(Node::Array(list)) => list,
-            _ => Vec::new(),
-        };
+        let before = list_of(fields.take("required"));
         fields.set("required", Node::Array(union(before, names)));
     }
 }

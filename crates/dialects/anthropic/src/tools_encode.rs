@@ -1,6 +1,6 @@
 //! Writes tool declarations and the choice among them (translation.md sections 6, 7 and 16).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bytes::BytesMut;
 use dialect::NameMap;
@@ -64,11 +64,14 @@ fn is_client_tool(tool: &Tool) -> bool {
 /// # Errors
 /// A fault when the choice names a tool that is not declared, or one that this provider does not run.
 pub(crate) fn select<'a>(request: &'a Request, losses: &mut Losses) -> Result<Tools<'a>, Fault> {
-    check_choice(request)?;
+    let wanted = wanted(request);
+    check_wanted(request, &wanted)?;
+    // A subset is sent by leaving the other tools out: there is no field for it.
+    let is_subset = matches!(request.tool_choice, Some(ToolChoice::Subset { .. }));
     let mut seen = HashSet::new();
     let mut list = Vec::with_capacity(request.tools.len());
     for (at, tool) in request.tools.iter().enumerate() {
-        if !is_offered(request, tool) {
+        if is_subset && !wanted.contains(wire_name(tool)) {
             continue;
         }
         if !can_send(tool) {
@@ -84,6 +87,38 @@ pub(crate) fn select<'a>(request: &'a Request, losses: &mut Losses) -> Result<To
     Ok(Tools { list, choice, one_at_a_time })
 }
 
+/// The names that the choice asks for, those of search tools as one.
+fn wanted(request: &Request) -> HashSet<&str> {
+    let names: &[String] = match &request.tool_choice {
+        Some(ToolChoice::Tool(name)) => std::slice::from_ref(name),
+        Some(ToolChoice::Subset { names, .. }) => names,
+        _ => &[],
+    };
+    let declared: HashSet<&str> = request.tools.iter().map(wire_name).collect();
+    // Other dialects number or suffix their search tools: `web_search_preview`.
+    let is_search = |name: &str| !declared.contains(name) && name.starts_with(SEARCH_NAME);
+    names.iter().map(|name| if is_search(name) { SEARCH_NAME } else { name }).collect()
+}
+
+fn check_wanted(request: &Request, wanted: &HashSet<&str>) -> Result<(), Fault> {
+    let declared: HashMap<&str, &Tool> = request.tools.iter().map(|tool| (wire_name(tool), tool)).collect();
+    for name in wanted {
+        match declared.get(name) {
+            None => {
+                let message = format!("tool_choice names `{name}`, which is not among the tools");
+                return Err(Fault::bad_request(message).at("tool_choice"));
+            }
+            Some(tool) if !can_send(tool) => {
+                let message = format!("tool_choice forces `{name}`, which Anthropic does not run; choose another tool");
+                return Err(Fault::unsupported("tool_choice", message));
+            }
+            Some(_) => (),
+        }
+    }
+    Ok(())
+}
+
+/// The declared name, except that there is one search tool.
 fn wire_name(tool: &Tool) -> &str {
     if matches!(tool.kind, ToolKind::WebSearch(_)) { SEARCH_NAME } else { &tool.name }
 }
@@ -92,46 +127,12 @@ fn can_send(tool: &Tool) -> bool {
     !matches!(&tool.kind, ToolKind::Hosted { origin, .. } if *origin != ID)
 }
 
-/// A subset is sent by leaving the other tools out: there is no field for it.
-fn is_offered(request: &Request, tool: &Tool) -> bool {
-    match &request.tool_choice {
-        Some(ToolChoice::Subset { names, .. }) => names.iter().any(|name| is_called(tool, name)),
-        _ => true,
-    }
-}
-
-fn is_called(tool: &Tool, name: &str) -> bool {
-    tool.name == name || (matches!(tool.kind, ToolKind::WebSearch(_)) && name.starts_with(SEARCH_NAME))
-}
-
-fn check_choice(request: &Request) -> Result<(), Fault> {
-    let wanted: &[String] = match &request.tool_choice {
-        Some(ToolChoice::Tool(name)) => std::slice::from_ref(name),
-        Some(ToolChoice::Subset { names, .. }) => names,
-        _ => return Ok(()),
-    };
-    for name in wanted {
-        let Some(tool) = request.tools.iter().find(|tool| is_called(tool, name)) else {
-            return Err(Fault::bad_request(format!("tool_choice names `{name}`, which is not among the tools"))
-                .at("tool_choice"));
-        };
-        if !can_send(tool) {
-            let message = format!("tool_choice forces `{name}`, which Anthropic does not run; choose another tool");
-            return Err(Fault::unsupported("tool_choice", message));
-        }
-    }
-    Ok(())
-}
-
 fn choice(request: &Request) -> Option<Choice<'_>> {
     match request.tool_choice.as_ref()? {
         ToolChoice::Auto | ToolChoice::Subset { required: false, .. } => None,
         ToolChoice::None => Some(Choice::None),
         ToolChoice::Required | ToolChoice::Subset { required: true, .. } => Some(Choice::Any),
-        ToolChoice::Tool(name) => {
-            let tool = request.tools.iter().find(|tool| is_called(tool, name))?;
-            Some(Choice::Tool(wire_name(tool)))
-        }
+        ToolChoice::Tool(_) => wanted(request).into_iter().next().map(Choice::Tool),
     }
 }
 

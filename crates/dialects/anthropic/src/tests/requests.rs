@@ -462,6 +462,16 @@ fn tiers_users_and_labels() {
     assert_eq!(losses(&encoded)[..2], ["-service_tier", "user"]);
 }
 
+/// Quadratic reading would take minutes here: the test's own time is the alarm.
+#[test]
+fn many_blocks_that_nobody_knows_cost_one_more_scan() {
+    let blocks = vec![r#"{"type":"new"}"#; 50_000].join(",");
+    let request = decode(&format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{blocks}]}}]}}"#)).request;
+    assert_eq!(request.turns[0].parts.len(), 50_000);
+    let Some(Part::Foreign(last)) = request.turns[0].parts.last() else { panic!("a foreign block") };
+    assert_eq!(last.json.as_str(), r#"{"type":"new"}"#);
+}
+
 #[test]
 fn documents_and_pictures_of_a_client_are_read() {
     let json = r#"{"model":"m","messages":[{"role":"user","content":[
