@@ -28,7 +28,6 @@ mod stream_encode;
 mod think;
 mod time;
 mod tools_encode;
-mod tree;
 mod usage;
 mod wire;
 

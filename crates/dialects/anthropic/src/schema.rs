@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use memchr::memmem;
 
-use crate::tree::{Fields, Node};
+use dialect::tree::{Fields, Node};
 
 /// The schema of a tool without arguments.
 pub(crate) const NO_ARGUMENTS: &str = r#"{"type":"object","properties":{}}"#;

@@ -10,9 +10,9 @@ use http::HeaderMap;
 use http::request::Parts;
 use hub::{DialectId, Fault, Losses, RawFault, Request, Response};
 
-use crate::json::Object;
 use crate::wire::{Str, StreamOptions};
 use crate::{fault, request_decode, request_encode, response, scanner, stream_decode, stream_encode};
+use dialect::Object;
 
 /// Chat Completions, client side and wire side.
 #[derive(Debug)]

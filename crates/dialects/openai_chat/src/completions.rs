@@ -12,10 +12,10 @@ use hub::{
 };
 use serde_json::value::RawValue;
 
-use crate::json::Object;
 use crate::response::finish_reason;
 use crate::wire::as_text;
 use crate::{COMPLETIONS_ID, chat, decode_knobs, fault, usage};
+use dialect::Object;
 
 /// `POST /v1/completions`.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use dialect::{Target, escape, sniff};
 use hub::{Detail, Fault, File, Media, Part, Source};
 
-use crate::json::Object;
+use dialect::Object;
 
 /// The picture types that OpenAI reads (translation.md section 3).
 const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/webp", "image/gif"];

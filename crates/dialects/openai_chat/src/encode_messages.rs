@@ -14,9 +14,9 @@ use hub::{
 
 use crate::ID;
 use crate::encode_media::{self, file_text};
-use crate::json::{Object, array};
 use crate::response::extra_content;
 use crate::stream_encode::call_words;
+use dialect::{Object, array};
 
 /// OpenAI takes no more breakpoints in one request.
 const MAX_BREAKPOINTS: u8 = 4;

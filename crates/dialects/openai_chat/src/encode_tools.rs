@@ -7,9 +7,9 @@ use bytes::BytesMut;
 use dialect::{NameMap, NameRule, Target};
 use hub::{CallKind, Fault, Json, Losses, Part, Request, Tool, ToolChoice, ToolKind, WebSearch};
 
-use crate::json::Object;
 use crate::stream_encode::call_words;
 use crate::{ID, schema};
+use dialect::Object;
 
 /// What OpenAI allows in a tool name.
 const RULE: NameRule = NameRule { max: 64, also: b"-", letter_first: false };

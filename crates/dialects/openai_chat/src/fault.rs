@@ -10,8 +10,8 @@ use hub::{Fault, FaultKind, RawFault};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::json::Object;
 use crate::wire::Str;
+use dialect::Object;
 
 /// Writes a fault as an HTTP answer.
 pub(crate) fn render(fault: &Fault, request_id: &str) -> HttpReply {

@@ -17,7 +17,6 @@ mod encode_media;
 mod encode_messages;
 mod encode_tools;
 mod fault;
-mod json;
 mod models;
 mod request_decode;
 mod request_encode;

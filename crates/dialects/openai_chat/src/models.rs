@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use dialect::{Catalogue, HttpReply, ModelCard};
 use http::StatusCode;
 
-use crate::json::Object;
+use dialect::Object;
 
 /// Writes `GET /v1/models` and `GET /v1/models/{id}`. The list is never paged.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use hub::{Fault, Format, Losses, Mode, Part, Request, Schema, Source, Tier};
 
 use crate::encode_messages::Messages;
 use crate::encode_tools::Plan;
-use crate::json::Object;
 use crate::{ID, schema};
+use dialect::Object;
 
 /// OpenAI takes no more stop strings than this.
 const MAX_STOPS: usize = 4;

@@ -4,10 +4,10 @@ use bytes::{Bytes, BytesMut};
 use dialect::{Memo, Reply, escape, mint};
 use hub::{Assembler, CallKind, Citation, Fault, Media, Part, Response, Seal, Source, StopReason, Text, ToolCall};
 
-use crate::json::Object;
 use crate::stream_decode::{Decoder, error_of, parse};
 use crate::stream_encode::{call_words, calls_win};
 use crate::{fault, usage};
+use dialect::Object;
 
 /// Reads a whole answer.
 pub(crate) fn decode(body: &[u8], memo: &Memo) -> Result<Response, Fault> {

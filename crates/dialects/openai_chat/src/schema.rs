@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use dialect::scan;
 use memchr::memmem;
 
-use crate::json::{Object, array};
+use dialect::{Object, array};
 
 const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
 /// Deeper schemas are copied as they are.

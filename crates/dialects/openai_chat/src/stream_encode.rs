@@ -9,9 +9,9 @@ use bytes::BytesMut;
 use dialect::{Reply, StreamEncoder, escape, mint, quoted};
 use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, Stop, StopReason, Usage};
 
-use crate::json::{Object, array};
 use crate::response::{annotation, data_url, finish_reason};
 use crate::{fault, usage};
+use dialect::{Object, array};
 
 /// The state of one stream.
 #[derive(Debug)]

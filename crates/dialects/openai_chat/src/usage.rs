@@ -2,8 +2,8 @@
 
 use hub::{CacheWrite, Usage};
 
-use crate::json::Object;
 use crate::wire::{self, as_count};
+use dialect::Object;
 
 /// Reads the figures of an upstream.
 ///

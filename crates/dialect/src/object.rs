@@ -2,23 +2,25 @@
 
 use std::fmt::{Display, Write as _};
 
+use crate::quoted;
 use bytes::{BufMut, BytesMut};
-use dialect::quoted;
 
 /// An object under construction; [`Object::close`] ends it.
-pub(crate) struct Object<'a> {
+#[derive(Debug)]
+pub struct Object<'a> {
     out: &'a mut BytesMut,
     first: bool,
 }
 
 impl<'a> Object<'a> {
-    pub(crate) fn open(out: &'a mut BytesMut) -> Self {
+    /// Begins an object.
+    pub fn open(out: &'a mut BytesMut) -> Self {
         out.put_u8(b'{');
         Self { out, first: true }
     }
 
     /// Writes a key; the caller writes the value into the buffer that is handed back.
-    pub(crate) fn key(&mut self, key: &str) -> &mut BytesMut {
+    pub fn key(&mut self, key: &str) -> &mut BytesMut {
         let out = self.key_start();
         out.put_u8(b'"');
         out.extend_from_slice(key.as_bytes());
@@ -34,23 +36,25 @@ impl<'a> Object<'a> {
         self.out
     }
 
-    pub(crate) fn text(&mut self, key: &str, value: &str) {
+    /// Writes a string.
+    pub fn text(&mut self, key: &str, value: &str) {
         quoted(value, self.key(key));
     }
 
-    pub(crate) fn text_if(&mut self, key: &str, value: Option<&str>) {
+    /// Writes a string, if there is one.
+    pub fn text_if(&mut self, key: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.text(key, value);
         }
     }
 
     /// Copies JSON text as it stands.
-    pub(crate) fn raw(&mut self, key: &str, json: &str) {
+    pub fn raw(&mut self, key: &str, json: &str) {
         self.key(key).extend_from_slice(json.as_bytes());
     }
 
     /// Writes a key that someone else chose, which may need escapes.
-    pub(crate) fn named(&mut self, key: &str) -> &mut BytesMut {
+    pub fn named(&mut self, key: &str) -> &mut BytesMut {
         let out = self.key_start();
         quoted(key, out);
         out.put_u8(b':');
@@ -58,37 +62,35 @@ impl<'a> Object<'a> {
     }
 
     /// Writes a number; floats are finite, because JSON text cannot hold others.
-    pub(crate) fn number(&mut self, key: &str, value: impl Display) {
+    pub fn number(&mut self, key: &str, value: impl Display) {
         number(value, self.key(key));
     }
 
-    pub(crate) fn number_if(&mut self, key: &str, value: Option<impl Display>) {
+    /// Writes a number, if there is one.
+    pub fn number_if(&mut self, key: &str, value: Option<impl Display>) {
         if let Some(value) = value {
             self.number(key, value);
         }
     }
 
-    pub(crate) fn flag(&mut self, key: &str, value: bool) {
+    /// Writes `true` or `false`.
+    pub fn flag(&mut self, key: &str, value: bool) {
         self.raw(key, if value { "true" } else { "false" });
     }
 
     /// Writes an array, one element a call of `each`.
-    pub(crate) fn array<T>(
-        &mut self,
-        key: &str,
-        items: impl IntoIterator<Item = T>,
-        each: impl FnMut(T, &mut BytesMut),
-    ) {
+    pub fn array<T>(&mut self, key: &str, items: impl IntoIterator<Item = T>, each: impl FnMut(T, &mut BytesMut)) {
         array(items, self.key(key), each);
     }
 
-    pub(crate) fn close(self) {
+    /// Ends the object.
+    pub fn close(self) {
         self.out.put_u8(b'}');
     }
 }
 
 /// Writes an array, one element a call of `each`.
-pub(crate) fn array<T>(items: impl IntoIterator<Item = T>, out: &mut BytesMut, mut each: impl FnMut(T, &mut BytesMut)) {
+pub fn array<T>(items: impl IntoIterator<Item = T>, out: &mut BytesMut, mut each: impl FnMut(T, &mut BytesMut)) {
     out.put_u8(b'[');
     for (at, item) in items.into_iter().enumerate() {
         if at > 0 {

@@ -5,16 +5,18 @@
 
 use std::borrow::Cow;
 
+use crate::quoted;
 use bytes::{BufMut, BytesMut};
-use dialect::quoted;
 
 /// Deepest schema that is rewritten. Real ones stay under 30.
 const MAX_DEPTH: usize = 96;
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Node<'a> {
+pub enum Node<'a> {
+    /// An object.
     Object(Fields<'a>),
+    /// An array.
     Array(Vec<Node<'a>>),
     /// A string, number, boolean or null, as text.
     Leaf(Cow<'a, str>),
@@ -22,24 +24,27 @@ pub(crate) enum Node<'a> {
 
 /// The fields of an object, in order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Fields<'a>(pub(crate) Vec<(Cow<'a, str>, Node<'a>)>);
+pub struct Fields<'a>(pub Vec<(Cow<'a, str>, Node<'a>)>);
 
 impl<'a> Fields<'a> {
-    pub(crate) fn get(&self, key: &str) -> Option<&Node<'a>> {
+    /// The value of a field.
+    pub fn get(&self, key: &str) -> Option<&Node<'a>> {
         self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
-    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Node<'a>> {
+    /// The value of a field, to be changed.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node<'a>> {
         self.0.iter_mut().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
-    pub(crate) fn take(&mut self, key: &str) -> Option<Node<'a>> {
+    /// Takes a field out.
+    pub fn take(&mut self, key: &str) -> Option<Node<'a>> {
         let at = self.0.iter().position(|(name, _)| name == key)?;
         Some(self.0.remove(at).1)
     }
 
     /// Replaces a field in its place, or adds it at the end.
-    pub(crate) fn set(&mut self, key: &'static str, value: Node<'a>) {
+    pub fn set(&mut self, key: &'static str, value: Node<'a>) {
         match self.get_mut(key) {
             Some(old) => *old = value,
             None => self.0.push((Cow::Borrowed(key), value)),
@@ -49,7 +54,7 @@ impl<'a> Fields<'a> {
 
 impl<'a> Node<'a> {
     /// Reads a text that holds one JSON value.
-    pub(crate) fn read(text: &'a str) -> Option<Self> {
+    pub fn read(text: &'a str) -> Option<Self> {
         let mut reader = Reader { text, at: 0 };
         let node = reader.value(0)?;
         reader.space();
@@ -57,31 +62,32 @@ impl<'a> Node<'a> {
     }
 
     /// A string.
-    pub(crate) fn text(text: &str) -> Self {
+    pub fn text(text: &str) -> Self {
         let mut out = BytesMut::with_capacity(text.len() + 2);
         quoted(text, &mut out);
         Self::Leaf(Cow::Owned(String::from_utf8_lossy(&out).into_owned()))
     }
 
     /// A fixed leaf.
-    pub(crate) fn leaf(json: &'static str) -> Self {
+    pub fn leaf(json: &'static str) -> Self {
         Self::Leaf(Cow::Borrowed(json))
     }
 
     /// The text of a string.
-    pub(crate) fn as_text(&self) -> Option<String> {
+    pub fn as_text(&self) -> Option<String> {
         match self {
             Self::Leaf(json) if json.starts_with('"') => serde_json::from_str(json).ok(),
             _ => None,
         }
     }
 
-    pub(crate) fn is_leaf(&self, json: &str) -> bool {
+    /// Whether the value is exactly this JSON text.
+    pub fn is_leaf(&self, json: &str) -> bool {
         matches!(self, Self::Leaf(text) if text == json)
     }
 
     /// Appends the value as JSON.
-    pub(crate) fn write(&self, out: &mut BytesMut) {
+    pub fn write(&self, out: &mut BytesMut) {
         match self {
             Self::Leaf(json) => out.extend_from_slice(json.as_bytes()),
             Self::Array(items) => {
@@ -102,7 +108,7 @@ impl<'a> Node<'a> {
     }
 
     /// The value as JSON.
-    pub(crate) fn json(&self) -> String {
+    pub fn json(&self) -> String {
         let mut out = BytesMut::new();
         self.write(&mut out);
         String::from_utf8_lossy(&out).into_owned()
