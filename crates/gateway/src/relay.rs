@@ -41,6 +41,8 @@ enum State {
     Ended,
     /// Nothing more comes.
     Over,
+    /// The connection is to be cut, once what has been said before is on its way.
+    Cutting,
 }
 
 /// What a chunk told.
@@ -113,7 +115,10 @@ impl Relayed {
         let mut told = Told::default();
         match &mut self.filter {
             None => {
-                scan(&mut self.framer, self.scanner.as_mut(), &chunk, &mut told)?;
+                let mut chunk = chunk;
+                if let Some(end) = scan(&mut self.framer, self.scanner.as_mut(), &chunk, &mut told)? {
+                    chunk.truncate(end);
+                }
                 self.ready.push_back(chunk);
             }
             Some(filter) => {
@@ -139,11 +144,14 @@ impl Relayed {
 
     /// The upstream broke off. The client must not take it for a clean end: between frames it gets its dialect's
     /// error, inside a frame the connection is cut.
-    fn broken(&mut self, fault: &Fault) -> Poll<Option<Result<Bytes, BoxError>>> {
+    fn broken(&mut self, fault: &Fault, cx: &Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
         self.fault = Some((fault.kind, fault.blame));
         self.state = State::Over;
         if self.filter.is_none() && !self.framer.is_between_frames() {
-            return Poll::Ready(Some(Err(fault.message.to_string().into())));
+            self.state = State::Cutting;
+            // An error at once would take head and earlier bytes along: the server flushes when it has to wait.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         let mut out = BytesMut::new();
         self.tail.fail(fault, &mut out);
@@ -173,23 +181,23 @@ impl Relayed {
         match self.body.poll_next(cx) {
             Poll::Ready(Some(Ok(chunk))) => match self.chunk(chunk) {
                 Ok(()) => Poll::Ready(self.pop().map(Ok)),
-                Err(fault) => self.broken(&fault),
+                Err(fault) => self.broken(&fault, cx),
             },
-            Poll::Ready(Some(Err(error))) => self.broken(&faults::of_read(&error)),
-            Poll::Ready(None) => self.poll_end(),
+            Poll::Ready(Some(Err(error))) => self.broken(&faults::of_read(&error), cx),
+            Poll::Ready(None) => self.poll_end(cx),
             Poll::Pending => self.poll_silence(cx),
         }
     }
 
-    fn poll_end(&mut self) -> Poll<Option<Result<Bytes, BoxError>>> {
+    fn poll_end(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
         let told = match self.drain_framer() {
             Ok(told) => told,
-            Err(fault) => return self.broken(&fault),
+            Err(fault) => return self.broken(&fault, cx),
         };
         if let Some(fault) = told.fault {
             self.fault = Some((fault.kind, fault.blame));
         } else if !self.scanner.observed().terminal {
-            return self.broken(&cut_off());
+            return self.broken(&cut_off(), cx);
         }
         self.state = State::Over;
         Poll::Ready(self.pop().map(Ok))
@@ -232,6 +240,10 @@ impl Outflow for Relayed {
             }
             match self.state {
                 State::Over => return Poll::Ready(None),
+                State::Cutting => {
+                    self.state = State::Over;
+                    return Poll::Ready(Some(Err("the upstream broke off inside an event".into())));
+                }
                 State::Ended => return self.poll_last_word(cx),
                 State::Flowing if self.scanner.observed().end_mark => self.state = State::Ended,
                 State::Flowing => match ready!(self.poll_body(cx)) {
@@ -260,12 +272,34 @@ fn cut_off() -> Fault {
     Fault::garbled("the upstream's stream ended before its answer was complete")
 }
 
-fn scan(framer: &mut Framer, scanner: &mut dyn Scanner, bytes: &[u8], told: &mut Told) -> Result<(), Fault> {
-    framer.feed(bytes, &mut |frame| {
+/// Shows the frames of a chunk to the scanner. Gives back where the end mark's frame ends, if it has come and more
+/// may follow it: nothing that does is for the client.
+fn scan(framer: &mut Framer, scanner: &mut dyn Scanner, chunk: &[u8], told: &mut Told) -> Result<Option<usize>, Fault> {
+    let mut end = None;
+    framer.feed(chunk, &mut |frame| {
+        let before = scanner.observed().end_mark;
         note(scanner.frame(frame), told);
+        if !before && scanner.observed().end_mark {
+            end = end_of_frame(chunk, frame.data);
+        }
         Ok(())
     })?;
-    Ok(())
+    Ok(end)
+}
+
+/// Where the blank line after `data` ends in `chunk`; `None` when the data does not lie in it.
+fn end_of_frame(chunk: &[u8], data: &[u8]) -> Option<usize> {
+    let start = (data.as_ptr() as usize).checked_sub(chunk.as_ptr() as usize)?;
+    let mut at = after_line(chunk, start + data.len())?;
+    while !matches!(chunk.get(at)?, b'\n' | b'\r') {
+        at = after_line(chunk, at)?;
+    }
+    after_line(chunk, at)
+}
+
+fn after_line(chunk: &[u8], from: usize) -> Option<usize> {
+    let end = from + memchr::memchr2(b'\n', b'\r', chunk.get(from..)?)?;
+    Some(end + if chunk[end..].starts_with(b"\r\n") { 2 } else { 1 })
 }
 
 fn note(signal: Signal, told: &mut Told) {
@@ -354,7 +388,7 @@ impl Filter {
     ) -> Result<Bytes, Fault> {
         let mut out = BytesMut::new();
         let mut from = 0;
-        while from < chunk.len() {
+        while from < chunk.len() && !scanner.observed().end_mark {
             let end = memchr::memchr(b'\n', &chunk[from..]).map_or(chunk.len(), |line| from + line + 1);
             let mut hide = false;
             framer.feed(&chunk[from..end], &mut |frame| {
