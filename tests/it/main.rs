@@ -8,7 +8,11 @@
 mod harness;
 mod tongue;
 
+mod bodies;
+mod cancel;
 mod failover;
 mod keys;
 mod relay;
+mod shapes;
 mod translate;
+mod upstream_nonsense;
