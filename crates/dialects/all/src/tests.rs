@@ -4,3 +4,4 @@
 
 mod matrix;
 mod registry;
+mod rounds;

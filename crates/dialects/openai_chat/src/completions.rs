@@ -6,12 +6,10 @@
 use bytes::{Bytes, BytesMut};
 use dialect::{Body, ClientSide, Decoded, HttpReply, Peek, Reply, StreamEncoder, mint};
 use http::request::Parts;
-use hub::{
-    Block, BlockId, DialectId, Event, Extra, Fault, Json, Losses, Part, Request, Response, Role, Service, Text, Turn,
-    Usage,
-};
+use hub::{Block, BlockId, DialectId, Event, Fault, Losses, Part, Request, Response, Role, Service, Text, Turn, Usage};
 use serde_json::value::RawValue;
 
+use crate::request_decode::keep_unknown;
 use crate::response::finish_reason;
 use crate::wire::as_text;
 use crate::{COMPLETIONS_ID, chat, decode_knobs, fault, usage};
@@ -34,15 +32,16 @@ impl ClientSide for Completions {
         refuse(body)?;
         let prompt = Turn { role: Role::User, parts: vec![Part::Text(Text::plain(prompt(body)?))] };
         let user = body.get("user")?.filter(|user: &String| !user.is_empty());
-        let request = Request {
+        let mut request = Request {
             model: body.get("model")?.unwrap_or_default(),
             turns: vec![prompt],
             sampling: decode_knobs::sampling(body)?,
             service: Service { user, cache_key: body.get("prompt_cache_key")?, ..Service::default() },
-            extras: unknown(body).collect(),
             ..Request::default()
         };
-        Ok(Decoded { request, losses: Losses::default() })
+        let mut losses = Losses::default();
+        keep_unknown(body, COMPLETIONS_ID, &KNOWN, &mut request, &mut losses);
+        Ok(Decoded { request, losses })
     }
 
     fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
@@ -61,6 +60,30 @@ impl ClientSide for Completions {
         chat::count(input_tokens)
     }
 }
+
+/// Every field that is read or refused.
+const KNOWN: [&str; 20] = [
+    "model",
+    "prompt",
+    "suffix",
+    "echo",
+    "best_of",
+    "logprobs",
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "n",
+    "stop",
+    "seed",
+    "stream",
+    "stream_options",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "user",
+    "prompt_cache_key",
+];
 
 fn refuse(body: &Body) -> Result<(), Fault> {
     const FIX: &str = "leave it out, or use a chat completion";
@@ -91,33 +114,6 @@ fn prompt(body: &Body) -> Result<String, Fault> {
         }
     };
     if prompt.is_empty() { Err(Fault::bad_request("`prompt` is empty").at("prompt")) } else { Ok(prompt) }
-}
-
-fn unknown(body: &Body) -> impl Iterator<Item = Extra> {
-    const KNOWN: [&str; 20] = [
-        "model",
-        "prompt",
-        "suffix",
-        "echo",
-        "best_of",
-        "logprobs",
-        "max_tokens",
-        "temperature",
-        "top_p",
-        "top_k",
-        "n",
-        "stop",
-        "seed",
-        "stream",
-        "stream_options",
-        "presence_penalty",
-        "frequency_penalty",
-        "logit_bias",
-        "user",
-        "prompt_cache_key",
-    ];
-    let strange = body.fields().filter(|(name, json)| !KNOWN.contains(&name.as_ref()) && *json != "null");
-    strange.map(|(name, json)| Extra { origin: COMPLETIONS_ID, field: name.into_owned(), json: Json::trusted(json) })
 }
 
 fn head(reply: &Reply, out: &mut BytesMut) {

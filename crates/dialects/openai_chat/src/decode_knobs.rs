@@ -14,7 +14,7 @@ pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> R
     request.format = format(body)?;
     request.thinking = thinking(body, losses)?;
     request.service = service(body, losses)?;
-    request.extras.extend(modalities(body)?);
+    request.extras.extend(modalities(body, losses)?);
     Ok(())
 }
 
@@ -165,9 +165,12 @@ fn service(body: &Body, losses: &mut Losses) -> Result<Service, Fault> {
 }
 
 /// Text alone is the default; anything more only its own dialect can ask for.
-fn modalities(body: &Body) -> Result<Option<Extra>, Fault> {
+fn modalities(body: &Body, losses: &mut Losses) -> Result<Option<Extra>, Fault> {
     let wanted: Vec<String> = body.get("modalities")?.unwrap_or_default();
     let more = wanted.iter().any(|mode| mode != "text");
+    if more {
+        losses.dropped("modalities", "other dialects answer in text");
+    }
     let extra = |json| Extra { origin: ID, field: "modalities".into(), json: Json::trusted(json) };
     Ok(body.raw("modalities").filter(|_| more).map(extra))
 }

@@ -37,7 +37,7 @@ fn image(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<
     let url = |object: &mut Object<'_>| address(media, "image/png", "image_url", object, detail(media.detail));
     match &media.source {
         Source::Base64(data) => {
-            let kind = media.media_type.as_deref().or_else(|| sniff(data)).unwrap_or("image/png");
+            let kind = kind_of(media, data, "image/png");
             if !IMAGES.contains(&kind) {
                 return Err(refuse(target, &format!("pictures of type {kind}"), "send png, jpeg, webp or gif"));
             }
@@ -65,13 +65,18 @@ fn address(media: &Media, fallback: &str, field: &str, object: &mut Object<'_>, 
     let mut inner = Object::open(object.key(field));
     match &media.source {
         Source::Base64(data) => {
-            let kind = media.media_type.as_deref().or_else(|| sniff(data)).unwrap_or(fallback);
+            let kind = kind_of(media, data, fallback);
             data_url("url", kind, data, &mut inner);
         }
         Source::Url(text) | Source::FileId(text) | Source::Text(text) => inner.text("url", text),
     }
     inner.text_if("detail", detail);
     inner.close();
+}
+
+/// The type that the bytes show; else the one that the client told.
+fn kind_of<'a>(media: &'a Media, data: &str, fallback: &'a str) -> &'a str {
+    sniff(data).or(media.media_type.as_deref()).unwrap_or(fallback)
 }
 
 /// Writes a data URL without building it first: pictures are large.

@@ -206,7 +206,7 @@ impl<'a, 'l> Messages<'a, 'l> {
         if !media.is_empty() {
             let name = result.name.as_deref().unwrap_or("the tool");
             texts.push(Piece::Text {
-                text: Cow::Owned(format!("[{} attached below]", count(media.len()))),
+                text: Cow::Owned(format!("[{} in the next user message]", count(media.len()))),
                 cache: None,
             });
             let heading = format!("[attached to the result of {name}, call {}]", result.call_id);

@@ -6,7 +6,10 @@
 use std::borrow::Cow;
 
 use dialect::{Body, Decoded};
-use hub::{CallKind, Extra, Fault, Json, Losses, Part, Request, Role, Seal, Text, Thought, ToolCall, ToolResult, Turn};
+use hub::{
+    CallKind, DialectId, Extra, Fault, Json, Losses, Part, Request, Role, Seal, Text, Thought, ToolCall, ToolResult,
+    Turn,
+};
 use serde_json::value::RawValue;
 
 use crate::calls::seal_of;
@@ -59,6 +62,9 @@ const KNOWN: &[&str] = &[
     "conversation_id",
 ];
 
+/// Fields that bear on cost and speed alone: nobody misses them in an answer.
+const HINTS: [&str; 4] = ["prompt_cache_options", "prompt_cache_retention", "prediction", "provider"];
+
 /// Reads a request.
 pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
     let mut losses = Losses::default();
@@ -66,13 +72,20 @@ pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
     read_messages(body, &mut request, &mut losses)?;
     decode_tools::read(body, &mut request)?;
     decode_knobs::read(body, &mut request, &mut losses)?;
-    request.extras.extend(unknown(body));
+    keep_unknown(body, ID, KNOWN, &mut request, &mut losses);
     Ok(Decoded { request, losses })
 }
 
-fn unknown(body: &Body) -> impl Iterator<Item = Extra> {
-    let strange = body.fields().filter(|(name, json)| !KNOWN.contains(&name.as_ref()) && *json != "null");
-    strange.map(|(name, json)| Extra { origin: ID, field: name.into_owned(), json: Json::trusted(json) })
+/// Keeps each field that is not in `known` for the dialect itself, and says that others lose it: whoever decodes a
+/// request does so for another dialect.
+pub(crate) fn keep_unknown(body: &Body, origin: DialectId, known: &[&str], request: &mut Request, losses: &mut Losses) {
+    for (name, json) in body.fields().filter(|(name, json)| !known.contains(&name.as_ref()) && *json != "null") {
+        match HINTS.contains(&name.as_ref()) {
+            true => losses.silent(name.to_string()),
+            false => losses.dropped(name.to_string(), "no other dialect has such a field"),
+        }
+        request.extras.push(Extra { origin, field: name.into_owned(), json: Json::trusted(json) });
+    }
 }
 
 fn read_messages(body: &Body, request: &mut Request, losses: &mut Losses) -> Result<(), Fault> {

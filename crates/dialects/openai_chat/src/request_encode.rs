@@ -36,7 +36,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     format(request, note.is_some(), &mut body, &mut losses);
     thinking(request, target, &mut body, &mut losses);
     service(request, target, &mut body, &mut losses);
-    extras(request, &mut body, &mut losses);
+    extras(request, &mut body);
     if target.stream {
         body.flag("stream", true);
         if !target.traits.quirks.no_stream_options {
@@ -260,13 +260,9 @@ fn service(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses
     }
 }
 
-/// Our own dialect's fields come back; others' are named as lost.
-fn extras(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
-    for extra in &request.extras {
-        if extra.origin == ID {
-            body.named(&extra.field).extend_from_slice(extra.json.as_str().as_bytes());
-        } else {
-            losses.dropped(extra.field.clone(), format!("only {} understands it", extra.origin));
-        }
+/// Our own dialect's fields come back. What others lose was noted when their dialect read it.
+fn extras(request: &Request, body: &mut Object<'_>) {
+    for extra in request.extras.iter().filter(|extra| extra.origin == ID) {
+        body.named(&extra.field).extend_from_slice(extra.json.as_str().as_bytes());
     }
 }

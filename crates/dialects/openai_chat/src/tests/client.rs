@@ -146,3 +146,15 @@ fn bad_requests_name_the_field() {
         assert_eq!(fault.status(), 400, "{messages}");
     }
 }
+
+#[test]
+fn unknown_fields_are_kept_for_their_own_and_named_as_lost() {
+    let request = json!({"model": "m", "messages": [{"role": "user", "content": "x"}], "x_flag": {"a": 1},
+                         "prompt_cache_options": {"mode": "explicit"}, "modalities": ["text", "audio"], "none": null});
+    let decoded = decode(&request).unwrap();
+    let kept: Vec<&str> = decoded.request.extras.iter().map(|extra| extra.field.as_str()).collect();
+    assert_eq!(kept, ["modalities", "prompt_cache_options", "x_flag"]);
+    let lost: Vec<(&str, hub::LossKind)> = decoded.losses.iter().map(|loss| (loss.field.as_ref(), loss.kind)).collect();
+    let (dropped, silent) = (hub::LossKind::Dropped, hub::LossKind::Silent);
+    assert_eq!(lost, [("modalities", dropped), ("prompt_cache_options", silent), ("x_flag", dropped)]);
+}
