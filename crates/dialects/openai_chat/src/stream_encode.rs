@@ -294,7 +294,8 @@ impl Encoder {
             }),
             (Some(Open::Prose(_)), vendor) if vendor == crate::ID.0 => self.chunk(out, |out| {
                 out.extend_from_slice(b"\"reasoning_details\":");
-                out.extend_from_slice(seal.data.as_bytes());
+                // A frame is one line; line ends in JSON text are white space between its tokens.
+                out.extend(seal.data.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
             }),
             _ => (),
         }

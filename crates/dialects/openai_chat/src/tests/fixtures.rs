@@ -151,3 +151,23 @@ fn ids_are_minted_where_the_upstream_has_none() {
     assert!(stream.contains("\"id\":\"call_") && stream.contains("\"finish_reason\":\"tool_calls\""), "{stream}");
     assert!(stream.contains("\"arguments\":\"{}\""), "{stream}");
 }
+
+#[test]
+fn proofs_in_many_lines_stay_on_one_line_of_the_stream() {
+    let whole = br#"{"id":"c","choices":[{"message":{"reasoning":"hm","reasoning_details":[
+        {"type": "reasoning.text",
+         "text": "hm"}
+    ]},"finish_reason":"stop"}]}"#;
+    let response = Chat.decode_response(whole, &Memo::default()).unwrap();
+    let mut events = Vec::new();
+    hub::replay(response.clone(), &mut events);
+    let stream = written(&events, reply());
+    let again = assemble(read(Memo::default(), &[stream.as_bytes()]).unwrap());
+    match (&again.parts[0], &response.parts[0]) {
+        (hub::Part::Thinking(again), hub::Part::Thinking(first)) => {
+            let plain = |thought: &hub::Thought| thought.seal.as_ref().unwrap().data.replace(['\n', ' '], "");
+            assert_eq!(plain(again), plain(first));
+        }
+        other => panic!("{other:?}"),
+    }
+}
