@@ -8,6 +8,8 @@ use hub::{Block, BlockId, CallKind, Event, Fault, Seal};
 
 use crate::wire;
 
+/// More calls in one answer than this are no answer.
+const MAX_CALLS: usize = 1_024;
 /// Text that calls without a name may hold back, in bytes, all together.
 const MAX_PENDING: usize = 16 << 20;
 
@@ -25,6 +27,8 @@ struct Call {
     /// As the wire spells it.
     name: String,
     kind: CallKind,
+    /// The arguments are a free text inside an object, which can be read only when it is whole.
+    wrapped: bool,
     block: Option<BlockId>,
     /// Arguments that wait for the name, or for the end where a free text must be unwrapped.
     waiting: String,
@@ -52,6 +56,9 @@ impl Calls {
         out: &mut Vec<Event>,
     ) -> Result<(), Fault> {
         let at = self.place(&piece);
+        if self.list.len() > MAX_CALLS {
+            return Err(Fault::garbled(format!("the upstream made more than {MAX_CALLS} tool calls at once")));
+        }
         let taken =
             !piece.id.is_empty() && self.list.iter().enumerate().any(|(n, call)| n != at && call.id == piece.id);
         let call = &mut self.list[at];
@@ -59,8 +66,9 @@ impl Calls {
         if call.id.is_empty() && !taken {
             piece.id.clone_into(&mut call.id);
         }
-        if call.name.is_empty() {
+        if call.name.is_empty() && !piece.name.is_empty() {
             piece.name.clone_into(&mut call.name);
+            call.wrapped = memo.custom.iter().any(|name| name == piece.name);
         }
         call.seal = piece.seal.or(call.seal.take());
         call.balance.feed(piece.arguments);
@@ -127,7 +135,7 @@ impl Call {
             return arguments.len();
         };
         out.extend(self.seal.take().map(|seal| Event::Seal { block, seal }));
-        if self.wrapped(memo) {
+        if self.wrapped {
             self.waiting.push_str(arguments);
             return arguments.len();
         }
@@ -141,7 +149,7 @@ impl Call {
         if self.block.is_some() || self.name.is_empty() {
             return;
         }
-        if self.wrapped(memo) {
+        if self.wrapped {
             self.kind = CallKind::Custom;
         }
         let block = BlockId(*blocks);
@@ -150,14 +158,9 @@ impl Call {
         let name = memo.names.declared(&self.name).to_owned();
         out.push(Event::Open { block, kind: Block::ToolCall { id: self.id.clone(), name, kind: self.kind } });
         out.extend(self.seal.take().map(|seal| Event::Seal { block, seal }));
-        if !self.waiting.is_empty() && !self.wrapped(memo) {
+        if !self.waiting.is_empty() && !self.wrapped {
             out.push(Event::Delta { block, text: std::mem::take(&mut self.waiting) });
         }
-    }
-
-    /// Whether the arguments are a free text inside an object, which can be read only when it is whole.
-    fn wrapped(&self, memo: &Memo) -> bool {
-        memo.custom.contains(&self.name)
     }
 }
 

@@ -3,8 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use dialect::splice::Edit;
 use dialect::{
-    Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Peek, Relay, Reply, Scanner, StreamDecoder, StreamEncoder,
-    Target, WireSide, quoted,
+    Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
+    StreamEncoder, Target, WireSide, quoted,
 };
 use http::HeaderMap;
 use http::request::Parts;
@@ -12,7 +12,6 @@ use hub::{DialectId, Fault, Losses, RawFault, Request, Response};
 
 use crate::wire::{Str, StreamOptions};
 use crate::{fault, request_decode, request_encode, response, scanner, stream_decode, stream_encode};
-use dialect::Object;
 
 /// Chat Completions, client side and wire side.
 #[derive(Debug)]

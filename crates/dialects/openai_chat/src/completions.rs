@@ -4,7 +4,7 @@
 //! the client reads it out of the answer.
 
 use bytes::{Bytes, BytesMut};
-use dialect::{Body, ClientSide, Decoded, HttpReply, Peek, Reply, StreamEncoder, mint};
+use dialect::{Body, ClientSide, Decoded, HttpReply, Object, Peek, Reply, StreamEncoder, mint};
 use http::request::Parts;
 use hub::{Block, BlockId, DialectId, Event, Fault, Losses, Part, Request, Response, Role, Service, Text, Turn, Usage};
 use serde_json::value::RawValue;
@@ -13,7 +13,6 @@ use crate::request_decode::keep_unknown;
 use crate::response::finish_reason;
 use crate::wire::as_text;
 use crate::{COMPLETIONS_ID, chat, decode_knobs, fault, usage};
-use dialect::Object;
 
 /// `POST /v1/completions`.
 #[derive(Debug)]

@@ -168,13 +168,13 @@ fn chosen(choice: wire::Choice<'_>) -> Option<String> {
 
 /// A name that was not declared is refused here, before anyone is asked.
 fn known(field: &'static str, choice: &ToolChoice, request: &Request) -> Result<(), Fault> {
-    let declared = |name: &&String| request.tools.iter().any(|tool| tool.name == **name);
+    let declared: HashSet<&str> = request.tools.iter().map(|tool| tool.name.as_str()).collect();
     let names: &[String] = match choice {
         ToolChoice::Tool(name) => std::slice::from_ref(name),
         ToolChoice::Subset { names, .. } => names,
         ToolChoice::Auto | ToolChoice::None | ToolChoice::Required => &[],
     };
-    match names.iter().find(|name| !declared(name)) {
+    match names.iter().find(|name| !declared.contains(name.as_str())) {
         Some(name) => Err(Fault::bad_request(format!("tool {name:?} is not among the declared tools")).at(field)),
         None => Ok(()),
     }

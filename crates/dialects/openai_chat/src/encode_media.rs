@@ -1,10 +1,8 @@
 //! Writes pictures, sounds, films and files as Chat's content parts.
 
 use base64::Engine as _;
-use dialect::{Target, escape, sniff};
+use dialect::{Object, Target, escape, sniff};
 use hub::{Detail, Fault, File, Media, Part, Source};
-
-use dialect::Object;
 
 /// The picture types that OpenAI reads (translation.md section 3).
 const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/webp", "image/gif"];

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use bytes::{BufMut, BytesMut};
-use dialect::{NameMap, Target, quoted, wrap_custom_input};
+use dialect::{NameMap, Object, Target, array, quoted, wrap_custom_input};
 use hub::{
     CacheHint, CallKind, Fault, Foreign, Losses, Part, Request, Role, Seal, Text, Thought, ToolCall, ToolResult,
 };
@@ -16,7 +16,6 @@ use crate::ID;
 use crate::encode_media::{self, file_text};
 use crate::response::extra_content;
 use crate::stream_encode::call_words;
-use dialect::{Object, array};
 
 /// OpenAI takes no more breakpoints in one request.
 const MAX_BREAKPOINTS: u8 = 4;

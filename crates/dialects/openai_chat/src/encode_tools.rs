@@ -1,15 +1,14 @@
 //! Decides which tools go to a Chat upstream, under which names, and writes them.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bytes::BytesMut;
-use dialect::{NameMap, NameRule, Target};
+use dialect::{NameMap, NameRule, Object, Target};
 use hub::{CallKind, Fault, Json, Losses, Part, Request, Tool, ToolChoice, ToolKind, WebSearch};
 
 use crate::stream_encode::call_words;
 use crate::{ID, schema};
-use dialect::Object;
 
 /// What OpenAI allows in a tool name.
 const RULE: NameRule = NameRule { max: 64, also: b"-", letter_first: false };
@@ -113,8 +112,11 @@ impl<'a> Plan<'a> {
     }
 
     fn kind(&self, name: &str) -> Option<CallKind> {
-        let tool = self.tools.iter().find(|tool| tool.name == name)?;
-        Some(if self.newer && matches!(tool.kind, ToolKind::Custom(_)) { CallKind::Custom } else { CallKind::Function })
+        self.tools.iter().find(|tool| tool.name == name).map(|tool| self.sent_as(tool))
+    }
+
+    fn sent_as(&self, tool: &Tool) -> CallKind {
+        if self.newer && matches!(tool.kind, ToolKind::Custom(_)) { CallKind::Custom } else { CallKind::Function }
     }
 
     fn pinned(&self, name: &str) -> Result<Choice, Fault> {
@@ -132,8 +134,10 @@ impl<'a> Plan<'a> {
             return Ok(required.then_some(Choice::Word("required")));
         }
         let mode = if required { "required" } else { "auto" };
-        let tools =
-            names.iter().filter_map(|name| Some((self.names.wire(name).to_owned(), self.kind(name)?))).collect();
+        let kinds: HashMap<&str, CallKind> =
+            self.tools.iter().map(|tool| (tool.name.as_str(), self.sent_as(tool))).collect();
+        let sent = |name: &String| Some((self.names.wire(name).to_owned(), *kinds.get(name.as_str())?));
+        let tools = names.iter().filter_map(sent).collect();
         Ok(Some(Choice::Subset { mode, tools }))
     }
 
@@ -231,25 +235,28 @@ impl<'a> Plan<'a> {
 /// Which tools the choice leaves over.
 struct Allowed<'a> {
     choice: Option<&'a ToolChoice>,
-    /// The target knows subsets: the list stays whole, and caches stay warm.
-    native: bool,
+    /// The names that stay where the list itself is cut down. A target that knows subsets gets the whole list, and
+    /// its cache stays warm.
+    kept: Option<HashSet<&'a str>>,
 }
 
 impl<'a> Allowed<'a> {
     fn of(request: &'a Request, native: bool) -> Self {
-        Self { choice: request.tool_choice.as_ref(), native }
+        let choice = request.tool_choice.as_ref();
+        let kept = match choice {
+            Some(ToolChoice::Subset { names, .. }) if !native => Some(names.iter().map(String::as_str).collect()),
+            _ => None,
+        };
+        Self { choice, kept }
     }
 
     /// Whether the list itself is cut down to the subset.
     fn filtered(&self) -> bool {
-        !self.native && matches!(self.choice, Some(ToolChoice::Subset { .. }))
+        self.kept.is_some()
     }
 
     fn keeps(&self, name: &str) -> bool {
-        match self.choice {
-            Some(ToolChoice::Subset { names, .. }) if !self.native => names.iter().any(|kept| kept == name),
-            _ => true,
-        }
+        self.kept.as_ref().is_none_or(|kept| kept.contains(name))
     }
 
     fn insists_on(&self, name: &str) -> bool {

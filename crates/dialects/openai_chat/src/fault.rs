@@ -4,14 +4,13 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use dialect::{HttpReply, hints};
+use dialect::{HttpReply, Object, hints};
 use http::{HeaderMap, HeaderValue, header};
 use hub::{Fault, FaultKind, RawFault};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::wire::Str;
-use dialect::Object;
 
 /// Writes a fault as an HTTP answer.
 pub(crate) fn render(fault: &Fault, request_id: &str) -> HttpReply {

@@ -3,10 +3,8 @@
 use std::time::UNIX_EPOCH;
 
 use bytes::BytesMut;
-use dialect::{Catalogue, HttpReply, ModelCard};
+use dialect::{Catalogue, HttpReply, ModelCard, Object};
 use http::StatusCode;
-
-use dialect::Object;
 
 /// Writes `GET /v1/models` and `GET /v1/models/{id}`. The list is never paged.
 #[derive(Debug)]

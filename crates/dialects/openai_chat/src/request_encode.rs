@@ -3,14 +3,13 @@
 //! Identical requests give identical bytes, or prompt caches would miss.
 
 use bytes::BytesMut;
-use dialect::{Encoded, MaxTokensField, Memo, Target, quoted};
+use dialect::{Encoded, MaxTokensField, Memo, Object, Target, quoted};
 use http::HeaderMap;
 use hub::{Fault, Format, Losses, Mode, Part, Request, Schema, Source, Tier};
 
 use crate::encode_messages::Messages;
 use crate::encode_tools::Plan;
 use crate::{ID, schema};
-use dialect::Object;
 
 /// OpenAI takes no more stop strings than this.
 const MAX_STOPS: usize = 4;

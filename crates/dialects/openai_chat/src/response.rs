@@ -1,13 +1,12 @@
 //! Whole answers: read through the stream decoder, so that both ways give the same, and written for clients.
 
 use bytes::{Bytes, BytesMut};
-use dialect::{Memo, Reply, escape, mint};
+use dialect::{Memo, Object, Reply, escape, mint};
 use hub::{Assembler, CallKind, Citation, Fault, Media, Part, Response, Seal, Source, StopReason, Text, ToolCall};
 
 use crate::stream_decode::{Decoder, error_of, parse};
 use crate::stream_encode::{call_words, calls_win};
 use crate::{fault, usage};
-use dialect::Object;
 
 /// Reads a whole answer.
 pub(crate) fn decode(body: &[u8], memo: &Memo) -> Result<Response, Fault> {

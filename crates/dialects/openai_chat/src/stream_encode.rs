@@ -6,12 +6,11 @@
 //! back are also pictures, which have no pieces, and sources, whose place is known when their text ends.
 
 use bytes::BytesMut;
-use dialect::{Reply, StreamEncoder, escape, mint, quoted};
+use dialect::{Object, Reply, StreamEncoder, array, escape, mint, quoted};
 use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, Stop, StopReason, Usage};
 
 use crate::response::{annotation, data_url, finish_reason};
 use crate::{fault, usage};
-use dialect::{Object, array};
 
 /// The state of one stream.
 #[derive(Debug)]

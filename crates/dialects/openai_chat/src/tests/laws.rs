@@ -280,51 +280,12 @@ proptest! {
 
 /// JSON whose keys are those that matter here.
 fn jsonish(depth: u32) -> impl Strategy<Value = String> {
-    let leaf = prop_oneof![
-        Just("null".to_owned()),
-        Just("true".to_owned()),
-        Just("-1".to_owned()),
-        Just("1e400".to_owned()),
-        Just("\"\\ud83d\"".to_owned()),
-        Just("\"text\"".to_owned()),
-        Just("\"function\"".to_owned()),
-        Just("\"assistant\"".to_owned()),
-        Just("\"data:image/png;base64,AAAA\"".to_owned()),
-        Just("{}".to_owned()),
-        Just("[]".to_owned()),
-    ];
-    let keys = prop::sample::select(vec![
-        "role",
-        "content",
-        "type",
-        "text",
-        "image_url",
-        "url",
-        "tool_calls",
-        "function",
-        "name",
-        "arguments",
-        "index",
-        "id",
-        "properties",
-        "items",
-        "anyOf",
-        "required",
-        "$ref",
-        "error",
-        "message",
-        "detail",
-        "code",
-        "file",
-        "file_data",
-        "input_audio",
-        "data",
-        "custom",
-        "function_call",
-        "reasoning_details",
-        "annotations",
-        "images",
-    ]);
+    const LEAVES: &str =
+        r#"null true -1 1e400 "\ud83d" "text" "function" "assistant" "data:image/png;base64,AAAA" {} []"#;
+    const KEYS: &str = "role content type text image_url url tool_calls function name arguments index id properties items anyOf \
+                        required $ref error message detail code file file_data input_audio data custom function_call reasoning_details annotations images";
+    let leaf = prop::sample::select(LEAVES.split(' ').map(str::to_owned).collect::<Vec<String>>());
+    let keys = prop::sample::select(KEYS.split(' ').collect::<Vec<&str>>());
     leaf.prop_recursive(depth, 24, 4, move |inner| {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(|list| format!("[{}]", list.join(","))),
