@@ -1,7 +1,7 @@
 //! The small records that travel beside requests and answers.
 
 use std::collections::HashMap;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -34,6 +34,8 @@ pub struct Reply {
     pub legacy_tools: bool,
     /// Seconds since the epoch, for dialects that date their answers.
     pub created: u64,
+    /// When the request came in, for dialects that tell how long their answers took.
+    pub started: Option<Instant>,
     /// Random; ids of this answer are minted from it.
     pub seed: u64,
 }
@@ -41,7 +43,20 @@ pub struct Reply {
 impl Reply {
     /// A reply for `model`; the engine fills in the clock and the seed.
     pub fn new(model: impl Into<String>, stream: bool) -> Self {
-        Self { model: model.into(), stream, usage_frame: false, legacy_tools: false, created: 0, seed: 0 }
+        Self {
+            model: model.into(),
+            stream,
+            usage_frame: false,
+            legacy_tools: false,
+            created: 0,
+            started: None,
+            seed: 0,
+        }
+    }
+
+    /// How long the answer has taken so far; nothing where no clock was set.
+    pub fn elapsed(&self) -> Duration {
+        self.started.map_or(Duration::ZERO, |started| started.elapsed())
     }
 }
 

@@ -72,6 +72,8 @@ pub struct WireQuirks {
     pub openai_tools: bool,
     /// Takes `web_search_options`.
     pub web_search_options: bool,
+    /// The context window to ask for, in tokens, at servers that cut the prompt to a smaller one of their own.
+    pub context_window: Option<u64>,
     /// Wants Gemini's thought signatures back as `extra_content` of tool calls.
     pub thought_signatures: bool,
 }

@@ -64,6 +64,10 @@ pub enum Operation {
     ListModels(&'static dyn Catalogue),
     /// One of them.
     GetModel(&'static dyn Catalogue),
+    /// One of them, named in the body.
+    ShowModel(&'static dyn Catalogue),
+    /// What needs no model and is always the same: a version, or that something is not done here.
+    Fixed(fn() -> HttpReply),
 }
 
 impl std::fmt::Debug for Operation {
@@ -73,6 +77,8 @@ impl std::fmt::Debug for Operation {
             Self::CountTokens => "CountTokens",
             Self::ListModels(_) => "ListModels",
             Self::GetModel(_) => "GetModel",
+            Self::ShowModel(_) => "ShowModel",
+            Self::Fixed(_) => "Fixed",
         })
     }
 }
@@ -105,6 +111,17 @@ pub trait ClientSide: Send + Sync {
 
     /// Writes the answer to a token count.
     fn encode_count(&self, input_tokens: u64) -> Bytes;
+
+    /// The name under which to look for a model that is not known as it was written: programs of some dialects
+    /// decorate names. `None` when there is no other.
+    fn plain_name<'a>(&self, _model: &'a str) -> Option<&'a str> {
+        None
+    }
+
+    /// The answer to a request that asks no model for anything.
+    fn own_answer(&self, _body: &Body, _reply: &Reply) -> Option<HttpReply> {
+        None
+    }
 }
 
 /// The side that faces upstreams.

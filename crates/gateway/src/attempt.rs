@@ -89,8 +89,8 @@ impl Attempt<'_> {
         let body = splice::apply(inbound.body.bytes(), inbound.body.index(), &edits);
         record.losses = audible(&losses);
         let reply = self.send(wire, side, inbound, body, headers, record).await?;
-        let rename =
-            (self.seat.force_mapping && model != inbound.peek.model).then(|| Rename::new(model, &inbound.peek.model));
+        let rename = (self.seat.force_mapping && model != inbound.peek.reply.model)
+            .then(|| Rename::new(model, &inbound.peek.reply.model));
         let mut committed = match (stream, is_stream(&reply.headers, wire.framing)) {
             (true, true) => {
                 self.relay_stream(wire, side, inbound, reply, Filter::new(hide_usage, rename), record).await
@@ -317,7 +317,10 @@ impl Attempt<'_> {
 
 /// How the client's dialect frames its streams.
 fn framing_of(client: &dyn ClientSide) -> Framing {
-    let own = dialects::ALL.iter().find(|dialect| dialect.id == client.dialect());
+    let speaks = |id| id == client.dialect();
+    let own = dialects::ALL
+        .iter()
+        .find(|dialect| speaks(dialect.id) || dialect.routes.iter().any(|route| speaks(route.client.dialect())));
     own.map_or(Framing::Sse, |dialect| dialect.framing)
 }
 

@@ -2,7 +2,7 @@
 //! fault leaves.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use dialect::{Body, Catalogue, ClientSide, HttpReply, Operation, Route};
@@ -104,14 +104,23 @@ impl Exchange<'_> {
                 let query = head.uri.query().unwrap_or_default();
                 Ok(respond(catalogue.list(&self.snapshot.cards, query)))
             }
-            Operation::GetModel(catalogue) => self.model(catalogue),
+            Operation::GetModel(catalogue) => {
+                let id = percent_encoding::percent_decode_str(self.rest).decode_utf8_lossy();
+                self.model(catalogue, &id)
+            }
+            Operation::ShowModel(catalogue) => {
+                let body = self.body(&head, incoming).await?;
+                let peek = self.route.client.peek(&head, &body)?;
+                self.model(catalogue, &peek.model)
+            }
+            Operation::Fixed(answer) => Ok(respond(answer())),
             Operation::Generate | Operation::CountTokens => self.ask(head, incoming, record).await,
         }
     }
 
-    fn model(&self, catalogue: &dyn Catalogue) -> Result<Response<ReplyBody>, Fault> {
-        let id = percent_encoding::percent_decode_str(self.rest).decode_utf8_lossy();
-        let card = self.snapshot.cards.iter().find(|card| card.id == id);
+    fn model(&self, catalogue: &dyn Catalogue, id: &str) -> Result<Response<ReplyBody>, Fault> {
+        let known = |name: &str| self.snapshot.cards.iter().find(|card| card.id == name);
+        let card = known(id).or_else(|| self.route.client.plain_name(id).and_then(known));
         card.map(|card| respond(catalogue.one(card))).ok_or_else(|| {
             let shown: String = id.chars().take(128).collect();
             Fault::new(FaultKind::ModelNotFound, format!("there is no model `{shown}` here")).at("model")
@@ -129,17 +138,34 @@ impl Exchange<'_> {
         let body = self.body(&head, incoming).await?;
         let mut peek = self.route.client.peek(&head, &body)?;
         peek.reply.created = now();
+        peek.reply.started = Some(Instant::now());
+        peek.model = self.known_as(peek.model);
         peek.reply.seed = random();
         if let Some(record) = record {
             record.model.clone_from(&peek.model);
             record.stream = peek.reply.stream;
         }
+        let own = matches!(self.route.operation, Operation::Generate)
+            .then(|| self.route.client.own_answer(&body, &peek.reply));
         let inbound = Inbound::new(head, body, peek);
         let serve = Serve { worker: self.worker, snapshot: Arc::clone(self.snapshot), client: self.route.client };
+        if let Some(own) = own.flatten() {
+            serve.resolve(&inbound.peek.model)?;
+            return Ok(respond(own));
+        }
         match (self.route.operation, record.as_mut()) {
             (Operation::CountTokens, Some(record)) => serve.count(inbound, record).await,
             _ => serve.generate(inbound, permit, record).await,
         }
+    }
+
+    /// The name that is served: the one that was written, or the plain one behind it.
+    fn known_as(&self, model: String) -> String {
+        if self.snapshot.serves_exactly(&model) {
+            return model;
+        }
+        let plain = self.route.client.plain_name(&model).filter(|plain| self.snapshot.resolve(plain).is_some());
+        plain.map(str::to_owned).unwrap_or(model)
     }
 
     async fn body(&self, head: &Parts, incoming: Incoming) -> Result<Body, Fault> {

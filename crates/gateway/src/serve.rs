@@ -130,7 +130,11 @@ impl Serve<'_> {
         Lease::new(Arc::clone(&seat.account), seat.secret.clone())
     }
 
-    fn resolve(&self, model: &str) -> Result<Arc<ModelRoute>, Fault> {
+    /// Where a model's name leads.
+    ///
+    /// # Errors
+    /// When nobody serves it.
+    pub(crate) fn resolve(&self, model: &str) -> Result<Arc<ModelRoute>, Fault> {
         self.snapshot.resolve(model).ok_or_else(|| {
             let hint = self.snapshot.similar(model).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
             let shown: String = model.chars().take(128).collect();

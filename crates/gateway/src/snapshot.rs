@@ -110,6 +110,11 @@ impl Snapshot {
         exact.or_else(pattern).cloned()
     }
 
+    /// Whether a name is served as it stands, and not by a pattern.
+    pub(crate) fn serves_exactly(&self, model: &str) -> bool {
+        self.models.contains_key(model)
+    }
+
     /// How many names can be called.
     pub fn model_count(&self) -> usize {
         self.models.len() + self.patterns.len()

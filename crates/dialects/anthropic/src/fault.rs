@@ -10,8 +10,8 @@ use hub::{Fault, FaultKind, RawFault};
 use serde::Deserialize;
 
 use crate::json::Open;
-use crate::time;
 use crate::wire::ErrorBody;
+use dialect::time;
 
 /// Longest message that is passed on, in characters.
 const MAX_MESSAGE: usize = 2_000;

@@ -26,7 +26,6 @@ mod session;
 mod stream_decode;
 mod stream_encode;
 mod think;
-mod time;
 mod tools_encode;
 mod usage;
 mod wire;

@@ -7,7 +7,7 @@ use dialect::{Catalogue, HttpReply, ModelCard};
 use http::StatusCode;
 
 use crate::json::Open;
-use crate::time;
+use dialect::time;
 
 /// The largest page. It is ours when the client names none: a list that is cut at the vendor's 20 looks to programs
 /// that never ask for a second page as if the rest were not callable.

@@ -4,30 +4,8 @@
 //! field is optional, null counts as absent, unknown fields are skipped: whether something is missing that matters is
 //! for the readers of these types to say.
 
-use std::borrow::Cow;
-
+pub(crate) use dialect::read::{Raw, Str, as_count, as_text, lenient};
 use serde::Deserialize;
-use serde_json::value::RawValue;
-
-/// Text that is borrowed unless it holds escapes, also inside `Option` and `Vec`.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
-pub(crate) struct Str<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
-
-impl std::ops::Deref for Str<'_> {
-    type Target = str;
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Str<'_> {
-    pub(crate) fn owned(self) -> String {
-        self.0.into_owned()
-    }
-}
-
-/// JSON text of any shape.
-pub(crate) type Raw<'a> = Option<&'a RawValue>;
 
 /// A message of a request.
 #[derive(Debug, Default, Deserialize)]
@@ -449,86 +427,4 @@ pub(crate) struct PromptDetails<'a> {
 pub(crate) struct CompletionDetails<'a> {
     #[serde(borrow)]
     pub(crate) reasoning_tokens: Raw<'a>,
-}
-
-/// A text value, borrowed where it can be; `None` for every other shape.
-///
-/// Half a surrogate pair, which JSON allows and UTF-8 does not, becomes the replacement character: servers that cut
-/// their text between escapes send such halves.
-pub(crate) fn as_text<'a>(raw: &'a RawValue) -> Option<Cow<'a, str>> {
-    if !raw.get().starts_with('"') {
-        return None;
-    }
-    let exact = serde_json::from_str::<Str<'a>>(raw.get()).map(|text| text.0);
-    exact.ok().or_else(|| serde_json::from_str(&whole_pairs(raw.get())).ok().map(Cow::Owned))
-}
-
-/// The JSON text with each half of a surrogate pair that stands alone replaced.
-fn whole_pairs(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let length = match (surrogate(rest), rest.get(6..).and_then(surrogate)) {
-            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
-            (Some(_), _) => {
-                out.push('\u{FFFD}');
-                rest = &rest[6..];
-                continue;
-            }
-            (None, _) => 2,
-        };
-        out.push_str(&rest[..length]);
-        rest = &rest[length..];
-    }
-    out.push_str(rest);
-    out
-}
-
-/// The half of a pair that an escape at the start of `text` names.
-fn surrogate(text: &str) -> Option<u16> {
-    let digits = text.strip_prefix("\\u")?.get(..4)?;
-    u16::from_str_radix(digits, 16).ok().filter(|code| (0xD800..=0xDFFF).contains(code))
-}
-
-/// A count, whether written as an integer, a float or a text; `None` for anything else.
-pub(crate) fn as_count(raw: Raw<'_>) -> Option<u64> {
-    let text = raw?.get().trim_matches('"');
-    // Casts of floats saturate, and a negative or absurd figure becomes the nearest count.
-    text.parse().ok().or_else(|| text.parse::<f64>().ok().filter(|value| value.is_finite()).map(|value| value as u64))
-}
-
-/// A list or an object whose odd shape must not cost the answer around it: then it counts as absent.
-pub(crate) fn lenient<'a, T: Deserialize<'a> + Default>(raw: Raw<'a>) -> T {
-    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn text(json: &str) -> Option<String> {
-        let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
-        as_text(&raw).map(Cow::into_owned)
-    }
-
-    #[test]
-    fn halves_of_pairs_are_replaced() {
-        assert_eq!(text(r#""a\ud83db""#).as_deref(), Some("a\u{FFFD}b"));
-        assert_eq!(text(r#""\ude00\ud83d\ude00\ud83d\n\\ud83d""#).as_deref(), Some("\u{FFFD}😀\u{FFFD}\n\\ud83d"));
-        assert_eq!(text(r#""\ud83d\ud83d\ude00""#).as_deref(), Some("\u{FFFD}😀"));
-        assert_eq!(text("[]"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn every_json_text_has_a_reading(inner in r#"(\\u(d83d|ude0|de00|0041)|\\\\|\\n|\\"|a|é){0,8}"#) {
-            let json = format!("\"{inner}\"");
-            if let Ok(raw) = serde_json::from_str::<Box<RawValue>>(&json) {
-                prop_assert!(as_text(&raw).is_some(), "{json}");
-            }
-        }
-    }
 }

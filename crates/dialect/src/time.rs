@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const DAY: u64 = 24 * 60 * 60;
 
 /// A moment as `2026-11-21T03:04:05Z`; moments before 1970 are 1970.
-pub(crate) fn format(moment: SystemTime) -> String {
+pub fn format(moment: SystemTime) -> String {
     let seconds = moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (year, month, day) = date(seconds / DAY);
     let (hour, minute, second) = (seconds % DAY / 3_600, seconds % 3_600 / 60, seconds % 60);
@@ -38,7 +38,7 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
 }
 
 /// Reads an RFC 3339 date, or seconds since the epoch, which some headers use instead.
-pub(crate) fn parse(text: &str) -> Option<SystemTime> {
+pub fn parse(text: &str) -> Option<SystemTime> {
     let text = text.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
