@@ -2,7 +2,17 @@
 
 use super::{Findings, Source, Tree};
 
-const WANTED: [&str; 3] = ["CHANGELOG.md", "changelog.d/README.md", "docs/configuration.md"];
+const WANTED: [&str; 9] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "changelog.d/README.md",
+    "docs/configuration.md",
+    "docs/protocols.md",
+    "docs/operations.md",
+    "docs/threat-model.md",
+];
 /// What a fragment's name may end with.
 const CHANGES: [&str; 5] = [".added.md", ".changed.md", ".fixed.md", ".removed.md", ".security.md"];
 
