@@ -58,6 +58,18 @@ impl Attempt<'_> {
     /// # Errors
     /// Why there is no answer from this account.
     pub(crate) async fn run(&self, inbound: &mut Inbound, record: &mut Record) -> Result<Committed, Fault> {
+        let stream = inbound.peek.reply.stream;
+        let trying = self.execute(inbound, record);
+        let tried = if stream {
+            trying.await
+        } else {
+            // A whole answer is all here when it is committed: its deadline covers the body too.
+            within(self.snapshot.config.deadlines.whole_reply, trying).await
+        };
+        tried.map_err(|fault| silenced(fault, self.lease.secret()))
+    }
+
+    async fn execute(&self, inbound: &mut Inbound, record: &mut Record) -> Result<Committed, Fault> {
         let requested = inbound.peek.model.clone();
         let (model, _) = self.seat.model(&requested);
         let Some(wire) = self.seat.upstream.wire(model) else {
@@ -294,8 +306,7 @@ impl Attempt<'_> {
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
         let patience = self.snapshot.config.deadlines.first_token;
-        let late = |_| Fault::new(FaultKind::UpstreamTimeout, format!("the upstream said nothing within {patience:?}"));
-        timeout(patience, work).await.map_err(late)?.map_err(|fault| self.seat.upstream.blame(fault))
+        within(patience, work).await.map_err(|fault| self.seat.upstream.blame(fault))
     }
 
     fn stream(&self, events: Events, held: Vec<Event>, inbound: &Inbound, losses: &Losses) -> Committed {
@@ -313,6 +324,12 @@ impl Attempt<'_> {
         report(losses, &mut headers);
         Committed::Whole { headers, body, usage: response.usage }
     }
+}
+
+/// Gives up after `patience`.
+pub(crate) async fn within<T>(patience: Duration, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let late = |_| Fault::new(FaultKind::UpstreamTimeout, format!("the upstream did not answer within {patience:?}"));
+    timeout(patience, work).await.map_err(late)?
 }
 
 /// How the client's dialect frames its streams.
@@ -376,6 +393,14 @@ fn without(secret: &Secret, body: Bytes) -> Bytes {
         return body;
     }
     String::from_utf8_lossy(&body).replace(secret.expose(), "***").into()
+}
+
+/// As [`without`], for words that came in an answer which said that all was well.
+fn silenced(mut fault: Fault, secret: &Secret) -> Fault {
+    if !secret.is_empty() && fault.message.contains(secret.expose()) {
+        fault.message = fault.message.replace(secret.expose(), "***").into();
+    }
+    fault
 }
 
 async fn gate(events: &mut Events, held: &mut Vec<Event>) -> Result<(), Fault> {

@@ -33,6 +33,19 @@ impl Serve<'_> {
     /// The last account's fault, or why none was asked.
     pub(crate) async fn generate(
         &self,
+        inbound: Inbound,
+        permit: OwnedSemaphorePermit,
+        record: &mut Option<Record>,
+    ) -> Result<Response<ReplyBody>, Fault> {
+        let trying = self.try_all(inbound, permit, record);
+        match self.snapshot.config.deadlines.total {
+            None => trying.await,
+            Some(total) => attempt::within(total, trying).await,
+        }
+    }
+
+    async fn try_all(
+        &self,
         mut inbound: Inbound,
         permit: OwnedSemaphorePermit,
         record: &mut Option<Record>,
