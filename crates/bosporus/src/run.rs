@@ -31,9 +31,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     let share = Share { app, tls, options, client_tls: ClientTls::default(), proxies: environment::proxies() };
     let (drain, watch) = Drain::new();
     let workers = workers::start(workers::count(args.workers), &share, &watch)?;
-    announce(&url, &path, fresh.as_ref());
     let queues = workers.queues();
-    accept(listener, queues, &drain, watch, grace)?;
+    accept(listener, queues, &drain, watch, grace, || announce(&url, &path, fresh.as_ref()))?;
     report(workers.finish());
     Ok(ExitCode::SUCCESS)
 }
@@ -45,28 +44,34 @@ fn accept(
     drain: &Drain,
     watch: DrainWatch,
     grace: Duration,
+    ready: impl FnOnce(),
 ) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
         let acceptor = listener.start().map_err(|error| format!("cannot accept connections: {error}"))?;
         let distributing = std::pin::pin!(distribute(acceptor, queues, watch));
-        let ended = std::pin::pin!(stop_signal());
+        let ended = std::pin::pin!(stop_signal()?);
+        // Whoever reads that we are ready may tell us to stop at once: that must drain, too.
+        ready();
         tokio::select! {
             () = distributing => (),
-            name = ended => tracing::info!(signal = name?, grace_s = grace.as_secs(), "stopping: requests under way may finish"),
+            name = ended => tracing::info!(signal = name, grace_s = grace.as_secs(), "stopping: requests under way may finish"),
         }
         drain.start(grace);
         Ok(())
     })
 }
 
-async fn stop_signal() -> Result<&'static str, String> {
+/// Watches for signals from now on; the future gives the name of the first.
+fn stop_signal() -> Result<impl Future<Output = &'static str>, String> {
     let watch = |kind| signal(kind).map_err(|error| format!("cannot watch for signals: {error}"));
     let (mut terminate, mut interrupt) = (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
     })
 }
 
