@@ -16,7 +16,7 @@ pub(crate) const BEARER: &str = "Bearer key-of-the-end-to-end-tests";
 pub(crate) const MODEL: &str = "model";
 
 /// More than any step takes on a loaded machine. Whoever waits longer waits in vain.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The binary under test, built by Cargo before the tests.
 pub(crate) fn binary() -> &'static Path {

@@ -10,9 +10,16 @@ mod tongue;
 
 mod bodies;
 mod cancel;
+mod deadlines;
+mod drain;
+mod edges;
 mod failover;
 mod keys;
+mod logs;
 mod relay;
+mod secrets;
 mod shapes;
+mod start;
 mod translate;
 mod upstream_nonsense;
+mod wire;
