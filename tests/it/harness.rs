@@ -23,9 +23,14 @@ pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_bosporus"))
 }
 
-/// Awaits what must come soon.
-pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, what).await.expect("waited in vain")
+/// Awaits what must come soon; panics, naming the caller, when it does not.
+#[track_caller]
+pub(crate) fn soon<T>(what: impl Future<Output = T>) -> impl Future<Output = T> {
+    let caller = std::panic::Location::caller();
+    async move {
+        let came = tokio::time::timeout(PATIENCE, what).await;
+        came.unwrap_or_else(|_| panic!("waited in vain at {caller}"))
+    }
 }
 
 /// A configuration in the making. JSON is YAML.
