@@ -230,7 +230,7 @@ const TIMEOUTS: &[Field] = &[
     used("first-token", Kind::Measure),
     used("idle", Kind::Measure),
     used("whole-reply", Kind::Measure),
-    checked("total", Kind::Measure),
+    used("total", Kind::Measure),
     used("drain", Kind::Measure),
 ];
 
