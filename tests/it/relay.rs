@@ -296,3 +296,24 @@ async fn upstream_connections_are_kept() {
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
+
+#[tokio::test]
+async fn upstream_headers_pass_only_when_wanted_and_never_the_private_ones() {
+    for wanted in [false, true] {
+        let fake = Chat.fake().await;
+        let setup = crate::harness::Setup::new().with("passthrough-headers", wanted.into());
+        let gateway = fake.join(setup, 0).start().await;
+        for stream in [false, true] {
+            let reply = Reply::lively().header("x-vendor-region", "mars").header("x-ratelimit-remaining-tokens", "9");
+            let reply = reply.header("set-cookie", "a=b").header("access-control-allow-origin", "*");
+            fake.script(reply.header("x-request-id", "theirs"));
+            let got = Chat.ask(&gateway, &Chat.body(crate::harness::MODEL, stream)).await;
+            assert_eq!(got.header("x-vendor-region"), wanted.then_some("mars"), "{:?}", got.headers);
+            assert_eq!(got.header("x-ratelimit-remaining-tokens"), Some("9"));
+            for name in ["set-cookie", "access-control-allow-origin"] {
+                assert_eq!(got.header(name), None, "{name}");
+            }
+            assert_ne!(got.header("x-request-id"), Some("theirs"));
+        }
+    }
+}

@@ -220,3 +220,44 @@ async fn tokens_are_counted_natively_or_guessed_and_marked() {
         assert_eq!(request_lines(&gateway, 1).await.len(), 1);
     }
 }
+
+#[tokio::test]
+async fn legacy_completions_are_answered_by_every_upstream() {
+    for wire in [Chat, Messages] {
+        let fake = wire.fake().await;
+        let gateway = fake.gateway().await;
+        let url = format!("{}/v1/completions", gateway.url());
+        for stream in [false, true] {
+            let body = json!({"model": MODEL, "prompt": "Once upon a time", "max_tokens": 200, "stream": stream});
+            let got = crate::harness::soon(testkit::client::post(&url, &Chat.headers(), &body)).await.unwrap();
+            assert_eq!(got.status, 200, "{wire:?}: {}", got.text());
+            let pieces = if stream { got.events() } else { vec![got.text()] };
+            let values: Vec<Value> = pieces.iter().filter_map(|piece| serde_json::from_str(piece).ok()).collect();
+            let text: String = values.iter().filter_map(|value| value["choices"][0]["text"].as_str()).collect();
+            assert!(text.contains("Once upon a time"), "{wire:?}, stream {stream}: {}", got.text());
+            assert!(values.iter().all(|value| value["object"] == "text_completion"), "{}", got.text());
+            assert!(!stream || pieces.last().is_some_and(|last| last == "[DONE]"), "{}", got.text());
+        }
+        let broken = json!({"model": MODEL, "prompt": {"a": 1}});
+        let got = crate::harness::soon(testkit::client::post(&url, &Chat.headers(), &broken)).await.unwrap();
+        assert_eq!(got.status, 400);
+        Chat.error(&got);
+    }
+}
+
+#[tokio::test]
+async fn the_demo_answers_in_every_dialect_without_any_account() {
+    let gateway = crate::harness::Setup::new().with("demo", json!(true)).start().await;
+    for client in [Chat, Messages] {
+        for stream in [false, true] {
+            let got = client.ask(&gateway, &client.body("demo", stream)).await;
+            assert!(client.text(&got, stream).contains("How are you?"), "{client:?}: {}", got.text());
+            assert!(!stream || client.is_complete(&got), "{}", got.text());
+            let mut body = client.body("demo", stream);
+            body["messages"][0]["content"] = json!("Please call the tool for the weather");
+            body["tools"] = json!([weather(client)]);
+            let got = client.ask(&gateway, &body).await;
+            assert!(got.text().contains("get_weather"), "{client:?}, stream {stream}: {}", got.text());
+        }
+    }
+}
