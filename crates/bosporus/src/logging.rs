@@ -1,30 +1,64 @@
 //! Where log lines go: standard error, as text or JSON. Standard output stays free.
 
-use std::io::{IsTerminal as _, Write as _};
+mod batch;
+mod line;
+
+use std::io::{IsTerminal as _, Stderr, Write as _};
+use std::sync::{Arc, OnceLock};
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::environment;
+use batch::{Batch, Inlet};
+use line::Lines;
+
+/// The lines of this process that are not written yet.
+static LOG: OnceLock<Arc<Batch<Stderr>>> = OnceLock::new();
+
+/// Writes what is left when the program ends, however `main` is left.
+#[derive(Debug)]
+pub(crate) struct Logging;
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        flush();
+    }
+}
 
 /// Starts logging. `BOSPORUS_LOG` may name a filter such as `debug` or `transport=trace`.
 pub(crate) fn start(json: bool, debug: bool) {
     let default = if debug { "debug" } else { "info" };
     let filter = environment::variable("BOSPORUS_LOG").unwrap_or_else(|| default.to_owned());
     let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt()
+    let terminal = std::io::stderr().is_terminal();
+    // A person who watches wants each line now; a file or a pipe can wait a moment.
+    let batch = LOG.get_or_init(|| if terminal { Batch::direct(std::io::stderr()) } else { batched() });
+    tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(BoxMakeWriter::new(std::io::stderr));
-    if json {
-        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
-    } else {
-        builder.init();
-    }
+        .with_ansi(terminal && !json)
+        .with_writer(Inlet(Arc::clone(batch)))
+        .event_format(Lines { json })
+        .init();
+}
+
+fn batched() -> Arc<Batch<Stderr>> {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        before(panic);
+        flush();
+    }));
+    Batch::start(std::io::stderr())
 }
 
 /// Says something to the person at the terminal, log or no log.
 pub(crate) fn say(text: &str) {
+    flush();
     // A closed standard error is no reason to stop serving.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+fn flush() {
+    if let Some(batch) = LOG.get() {
+        batch.flush();
+    }
 }

@@ -14,6 +14,7 @@ use clap::Parser as _;
 use crate::args::{Args, Command};
 
 fn main() -> ExitCode {
+    let _logging = logging::Logging;
     let args = Args::parse();
     let done = match &args.command {
         Some(Command::Check) => setup::check(&args),
