@@ -142,6 +142,7 @@ fn config(addr: SocketAddr, mock: SocketAddr, setup: Setup) -> Result<String> {
         addr.port()
     );
     if setup == Setup::Fresh {
+        text.push_str("demo: true\n");
         return Ok(text);
     }
     let accounts = if all { 500 } else { 1 };

@@ -29,6 +29,11 @@ impl Body {
         &self.bytes
     }
 
+    /// The bytes, when nothing else is wanted any more.
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
     /// Where the fields lie.
     pub fn index(&self) -> &Object {
         &self.index

@@ -44,19 +44,88 @@ impl Edit {
     }
 }
 
+/// Below this size one copy is cheaper than a body in pieces, in bytes.
+const PIECES_FROM: usize = 32 * 1024;
+
+/// A body in one or several pieces, which share their memory with what they were cut from.
+#[derive(Clone, Debug, Default)]
+pub struct Pieces(Vec<Bytes>);
+
+impl Pieces {
+    /// How many bytes they are together.
+    pub fn len(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    /// Whether there is not one byte.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of them in one piece; copies when they are several.
+    pub fn joined(self) -> Bytes {
+        match <[Bytes; 1]>::try_from(self.0) {
+            Ok([one]) => one,
+            Err(several) => several.concat().into(),
+        }
+    }
+}
+
+impl From<Bytes> for Pieces {
+    fn from(bytes: Bytes) -> Self {
+        Self(vec![bytes])
+    }
+}
+
+impl IntoIterator for Pieces {
+    type Item = Bytes;
+    type IntoIter = std::vec::IntoIter<Bytes>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 /// Applies edits to an indexed object. Edits that change nothing give back the same buffer, uncopied.
 pub fn apply(text: &Bytes, index: &Object, edits: &[Edit]) -> Bytes {
+    apply_in_pieces(text, index, edits).joined()
+}
+
+/// As [`apply`], without a copy of what the edits leave alone where that is much.
+pub fn apply_in_pieces(text: &Bytes, index: &Object, edits: &[Edit]) -> Pieces {
+    let patches = patches(text, index, edits);
+    if patches.is_empty() {
+        return text.clone().into();
+    }
+    if text.len() < PIECES_FROM {
+        return copied(text, &patches).into();
+    }
+    let mut pieces = Vec::with_capacity(2 * patches.len() + 1);
+    let mut from = 0;
+    for Patch { range, json } in patches {
+        pieces.push(text.slice(from..range.start));
+        pieces.push(json.into());
+        from = range.end;
+    }
+    pieces.push(text.slice(from..));
+    pieces.retain(|piece| !piece.is_empty());
+    Pieces(pieces)
+}
+
+/// What the edits change, in the order of the text.
+fn patches(text: &[u8], index: &Object, edits: &[Edit]) -> Vec<Patch> {
     let steps: Vec<Step<'_>> = edits.iter().map(|edit| Step { path: &edit.path, change: &edit.change }).collect();
     let mut patches = Vec::new();
     edit_object(text, 0, index, &steps, &mut patches);
-    if patches.is_empty() {
-        return text.clone();
-    }
     patches.sort_by_key(|patch| (patch.range.start, patch.range.end));
+    patches
+}
+
+fn copied(text: &[u8], patches: &[Patch]) -> Bytes {
     let grown: usize = patches.iter().map(|patch| patch.json.len()).sum();
     let mut out = BytesMut::with_capacity(text.len() + grown);
     let mut from = 0;
-    for patch in &patches {
+    for patch in patches {
         out.extend_from_slice(&text[from..patch.range.start]);
         out.extend_from_slice(patch.json.as_bytes());
         from = patch.range.end;
@@ -231,6 +300,21 @@ mod tests {
         let index = scan::object(&bytes).unwrap();
         let same = apply(&bytes, &index, &[Edit::set("model", "\"x\""), Edit::remove("nothing")]);
         assert_eq!(same.as_ptr(), bytes.as_ptr());
+    }
+
+    #[test]
+    fn a_large_body_is_not_copied() {
+        let text = Bytes::from(format!(r#"{{"a":1,"b":"{}","model":"x","c":2}}"#, "y".repeat(PIECES_FROM)));
+        let index = scan::object(&text).unwrap();
+        let edits = [Edit::set("model", "\"longer\""), Edit::remove("c"), Edit::set("d", "3")];
+        let pieces = apply_in_pieces(&text, &index, &edits);
+        let inside = |piece: &&Bytes| text.as_ptr_range().contains(&piece.as_ptr());
+        let shared: usize = pieces.0.iter().filter(inside).map(Bytes::len).sum();
+        assert!(shared > PIECES_FROM, "{shared}");
+        let expect = copied(&text, &patches(&text, &index, &edits));
+        assert_eq!(pieces.len(), expect.len());
+        assert_eq!(pieces.joined(), expect);
+        assert!(expect.ends_with(br#""model":"longer"}"#) && expect.starts_with(br#"{"d":3,"a":1"#));
     }
 
     #[test]

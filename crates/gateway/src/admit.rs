@@ -1,53 +1,53 @@
-//! Who may ask: client keys, in every place where SDKs put them, compared in constant time.
+//! Who may ask: client keys, in every place where SDKs put them, looked up by their digests.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use config::ClientKey;
-use http::HeaderMap;
+use http::HeaderName;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use hub::{Fault, FaultKind};
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
-/// The keys of the configuration as digests of one length, so that a comparison tells nothing of a key.
+/// The headers that may hold a key, in the order of cliproxyapi.md 1.3.
+static HEADERS: [HeaderName; 3] =
+    [AUTHORIZATION, HeaderName::from_static("x-goog-api-key"), HeaderName::from_static("x-api-key")];
+/// The same for the query.
+const QUERY: [&str; 2] = ["key", "auth_token"];
+
+/// The keys of the configuration by their digests. How long a look-up takes may tell something of the digest of what
+/// was presented, which nobody can steer towards the digest of a key, and nothing of a key.
 pub(crate) struct KeyTable {
-    keys: Vec<([u8; 32], String)>,
+    labels: HashMap<[u8; 32], Arc<str>>,
+    anybody: Arc<str>,
 }
 
 impl KeyTable {
     pub(crate) fn new(keys: &[ClientKey]) -> Self {
-        Self { keys: keys.iter().map(|key| (digest(key.key.expose()), key.label.clone())).collect() }
+        let labels = keys.iter().map(|key| (digest(key.key.expose()), key.label.as_str().into())).collect();
+        Self { labels, anybody: "-".into() }
     }
 
     /// The label of the key that the request carries. No keys at all: everybody is let in.
     ///
     /// # Errors
     /// An unauthenticated fault.
-    pub(crate) fn admit(&self, head: &Parts) -> Result<&str, Fault> {
-        if self.keys.is_empty() {
-            return Ok("-");
+    pub(crate) fn admit(&self, head: &Parts) -> Result<Arc<str>, Fault> {
+        if self.labels.is_empty() {
+            return Ok(Arc::clone(&self.anybody));
         }
         let mut presented = false;
         for candidate in candidates(head) {
             presented = true;
-            if let Some(label) = self.find(&candidate) {
-                return Ok(label);
+            if let Some(label) = self.labels.get(&digest(&candidate)) {
+                return Ok(Arc::clone(label));
             }
         }
         let message = if presented { "Invalid API key" } else { "Missing API key" };
         Err(Fault::new(FaultKind::Unauthenticated, message))
-    }
-
-    /// Compares with every key, whether or not one has matched already.
-    fn find(&self, candidate: &str) -> Option<&str> {
-        let presented = digest(candidate);
-        let mut found = None;
-        for (key, label) in &self.keys {
-            if bool::from(key.ct_eq(&presented)) {
-                found = Some(label.as_str());
-            }
-        }
-        found
     }
 }
 
@@ -55,22 +55,15 @@ fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
-/// The places of a key, in the order of cliproxyapi.md 1.3; any of them may hold the right one.
-fn candidates(head: &Parts) -> Vec<String> {
-    let mut found = Vec::with_capacity(2);
-    found.extend(text(&head.headers, AUTHORIZATION.as_str()).map(|value| without_scheme(value).to_owned()));
-    found.extend(text(&head.headers, "x-goog-api-key").map(str::to_owned));
-    found.extend(text(&head.headers, "x-api-key").map(str::to_owned));
-    if let Some(query) = head.uri.query() {
-        found.extend(query_value(query, "key"));
-        found.extend(query_value(query, "auth_token"));
-    }
-    found.retain(|key| !key.is_empty());
-    found
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok().map(str::trim)
+/// What stands in the places of a key; any of them may hold the right one.
+fn candidates(head: &Parts) -> impl Iterator<Item = Cow<'_, str>> {
+    let headers = HEADERS.iter().filter_map(|name| {
+        let value = head.headers.get(name)?.to_str().ok()?.trim();
+        Some(Cow::Borrowed(if *name == AUTHORIZATION { without_scheme(value) } else { value }))
+    });
+    let query = head.uri.query().into_iter();
+    let query = query.flat_map(|query| QUERY.iter().filter_map(|name| query_value(query, name).map(Cow::Owned)));
+    headers.chain(query).filter(|key| !key.is_empty())
 }
 
 fn without_scheme(value: &str) -> &str {
@@ -100,7 +93,10 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        KeyTable::new(&keys).admit(&head).map(str::to_owned).map_err(|fault| fault.message.into_owned())
+        KeyTable::new(&keys)
+            .admit(&head)
+            .map(|label| label.as_ref().to_owned())
+            .map_err(|fault| fault.message.into_owned())
     }
 
     #[test]

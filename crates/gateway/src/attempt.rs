@@ -4,18 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use dialect::splice::Pieces;
 use dialect::{ClientSide, Dialect, Encoded, Framer, Framing, Memo, Relay, Signal, Target, WireSide, splice};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use hub::{Assembler, Cutter, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, replay};
 use pool::{Lease, Secret};
 use tokio::time::timeout;
-use transport::UpstreamReply;
+use transport::{Payload, UpstreamReply};
 use upstreams::{Call, Purpose};
 
 use crate::app::Worker;
 use crate::events::Events;
 use crate::inbound::Inbound;
+use crate::outflow::Outflow;
 use crate::record::Record;
 use crate::relay::{Filter, Relayed, Rename};
 use crate::snapshot::{Seat, Snapshot};
@@ -38,16 +40,14 @@ pub(crate) struct Attempt<'a> {
 pub(crate) enum Committed {
     /// All of it.
     Whole { headers: HeaderMap, body: Bytes, usage: Usage },
-    /// Bytes of the same dialect.
-    Relayed { headers: HeaderMap, flow: Relayed },
-    /// Events, encoded for the client.
-    Translated { headers: HeaderMap, flow: Translated },
+    /// Piece by piece.
+    Streamed { headers: HeaderMap, flow: Box<dyn Outflow> },
 }
 
 impl Committed {
     fn headers_mut(&mut self) -> &mut HeaderMap {
         match self {
-            Self::Whole { headers, .. } | Self::Relayed { headers, .. } | Self::Translated { headers, .. } => headers,
+            Self::Whole { headers, .. } | Self::Streamed { headers, .. } => headers,
         }
     }
 }
@@ -57,24 +57,21 @@ impl Attempt<'_> {
     ///
     /// # Errors
     /// Why there is no answer from this account.
-    pub(crate) async fn run(&self, inbound: &mut Inbound, record: &mut Record) -> Result<Committed, Fault> {
-        let stream = inbound.peek.reply.stream;
-        let trying = self.execute(inbound, record);
-        let tried = if stream {
-            trying.await
+    pub(crate) async fn run(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
+        let tried = if inbound.peek.reply.stream {
+            self.execute(inbound, record).await
         } else {
             // A whole answer is all here when it is committed: its deadline covers the body too.
-            within(self.snapshot.config.deadlines.whole_reply, trying).await
+            within(self.snapshot.config.deadlines.whole_reply, self.execute(inbound, record)).await
         };
         tried.map_err(|fault| silenced(fault, self.lease.secret()))
     }
 
-    async fn execute(&self, inbound: &mut Inbound, record: &mut Record) -> Result<Committed, Fault> {
-        let requested = inbound.peek.model.clone();
-        let (model, _) = self.seat.model(&requested);
+    async fn execute(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
+        let (model, _) = self.seat.model(&inbound.peek.model);
         let Some(wire) = self.seat.upstream.wire(model) else {
             record.way.1 = self.seat.upstream.kind();
-            return self.perform(inbound, record).await;
+            return Box::pin(self.perform(inbound, record)).await;
         };
         record.way.1 = wire.id.0;
         let side = wire.wire.ok_or_else(|| Fault::new(FaultKind::Internal, "that dialect cannot be asked"))?;
@@ -91,14 +88,14 @@ impl Attempt<'_> {
         &self,
         wire: &'static Dialect,
         side: &'static dyn WireSide,
-        inbound: &Inbound,
+        inbound: &Inbound<'_>,
         record: &mut Record,
     ) -> Result<Committed, Fault> {
         let (model, traits) = self.seat.model(&inbound.peek.model);
         let stream = inbound.peek.reply.stream;
         let Relay { edits, headers, hide_usage, losses } =
-            side.relay(&inbound.head, &inbound.body, &Target { model, stream, traits: &traits });
-        let body = splice::apply(inbound.body.bytes(), inbound.body.index(), &edits);
+            side.relay(inbound.head, &inbound.body, &Target { model, stream, traits: &traits });
+        let body = splice::apply_in_pieces(inbound.body.bytes(), inbound.body.index(), &edits);
         record.losses = audible(&losses);
         let reply = self.send(wire, side, inbound, body, headers, record).await?;
         let rename = (self.seat.force_mapping && model != inbound.peek.reply.model)
@@ -109,8 +106,11 @@ impl Attempt<'_> {
             }
             (false, false) => self.relay_whole(side, reply, rename).await,
             // The upstream answered in the other form than it was asked: bridge it through the hub.
-            (true, false) => self.played(side, inbound, reply, &Memo::default(), &Losses::default()).await,
-            (false, true) => self.assembled(wire, side, inbound, reply, Memo::default(), &Losses::default()).await,
+            // Boxed, as all that is rare: a future has room for the largest of all that it may become, and is moved.
+            (true, false) => Box::pin(self.played(side, inbound, reply, &Memo::default(), &Losses::default())).await,
+            (false, true) => {
+                Box::pin(self.assembled(wire, side, inbound, reply, Memo::default(), &Losses::default())).await
+            }
         }?;
         report(&losses, committed.headers_mut());
         Ok(committed)
@@ -120,7 +120,7 @@ impl Attempt<'_> {
         &self,
         wire: &'static Dialect,
         side: &'static dyn WireSide,
-        inbound: &Inbound,
+        inbound: &Inbound<'_>,
         reply: UpstreamReply,
         filter: Option<Filter>,
         record: &mut Record,
@@ -128,12 +128,13 @@ impl Attempt<'_> {
         let config = &self.snapshot.config;
         let framer = Framer::new(wire.framing, config.limits.line_bytes);
         let tail = self.client.stream_encoder(inbound.peek.reply.clone());
-        let mut flow = Relayed::new(reply.body, framer, side.scanner(), filter, tail, config.streaming.keepalive);
+        let keepalive = config.streaming.keepalive;
+        let mut flow = Box::new(Relayed::new(reply.body, framer, side.scanner(), filter, tail, keepalive));
         self.in_time(flow.gate(config.limits.line_bytes)).await?;
         record.first_token = Some(record.elapsed());
         let mut headers = headers::streamed(content_type(wire.framing));
         headers::copy_upstream(&reply.headers, config.passthrough_headers, &mut headers);
-        Ok(Committed::Relayed { headers, flow })
+        Ok(Committed::Streamed { headers, flow })
     }
 
     async fn relay_whole(
@@ -151,7 +152,10 @@ impl Attempt<'_> {
         }
         let mut headers = headers::json();
         headers::copy_upstream(&reply.headers, config.passthrough_headers, &mut headers);
-        let body = rename.map_or_else(|| body.clone(), |rename| rename.in_answer(body.clone()));
+        let body = match rename {
+            Some(rename) => rename.in_answer(body),
+            None => body,
+        };
         Ok(Committed::Whole { headers, body, usage: scanner.observed().usage })
     }
 
@@ -161,7 +165,7 @@ impl Attempt<'_> {
         &self,
         wire: &'static Dialect,
         side: &'static dyn WireSide,
-        inbound: &mut Inbound,
+        inbound: &mut Inbound<'_>,
         record: &mut Record,
     ) -> Result<Committed, Fault> {
         let requested = inbound.peek.model.clone();
@@ -181,8 +185,8 @@ impl Attempt<'_> {
                 let events = Events::of_wire(reply.body, framer, side.stream_decoder(memo)).cut_at(stop);
                 self.gated(events, inbound, &losses, record).await
             }
-            (true, false) => self.played(side, inbound, reply, &memo, &losses).await,
-            (false, true) => self.assembled(wire, side, inbound, reply, memo, &losses).await,
+            (true, false) => Box::pin(self.played(side, inbound, reply, &memo, &losses)).await,
+            (false, true) => Box::pin(self.assembled(wire, side, inbound, reply, memo, &losses)).await,
             (false, false) => {
                 let response = self.whole(side, reply, &memo).await?;
                 Ok(self.answer(&response, inbound, &losses))
@@ -203,7 +207,7 @@ impl Attempt<'_> {
     async fn played(
         &self,
         side: &dyn WireSide,
-        inbound: &Inbound,
+        inbound: &Inbound<'_>,
         reply: UpstreamReply,
         memo: &Memo,
         losses: &Losses,
@@ -219,7 +223,7 @@ impl Attempt<'_> {
         &self,
         wire: &Dialect,
         side: &dyn WireSide,
-        inbound: &Inbound,
+        inbound: &Inbound<'_>,
         reply: UpstreamReply,
         memo: Memo,
         losses: &Losses,
@@ -234,7 +238,7 @@ impl Attempt<'_> {
 
     // === no wire at all ===
 
-    async fn perform(&self, inbound: &mut Inbound, record: &mut Record) -> Result<Committed, Fault> {
+    async fn perform(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
         let requested = inbound.peek.model.clone();
         let (model, _) = self.seat.model(&requested);
         let decoded = inbound.decoded(self.client)?;
@@ -251,19 +255,20 @@ impl Attempt<'_> {
     // === shared ===
 
     /// Sends the request and turns a refusal into a fault.
-    async fn send(
-        &self,
-        wire: &Dialect,
-        side: &dyn WireSide,
-        inbound: &Inbound,
-        body: Bytes,
+    fn send<'b>(
+        &'b self,
+        wire: &'b Dialect,
+        side: &'b dyn WireSide,
+        inbound: &'b Inbound<'_>,
+        body: impl Into<Pieces>,
         headers: HeaderMap,
-        record: &mut Record,
-    ) -> Result<UpstreamReply, Fault> {
+        record: &'b mut Record,
+    ) -> impl Future<Output = Result<UpstreamReply, Fault>> + Send + 'b {
         let (model, _) = self.seat.model(&inbound.peek.model);
         let stream = inbound.peek.reply.stream;
-        let call = Call { purpose: Purpose::Generate, model, stream, body, headers, client: &inbound.head.headers };
-        self.ask(wire, side, call, record).await
+        let (body, client) = (body.into(), &inbound.head.headers);
+        let call = Call { purpose: Purpose::Generate, model, stream, body, headers, client };
+        self.ask(wire, side, call, record)
     }
 
     /// Sends any call and turns a refusal into a fault.
@@ -281,20 +286,21 @@ impl Attempt<'_> {
             // A whole answer has no first byte until it is complete.
             deadlines.first_byte = self.snapshot.config.deadlines.whole_reply;
         }
+        let request = request.map(Payload::from_iter);
         let sent = self.worker.client.send(&self.seat.site, request, &deadlines).await;
         let reply = sent.map_err(|error| self.seat.upstream.blame(faults::of_send(&error)))?;
         record.first_byte = Some(record.elapsed());
         if reply.status.is_success() {
             return Ok(reply);
         }
-        Err(self.seat.upstream.blame(refusal(wire, side, reply, self.lease.secret()).await))
+        Err(self.seat.upstream.blame(Box::pin(refusal(wire, side, reply, self.lease.secret())).await))
     }
 
     /// Holds events until one is worth a commit.
     async fn gated(
         &self,
         mut events: Events,
-        inbound: &Inbound,
+        inbound: &Inbound<'_>,
         losses: &Losses,
         record: &mut Record,
     ) -> Result<Committed, Fault> {
@@ -309,16 +315,16 @@ impl Attempt<'_> {
         within(patience, work).await.map_err(|fault| self.seat.upstream.blame(fault))
     }
 
-    fn stream(&self, events: Events, held: Vec<Event>, inbound: &Inbound, losses: &Losses) -> Committed {
+    fn stream(&self, events: Events, held: Vec<Event>, inbound: &Inbound<'_>, losses: &Losses) -> Committed {
         let framing = framing_of(self.client);
         let mut headers = headers::streamed(content_type(framing));
         report(losses, &mut headers);
         let encoder = self.client.stream_encoder(inbound.peek.reply.clone());
         let keepalive: Option<Duration> = self.snapshot.config.streaming.keepalive;
-        Committed::Translated { headers, flow: Translated::new(events, held, encoder, keepalive) }
+        Committed::Streamed { headers, flow: Box::new(Translated::new(events, held, encoder, keepalive)) }
     }
 
-    fn answer(&self, response: &Response, inbound: &Inbound, losses: &Losses) -> Committed {
+    fn answer(&self, response: &Response, inbound: &Inbound<'_>, losses: &Losses) -> Committed {
         let body = self.client.encode_response(response, &inbound.peek.reply);
         let mut headers = headers::json();
         report(losses, &mut headers);
@@ -351,10 +357,13 @@ fn content_type(framing: Framing) -> &'static str {
 /// Whether an answer is a stream. JSON in answer to a request for a stream does happen.
 fn is_stream(headers: &HeaderMap, framing: Framing) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
     match framing {
-        Framing::Sse => kind == "text/event-stream",
-        Framing::Ndjson => kind.ends_with("ndjson") || kind.ends_with("jsonl"),
+        Framing::Sse => kind.eq_ignore_ascii_case("text/event-stream"),
+        Framing::Ndjson => {
+            let kind = kind.to_ascii_lowercase();
+            kind.ends_with("ndjson") || kind.ends_with("jsonl")
+        }
     }
 }
 

@@ -33,7 +33,7 @@ impl Worker {
         let origin = cors::allowed(&snapshot.config.cors, &head);
         let mut response = match probe(&head, origin.as_ref()) {
             Some(response) => response,
-            None => self.exchange(&snapshot, &id, head, incoming, peer).await,
+            None => self.exchange(&snapshot, &id, &head, incoming, peer).await,
         };
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(headers::REQUEST_ID, value);
@@ -48,20 +48,19 @@ impl Worker {
         &self,
         snapshot: &Arc<Snapshot>,
         id: &Arc<str>,
-        head: Parts,
+        head: &Parts,
         incoming: Incoming,
         peer: PeerInfo,
     ) -> Response<ReplyBody> {
         let mut record = Some(Record::new(Arc::clone(id)));
         let is_head = head.method == Method::HEAD;
-        let (client, answered) = match self.app.routes.find(&head) {
+        let (client, answered) = match self.app.routes.find(head) {
             Ok(Matched { route, rest }) => {
-                let rest = rest.to_owned();
                 note_route(&mut record, route);
-                let exchange = Exchange { worker: self, snapshot, route, rest: &rest };
+                let exchange = Exchange { worker: self, snapshot, route, rest };
                 (Some(route.client), exchange.run(head, incoming, &mut record).await)
             }
-            Err(fault) => (self.app.routes.caller(&head), Err(fault)),
+            Err(fault) => (self.app.routes.caller(head), Err(fault)),
         };
         let mut response = match (answered, client) {
             (Ok(response), _) => response,
@@ -91,13 +90,13 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     async fn run(
         &self,
-        head: Parts,
+        head: &Parts,
         incoming: Incoming,
         record: &mut Option<Record>,
     ) -> Result<Response<ReplyBody>, Fault> {
-        let label = self.snapshot.keys.admit(&head)?;
+        let label = self.snapshot.keys.admit(head)?;
         if let Some(record) = record {
-            label.clone_into(&mut record.key);
+            record.key = Some(label);
         }
         match self.route.operation {
             Operation::ListModels(catalogue) => {
@@ -109,8 +108,8 @@ impl Exchange<'_> {
                 self.model(catalogue, &id)
             }
             Operation::ShowModel(catalogue) => {
-                let body = self.body(&head, incoming).await?;
-                let peek = self.route.client.peek(&head, &body)?;
+                let body = self.body(head, incoming).await?;
+                let peek = self.route.client.peek(head, &body)?;
                 self.model(catalogue, &peek.model)
             }
             Operation::Fixed(answer) => Ok(respond(answer())),
@@ -129,14 +128,14 @@ impl Exchange<'_> {
 
     async fn ask(
         &self,
-        head: Parts,
+        head: &Parts,
         incoming: Incoming,
         record: &mut Option<Record>,
     ) -> Result<Response<ReplyBody>, Fault> {
         let full = || Fault::new(FaultKind::Unavailable, "the gateway is serving as many requests as it may");
         let permit = self.worker.app.permit().ok_or_else(full)?;
-        let body = self.body(&head, incoming).await?;
-        let mut peek = self.route.client.peek(&head, &body)?;
+        let body = self.body(head, incoming).await?;
+        let mut peek = self.route.client.peek(head, &body)?;
         peek.reply.created = now();
         peek.reply.started = Some(Instant::now());
         peek.model = self.known_as(peek.model);
@@ -147,16 +146,19 @@ impl Exchange<'_> {
         }
         let own = matches!(self.route.operation, Operation::Generate)
             .then(|| self.route.client.own_answer(&body, &peek.reply));
-        let inbound = Inbound::new(head, body, peek);
+        let mut inbound = Inbound::new(head, body, peek);
         let serve = Serve { worker: self.worker, snapshot: Arc::clone(self.snapshot), client: self.route.client };
         if let Some(own) = own.flatten() {
             serve.resolve(&inbound.peek.model)?;
             return Ok(respond(own));
         }
-        match (self.route.operation, record.as_mut()) {
-            (Operation::CountTokens, Some(record)) => serve.count(inbound, record).await,
-            _ => serve.generate(inbound, permit, record).await,
-        }
+        let answer = match (self.route.operation, record.as_mut()) {
+            // Boxed, so that the future of the commoner case stays small: it is moved several times.
+            (Operation::CountTokens, Some(record)) => Box::pin(serve.count(&mut inbound, record)).await,
+            _ => serve.generate(&mut inbound, permit, record).await,
+        };
+        transport::body::reuse(inbound.body.into_bytes());
+        answer
     }
 
     /// The name that is served: the one that was written, or the plain one behind it.

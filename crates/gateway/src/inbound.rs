@@ -5,16 +5,17 @@ use http::request::Parts;
 use hub::Fault;
 
 /// A request that has been admitted and peeked at.
-pub(crate) struct Inbound {
-    pub(crate) head: Parts,
+pub(crate) struct Inbound<'a> {
+    pub(crate) head: &'a Parts,
     pub(crate) body: Body,
     pub(crate) peek: Peek,
     /// The hub form, made when the first attempt needs it.
-    decoded: Option<Decoded>,
+    /// Boxed, because most requests never need it and all are moved about.
+    decoded: Option<Box<Decoded>>,
 }
 
-impl Inbound {
-    pub(crate) fn new(head: Parts, body: Body, peek: Peek) -> Self {
+impl<'a> Inbound<'a> {
+    pub(crate) fn new(head: &'a Parts, body: Body, peek: Peek) -> Self {
         Self { head, body, peek, decoded: None }
     }
 
@@ -24,10 +25,10 @@ impl Inbound {
     /// The fault of a request that makes no sense.
     pub(crate) fn decoded(&mut self, client: &dyn ClientSide) -> Result<&Decoded, Fault> {
         if self.decoded.is_none() {
-            let mut decoded = client.decode_request(&self.head, &self.body)?;
+            let mut decoded = client.decode_request(self.head, &self.body)?;
             hub::mend(&mut decoded.request, &mut decoded.losses);
-            self.decoded = Some(decoded);
+            self.decoded = Some(Box::new(decoded));
         }
-        self.decoded.as_ref().ok_or_else(|| Fault::new(hub::FaultKind::Internal, "the request was not decoded"))
+        self.decoded.as_deref().ok_or_else(|| Fault::new(hub::FaultKind::Internal, "the request was not decoded"))
     }
 }

@@ -31,15 +31,15 @@ pub(crate) trait Outflow: Send + Unpin {
 }
 
 /// An outflow with what must happen at its end.
-pub(crate) struct Settled<O: Outflow> {
-    outflow: O,
+pub(crate) struct Settled {
+    outflow: Box<dyn Outflow>,
     lease: Option<Lease>,
     record: Record,
     _permit: OwnedSemaphorePermit,
 }
 
-impl<O: Outflow> Settled<O> {
-    pub(crate) fn new(outflow: O, lease: Lease, record: Record, permit: OwnedSemaphorePermit) -> Self {
+impl Settled {
+    pub(crate) fn new(outflow: Box<dyn Outflow>, lease: Lease, record: Record, permit: OwnedSemaphorePermit) -> Self {
         Self { outflow, lease: Some(lease), record, _permit: permit }
     }
 
@@ -55,7 +55,7 @@ impl<O: Outflow> Settled<O> {
     }
 }
 
-impl<O: Outflow> Chunks for Settled<O> {
+impl Chunks for Settled {
     fn poll_chunk(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
         let this = self.get_mut();
         let next = this.outflow.poll_bytes(cx);
@@ -66,7 +66,7 @@ impl<O: Outflow> Chunks for Settled<O> {
     }
 }
 
-impl<O: Outflow> Drop for Settled<O> {
+impl Drop for Settled {
     fn drop(&mut self) {
         self.record.usage = self.outflow.usage();
         // A client that stops reading after the last word has had everything.

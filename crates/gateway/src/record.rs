@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use hub::{FaultKind, Usage};
+use pool::Account;
 
 /// What is known of a request so far. It is written once, when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) id: Arc<str>,
-    pub(crate) key: String,
+    pub(crate) key: Option<Arc<str>>,
     pub(crate) route: &'static str,
     pub(crate) model: String,
-    pub(crate) account: String,
+    pub(crate) account: Option<Arc<Account>>,
     /// Client dialect and wire dialect, where known.
     pub(crate) way: (&'static str, &'static str),
     pub(crate) attempts: u32,
@@ -43,10 +44,10 @@ impl Record {
     pub(crate) fn new(id: Arc<str>) -> Self {
         Self {
             id,
-            key: String::new(),
+            key: None,
             route: "",
             model: String::new(),
-            account: String::new(),
+            account: None,
             way: ("", ""),
             attempts: 0,
             status: StatusCode::OK,
@@ -74,10 +75,10 @@ impl Drop for Record {
         tracing::info!(
             target: "request",
             id = &*self.id,
-            key = known(&self.key),
+            key = self.key.as_deref(),
             route = known(self.route),
             model = known(&self.model),
-            account = known(&self.account),
+            account = self.account.as_ref().map(|account| account.label.as_str()),
             from = known(self.way.0),
             to = known(self.way.1),
             status,

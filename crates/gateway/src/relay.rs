@@ -321,7 +321,8 @@ pub(crate) struct Filter {
 /// Restores the name under which the client asked.
 pub(crate) struct Rename {
     /// The upstream's name, a JSON string.
-    from: Finder<'static>,
+    /// Boxed: it is large, and asks for an alignment that all that it is part of would share.
+    from: Box<Finder<'static>>,
     /// The client's, likewise.
     to: Bytes,
 }
@@ -334,7 +335,7 @@ impl Rename {
             dialect::quoted(name, &mut out);
             out.freeze()
         };
-        Self { from: Finder::new(&json(from)).into_owned(), to: json(to) }
+        Self { from: Box::new(Finder::new(&json(from)).into_owned()), to: json(to) }
     }
 
     /// Restores it in frames of a stream, wherever a field `model` holds it: dialects differ in how deep that is.

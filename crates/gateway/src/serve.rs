@@ -33,42 +33,36 @@ impl Serve<'_> {
     /// The last account's fault, or why none was asked.
     pub(crate) async fn generate(
         &self,
-        inbound: Inbound,
+        inbound: &mut Inbound<'_>,
         permit: OwnedSemaphorePermit,
         record: &mut Option<Record>,
     ) -> Result<Response<ReplyBody>, Fault> {
-        let trying = self.try_all(inbound, permit, record);
         match self.snapshot.config.deadlines.total {
-            None => trying.await,
-            Some(total) => attempt::within(total, trying).await,
+            None => self.try_all(inbound, permit, record).await,
+            Some(total) => Box::pin(attempt::within(total, self.try_all(inbound, permit, record))).await,
         }
     }
 
     async fn try_all(
         &self,
-        mut inbound: Inbound,
+        inbound: &mut Inbound<'_>,
         permit: OwnedSemaphorePermit,
         record: &mut Option<Record>,
     ) -> Result<Response<ReplyBody>, Fault> {
         let route = self.resolve(&inbound.peek.model)?;
-        let session = inbound.peek.session.clone();
-        let mut tries = Tries::new(&route, &self.snapshot.config, session.as_deref());
+        let session = inbound.peek.session.take();
+        let mut tries = Tries::new(route, &self.snapshot.config, session.as_deref());
         loop {
             let seat = tries.next().ok_or_else(nobody)?;
-            let lease = self.lease(&seat, record);
-            let attempt = Attempt {
-                worker: self.worker,
-                snapshot: &self.snapshot,
-                client: self.client,
-                seat: &seat,
-                lease: &lease,
-            };
+            let lease = self.lease(seat, record);
+            let attempt =
+                Attempt { worker: self.worker, snapshot: &self.snapshot, client: self.client, seat, lease: &lease };
             let Some(notes) = record.as_mut() else { return Err(nobody()) };
-            match attempt.run(&mut inbound, notes).await {
+            match attempt.run(inbound, notes).await {
                 Ok(committed) => return Ok(commit(committed, lease, permit, record.take())),
                 Err(fault) => {
                     lease.settle(Outcome::of(&fault));
-                    tracing::debug!(id = &*notes.id, account = %seat.account.label, kind = ?fault.kind, %fault, "attempt failed");
+                    tracing::debug!(id = &*notes.id, account = &*seat.account.label, kind = ?fault.kind, %fault, "attempt failed");
                     let pause = tries.after(fault)?;
                     tokio::time::sleep(pause).await;
                 }
@@ -80,11 +74,15 @@ impl Serve<'_> {
     ///
     /// # Errors
     /// When the request makes no sense.
-    pub(crate) async fn count(&self, mut inbound: Inbound, record: &mut Record) -> Result<Response<ReplyBody>, Fault> {
+    pub(crate) async fn count(
+        &self,
+        inbound: &mut Inbound<'_>,
+        record: &mut Record,
+    ) -> Result<Response<ReplyBody>, Fault> {
         let route = self.resolve(&inbound.peek.model)?;
         let native = route.seats.iter().find(|seat| self.counts_natively(seat, &inbound.peek.model));
         if let Some(seat) = native {
-            match self.count_upstream(seat, &inbound, record).await {
+            match self.count_upstream(seat, inbound, record).await {
                 Ok(response) => return Ok(response),
                 Err(fault) if fault.blame == hub::Blame::Request => return Err(fault),
                 Err(fault) => tracing::debug!(id = &*record.id, %fault, "the upstream did not count; estimating"),
@@ -107,7 +105,7 @@ impl Serve<'_> {
     async fn count_upstream(
         &self,
         seat: &Seat,
-        inbound: &Inbound,
+        inbound: &Inbound<'_>,
         record: &mut Record,
     ) -> Result<Response<ReplyBody>, Fault> {
         let (model, traits) = seat.model(&inbound.peek.model);
@@ -116,12 +114,12 @@ impl Serve<'_> {
         let lease = Lease::new(Arc::clone(&seat.account), seat.secret.clone());
         let attempt =
             Attempt { worker: self.worker, snapshot: &self.snapshot, client: self.client, seat, lease: &lease };
-        let relay = side.relay(&inbound.head, &inbound.body, &Target { model, stream: false, traits: &traits });
+        let relay = side.relay(inbound.head, &inbound.body, &Target { model, stream: false, traits: &traits });
         let call = Call {
             purpose: Purpose::CountTokens,
             model,
             stream: false,
-            body: splice::apply(inbound.body.bytes(), inbound.body.index(), &relay.edits),
+            body: splice::apply_in_pieces(inbound.body.bytes(), inbound.body.index(), &relay.edits),
             headers: relay.headers,
             client: &inbound.head.headers,
         };
@@ -135,10 +133,10 @@ impl Serve<'_> {
         Ok(response)
     }
 
-    fn lease(&self, seat: &Arc<Seat>, record: &mut Option<Record>) -> Lease {
+    fn lease(&self, seat: &Seat, record: &mut Option<Record>) -> Lease {
         if let Some(record) = record {
             record.attempts += 1;
-            record.account.clone_from(&seat.account.label);
+            record.account = Some(Arc::clone(&seat.account));
         }
         Lease::new(Arc::clone(&seat.account), seat.secret.clone())
     }
@@ -147,7 +145,7 @@ impl Serve<'_> {
     ///
     /// # Errors
     /// When nobody serves it.
-    pub(crate) fn resolve(&self, model: &str) -> Result<Arc<ModelRoute>, Fault> {
+    pub(crate) fn resolve(&self, model: &str) -> Result<&ModelRoute, Fault> {
         self.snapshot.resolve(model).ok_or_else(|| {
             let hint = self.snapshot.similar(model).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
             let shown: String = model.chars().take(128).collect();
@@ -177,8 +175,7 @@ fn commit(
             record.ended = Ended::Whole;
             (headers, ReplyBody::whole(body))
         }
-        Committed::Relayed { headers, flow } => (headers, ReplyBody::stream(Settled::new(flow, lease, record, permit))),
-        Committed::Translated { headers, flow } => {
+        Committed::Streamed { headers, flow } => {
             (headers, ReplyBody::stream(Settled::new(flow, lease, record, permit)))
         }
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use config::Config;
 use dialect::{ModelCard, ModelTraits};
-use pool::{Account, AccountId, Accounts, RoundRobin, Secret, Strategy};
+use pool::{Account, AccountId, Accounts, Candidate, RoundRobin, Secret, Strategy};
 use transport::{Deadlines, Site};
 use upstreams::{AccountSpec, KINDS, Model, Place, Upstream};
 
@@ -23,8 +23,8 @@ pub struct Snapshot {
     pub(crate) deadlines: Deadlines,
     /// The models that lists show, by name.
     pub(crate) cards: Vec<ModelCard>,
-    models: HashMap<String, Arc<ModelRoute>>,
-    patterns: Vec<(String, Arc<ModelRoute>)>,
+    models: HashMap<String, ModelRoute>,
+    patterns: Vec<(String, ModelRoute)>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -50,10 +50,41 @@ impl std::error::Error for SnapshotError {}
 pub(crate) struct ModelRoute {
     /// Who may answer, dearest priority first.
     pub(crate) seats: Vec<Arc<Seat>>,
+    /// The same seats as a strategy sees them, one run of equal priority after the other.
+    pub(crate) tiers: Vec<Tier>,
     /// How one is chosen.
     pub(crate) strategy: Box<dyn Strategy>,
     /// Extra rounds after the first.
     pub(crate) retries: u32,
+}
+
+impl ModelRoute {
+    fn new(mut seats: Vec<Arc<Seat>>, retries: u32) -> Self {
+        seats.sort_by_key(|seat| std::cmp::Reverse(seat.account.priority));
+        let mut tiers = Vec::new();
+        for run in seats.chunk_by(|a, b| a.account.priority == b.account.priority) {
+            let first = tiers.last().map_or(0, Tier::end);
+            let candidates = run.iter().map(|seat| Candidate { account: Arc::clone(&seat.account) }).collect();
+            tiers.push(Tier { first, candidates });
+        }
+        Self { seats, tiers, strategy: Box::new(RoundRobin::default()), retries }
+    }
+}
+
+/// Seats of one priority, made ready so that no request has to go through all of them.
+#[derive(Debug)]
+pub(crate) struct Tier {
+    /// The place of the first among all seats of the route.
+    pub(crate) first: usize,
+    /// The candidates, in the order of the seats.
+    pub(crate) candidates: Vec<Candidate>,
+}
+
+impl Tier {
+    /// The place after the last one.
+    pub(crate) fn end(&self) -> usize {
+        self.first + self.candidates.len()
+    }
 }
 
 /// One account that can answer under a name, and what to ask it for.
@@ -103,11 +134,11 @@ impl Snapshot {
     }
 
     /// Where a model name leads; `None` when nobody serves it.
-    pub(crate) fn resolve(&self, model: &str) -> Option<Arc<ModelRoute>> {
+    pub(crate) fn resolve(&self, model: &str) -> Option<&ModelRoute> {
         let exact = self.models.get(model);
         let pattern =
             || self.patterns.iter().find(|(head, _)| model.starts_with(head.as_str())).map(|(_, route)| route);
-        exact.or_else(pattern).cloned()
+        exact.or_else(pattern)
     }
 
     /// Whether a name is served as it stands, and not by a pattern.
@@ -137,8 +168,8 @@ struct Builder<'a> {
 
 /// All names, ready to be looked up.
 struct Names {
-    models: HashMap<String, Arc<ModelRoute>>,
-    patterns: Vec<(String, Arc<ModelRoute>)>,
+    models: HashMap<String, ModelRoute>,
+    patterns: Vec<(String, ModelRoute)>,
     cards: Vec<ModelCard>,
 }
 
@@ -202,13 +233,8 @@ impl Builder<'_> {
     fn finish(self) -> Names {
         let mut models = HashMap::new();
         let mut patterns = Vec::new();
-        for (name, mut gathered) in self.names {
-            gathered.seats.sort_by_key(|seat| std::cmp::Reverse(seat.account.priority));
-            let route = Arc::new(ModelRoute {
-                seats: gathered.seats,
-                strategy: Box::new(RoundRobin::default()),
-                retries: gathered.retries,
-            });
+        for (name, gathered) in self.names {
+            let route = ModelRoute::new(gathered.seats, gathered.retries);
             match name.strip_suffix('*') {
                 Some(head) => patterns.push((head.to_owned(), route)),
                 None => {

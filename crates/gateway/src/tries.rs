@@ -3,13 +3,12 @@
 //! A round tries each account once, the dearest priority first; `request-retry` adds rounds. Faults of the request end
 //! it at once: no other account would answer it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hub::{Blame, Fault, FaultKind};
 use pool::Candidate;
 
-use crate::snapshot::{ModelRoute, Seat};
+use crate::snapshot::{ModelRoute, Seat, Tier};
 
 /// The longest pause between two rounds when nobody said how long to wait.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -34,18 +33,29 @@ impl<'a> Tries<'a> {
     }
 
     /// The next account of this round.
-    pub(crate) fn next(&mut self) -> Option<Arc<Seat>> {
+    pub(crate) fn next(&mut self) -> Option<&'a Seat> {
         if self.tried.len() >= self.per_round {
             return None;
         }
-        let seats = &self.route.seats;
-        let left: Vec<usize> = (0..seats.len()).filter(|at| !self.tried.contains(at)).collect();
-        let tier = seats[*left.first()?].account.priority;
-        let tier: Vec<usize> = left.into_iter().filter(|at| seats[*at].account.priority == tier).collect();
-        let candidates: Vec<Candidate<'_>> = tier.iter().map(|at| Candidate { account: &seats[*at].account }).collect();
-        let at = tier[self.route.strategy.pick(&candidates, self.affinity)?];
+        let at = match (self.route.tiers.first(), self.tried.is_empty()) {
+            // The usual case costs the same with one account and with thousands.
+            (Some(tier), true) => tier.first + self.pick(&tier.candidates)?,
+            _ => self.next_left()?,
+        };
         self.tried.push(at);
-        Some(Arc::clone(&seats[at]))
+        self.route.seats.get(at).map(|seat| &**seat)
+    }
+
+    /// One of those that have not been tried, of the first tier that has any.
+    fn next_left(&self) -> Option<usize> {
+        let left = |tier: &Tier| (tier.first..tier.end()).filter(|at| !self.tried.contains(at)).collect::<Vec<_>>();
+        let (tier, left) = self.route.tiers.iter().map(|tier| (tier, left(tier))).find(|(_, left)| !left.is_empty())?;
+        let candidates: Vec<_> = left.iter().map(|at| tier.candidates[at - tier.first].clone()).collect();
+        self.pick(&candidates).map(|picked| left[picked])
+    }
+
+    fn pick(&self, candidates: &[Candidate]) -> Option<usize> {
+        self.route.strategy.pick(candidates, self.affinity)
     }
 
     /// What to do after a fault: give it back, or go on after a pause (zero within a round).

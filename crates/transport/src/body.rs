@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::StatusCode;
 use http::header::HeaderValue;
 use http_body::Body;
@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use tokio::time::timeout;
 
 use crate::coding::{self, CodingError};
+use crate::spare;
 
 /// The most that is reserved because of a `Content-Length` alone, before its bytes have come.
 const RESERVE_CAP: usize = 2 * 1024 * 1024;
@@ -90,7 +91,7 @@ where
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
     let Some(first) = chunk(&mut body, limit, 0).await? else { return Ok(Bytes::new()) };
     let Some(second) = chunk(&mut body, limit, first.len()).await? else { return Ok(first) };
-    let mut whole = BytesMut::with_capacity(announced.min(RESERVE_CAP).max(first.len() + second.len()));
+    let mut whole = spare::room(announced.min(RESERVE_CAP).max(first.len() + second.len()));
     whole.extend_from_slice(&first);
     whole.extend_from_slice(&second);
     drop((first, second));
@@ -98,6 +99,11 @@ where
         whole.extend_from_slice(&more);
     }
     Ok(whole.freeze())
+}
+
+/// Takes back the memory of a large body that is done with, for the next one on this thread.
+pub fn reuse(body: Bytes) {
+    spare::keep(body);
 }
 
 /// The next chunk with bytes in it, if it still fits.

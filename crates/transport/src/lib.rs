@@ -1,7 +1,7 @@
 //! How bytes move: listeners, TLS, draining, the upstream client with its proxies, pools and deadlines.
 //!
 //! This crate knows HTTP and sockets. It knows nothing of dialects, accounts or configuration files: callers hand in
-//! small option structs. There is no global state. A worker makes its own [`client::Client`] and runs its own
+//! small option structs. There is no global state but one spare buffer for each thread. A worker makes its own [`client::Client`] and runs its own
 //! [`serve::serve`]; everything is `Send` and works on the current-thread and the multi-thread runtime alike.
 
 pub mod address;
@@ -13,6 +13,7 @@ pub mod listen;
 pub mod reply;
 pub mod serve;
 mod sniff;
+mod spare;
 pub mod tasks;
 pub mod tls;
 
@@ -21,7 +22,7 @@ mod testing;
 
 pub use address::AddressPolicy;
 pub use body::BodyError;
-pub use client::{Client, ClientOptions, Deadlines, Site, UpstreamBody, UpstreamReply};
+pub use client::{Client, ClientOptions, Deadlines, Payload, Site, UpstreamBody, UpstreamReply};
 pub use drain::{Drain, DrainWatch, Drained};
 pub use listen::{Accept, Accepted, Acceptor, Handed, Handout, Listener, distribute};
 pub use reply::{BoxError, Chunks, ReplyBody};

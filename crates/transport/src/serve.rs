@@ -23,6 +23,7 @@ use crate::drain::{DrainWatch, Drained};
 use crate::listen::{self, Accept, Accepted};
 use crate::reply::{BoxError, ReplyBody};
 use crate::sniff::{self, Version};
+use crate::spare;
 use crate::tasks::{Spawner, Tasks};
 use crate::tls::ServerTls;
 
@@ -117,6 +118,8 @@ where
 {
     let connections = Tasks::new();
     let streams = Tasks::new();
+    let upkeep = Tasks::new();
+    upkeep.spawn(pulse());
     let server = Arc::new(Server::new(streams.spawner(), tls, options, service, drain.clone()));
     loop {
         let next = tokio::select! {
@@ -135,6 +138,19 @@ where
     drop(source);
     finish(&connections, &streams, &mut drain).await
 }
+
+/// Beats as long as the server runs. Besides what it does, its timer is always the next to fire: tokio wakes its own
+/// thread with a system call whenever a timer is set that fires earlier than all others, which the deadlines of
+/// requests would otherwise do for every second request.
+async fn pulse() {
+    loop {
+        tokio::time::sleep(PULSE).await;
+        spare::age();
+    }
+}
+
+/// Shorter than every deadline that is in force on a usual request.
+const PULSE: Duration = Duration::from_secs(1);
 
 async fn admit<A: Accept>(source: &mut A, cap: &Arc<Semaphore>) -> Option<(Accepted, OwnedSemaphorePermit)> {
     let permit = Arc::clone(cap).acquire_owned().await.ok()?;

@@ -1,7 +1,7 @@
 //! What all places asked by key share: an address, added headers, our own name.
 
-use bytes::Bytes;
 use config::{HeaderRule, HeaderValueRule};
+use dialect::splice::Pieces;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use hub::{Fault, FaultKind};
@@ -34,8 +34,9 @@ impl Endpoint {
         &self,
         call: Call<'_>,
         auth: Option<(HeaderName, HeaderValue)>,
-    ) -> Result<Request<Bytes>, Fault> {
+    ) -> Result<Request<Pieces>, Fault> {
         let mut headers = call.headers;
+        headers.reserve(8);
         headers.insert(USER_AGENT, HeaderValue::from_static(OUR_NAME));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let accept = if call.stream { "text/event-stream" } else { "application/json" };

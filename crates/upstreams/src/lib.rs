@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use dialect::splice::Pieces;
 use dialect::{Dialect, ModelCard, ModelTraits};
 use http::HeaderMap;
 use hub::{Event, Fault, Request};
@@ -101,7 +101,7 @@ pub trait Upstream: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// A fault when the place cannot do what is asked.
-    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Bytes>, Fault>;
+    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault>;
 
     /// Answers without any network, for places whose `wire` is `None`.
     ///
@@ -132,7 +132,7 @@ pub struct Call<'a> {
     /// A stream is wanted.
     pub stream: bool,
     /// The body in the wire's dialect.
-    pub body: Bytes,
+    pub body: Pieces,
     /// Headers that the protocol wants for this body.
     pub headers: HeaderMap,
     /// The client's headers, for `$Header` copies only.

@@ -4,20 +4,21 @@
 //! idle nobody polls it; [`Lane::is_usable`] looks whether the server has closed it meanwhile.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
 
 use super::error::root_cause;
 use super::link::Link;
+use super::payload::Payload;
 use crate::tasks::Spawner;
 
 /// Boxed once per connection; the type behind it cannot be named.
@@ -25,7 +26,7 @@ type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
 /// A connection and the handle that puts requests on it.
 pub(crate) struct Lane {
-    sender: SendRequest<Full<Bytes>>,
+    sender: SendRequest<Payload>,
     /// `None` once the connection has ended.
     driver: Option<Driver>,
 }
@@ -44,18 +45,9 @@ impl Lane {
     }
 
     /// Sends a request and waits for the head of its answer.
-    pub(crate) async fn send(
-        &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Full<Bytes>>>> {
+    pub(crate) fn send(&mut self, request: Request<Payload>) -> impl Future<Output = Answer> {
         let Self { sender, driver } = self;
-        let mut answer = pin!(sender.try_send_request(request));
-        poll_fn(|cx| {
-            drive(driver, cx);
-            // Only the driver can bring the answer, and it was polled just now: nobody else need be woken.
-            answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-        })
-        .await
+        Sending { driver, answer: sender.try_send_request(request) }
     }
 
     /// The next frame of the answer's body.
@@ -98,6 +90,29 @@ impl Lane {
 
     fn drive(&mut self, cx: &mut Context<'_>) {
         drive(&mut self.driver, cx);
+    }
+}
+
+/// The head of an answer, or why there is none.
+type Answer = Result<Response<Incoming>, TrySendError<Request<Payload>>>;
+
+pin_project! {
+    /// Written by hand, because an async block would hold the request's room twice, and it is moved about.
+    struct Sending<'a, F> {
+        driver: &'a mut Option<Driver>,
+        #[pin]
+        answer: F,
+    }
+}
+
+impl<F: Future<Output = Answer>> Future for Sending<'_, F> {
+    type Output = Answer;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        let this = self.project();
+        drive(this.driver, cx);
+        // Only the driver can bring the answer, and it was polled just now: nobody else need be woken.
+        this.answer.poll(&mut Context::from_waker(Waker::noop()))
     }
 }
 

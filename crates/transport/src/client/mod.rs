@@ -8,11 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue, PROXY_AUTHORIZATION};
 use http::uri::Scheme;
 use http::{Method, Request, Uri, Version};
-use http_body_util::Full;
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
@@ -22,6 +21,7 @@ mod error;
 mod fetch;
 mod lane;
 mod link;
+mod payload;
 mod pool;
 mod proxy;
 mod reply;
@@ -29,6 +29,7 @@ mod roots;
 
 pub use error::{ConnectError, Freshness, Phase, ProxyRefusal, ReadError, SendError};
 pub use fetch::{FetchError, FetchLimits, Fetched};
+pub use payload::Payload;
 pub use proxy::{ProxyEnvironment, ProxySetting, ProxyUrl, ProxyUrlError};
 pub use reply::{UpstreamBody, UpstreamReply};
 pub use roots::{ClientTls, Versions};
@@ -155,32 +156,14 @@ impl Client {
     ///
     /// # Errors
     /// [`SendError`] tells what failed and in which phase.
-    pub async fn send(
+    pub fn send<B: Into<Payload>>(
         &self,
         site: &Site,
-        request: Request<Bytes>,
+        request: Request<B>,
         deadlines: &Deadlines,
-    ) -> Result<UpstreamReply, SendError> {
-        let origin = self.inner.origin(site, request.uri())?;
-        let mut outgoing = Outgoing::new(request);
-        let started = Instant::now();
-        for tries in 0.. {
-            let loan = self.inner.borrow(&origin, tries, deadlines.connect).await?;
-            let connect_time = started.elapsed();
-            let sent = timeout(deadlines.first_byte, outgoing.send(loan, &origin)).await;
-            match sent.map_err(|_| SendError::Timeout { phase: Phase::FirstByte, after: deadlines.first_byte })? {
-                Ok((response, loan)) => {
-                    if let Some(refusal) = origin.refusal(response.status()) {
-                        return Err(refusal.into());
-                    }
-                    let client = Arc::clone(&self.inner);
-                    return Ok(UpstreamReply::new(response, loan, client, deadlines.idle, connect_time));
-                }
-                Err(Unsent::Again(request)) => outgoing = *request,
-                Err(Unsent::Failed(error)) => return Err(error),
-            }
-        }
-        Err(SendError::Invalid("it was tried without end"))
+    ) -> impl Future<Output = Result<UpstreamReply, SendError>> + Send {
+        let origin = self.inner.origin(site, request.uri());
+        self.inner.send(origin, Outgoing::new(request.map(Into::into)), *deadlines)
     }
 }
 
@@ -234,6 +217,37 @@ impl Inner {
             .route(&self.options.environment, uri)
             .map_err(|_| SendError::Invalid("the proxy address in the environment is not usable"))?;
         Ok(Target { host, port, tls, route, policy: site.policy, versions: site.versions })
+    }
+
+    async fn send(
+        self: &Arc<Self>,
+        origin: Result<Arc<Origin>, SendError>,
+        mut outgoing: Outgoing,
+        deadlines: Deadlines,
+    ) -> Result<UpstreamReply, SendError> {
+        let origin = origin?;
+        let mut connect_time = Duration::ZERO;
+        for tries in 0.. {
+            let kept = if tries <= MAX_STALE { origin.take(&self.means) } else { None };
+            let mut loan = match kept {
+                Some(loan) => loan,
+                // Boxed, because it is large and rare.
+                None => {
+                    let started = Instant::now();
+                    let loan = Box::pin(self.borrow(&origin, tries, deadlines.connect)).await?;
+                    connect_time += started.elapsed();
+                    loan
+                }
+            };
+            let sent = timeout(deadlines.first_byte, outgoing.send(&mut loan, &origin)).await;
+            let late = |_| SendError::Timeout { phase: Phase::FirstByte, after: deadlines.first_byte };
+            let Some(response) = sent.map_err(late)?? else { continue };
+            if let Some(refusal) = origin.refusal(response.status()) {
+                return Err(refusal.into());
+            }
+            return Ok(UpstreamReply::new(response, loan, Arc::clone(self), deadlines.idle, connect_time));
+        }
+        Err(SendError::Invalid("it was tried without end"))
     }
 
     async fn borrow(&self, origin: &Arc<Origin>, tries: usize, within: Duration) -> Result<Loan, SendError> {
@@ -315,75 +329,74 @@ fn make_room(origins: &mut HashMap<Site, Vec<Arc<Origin>>>, max: usize) {
 
 /// A request on its way out, which can be put on a second connection when the first turns out dead.
 struct Outgoing {
-    request: Request<Full<Bytes>>,
+    /// `None` once it is on a connection.
+    request: Option<Request<Payload>>,
     uri: Uri,
     host: Option<HeaderValue>,
 }
 
-/// A request that was not answered.
-enum Unsent {
-    /// The connection was dead before the request was written.
-    Again(Box<Outgoing>),
-    Failed(SendError),
-}
-
 impl Outgoing {
-    fn new(request: Request<Bytes>) -> Self {
-        let (mut head, body) = request.into_parts();
-        let uri = head.uri.clone();
-        let host = head.headers.remove(HOST);
-        let wants_length = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
-        if body.is_empty() && wants_length {
-            head.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    fn new(mut request: Request<Payload>) -> Self {
+        let uri = request.uri().clone();
+        let host = request.headers_mut().remove(HOST);
+        let wants_length = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
+        if request.body().is_end_stream() && wants_length {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        Self { request: Request::from_parts(head, Full::new(body)), uri, host }
+        Self { request: Some(request), uri, host }
     }
 
-    async fn send(self, mut loan: Loan, origin: &Origin) -> Result<(http::Response<Incoming>, Loan), Unsent> {
-        let Self { mut request, uri, host } = self;
+    /// Sends it. `None`: the connection was dead before the request was written, and it may be sent again.
+    async fn send(&mut self, loan: &mut Loan, origin: &Origin) -> Result<Option<http::Response<Incoming>>, SendError> {
         let sent = match &mut loan.sender {
-            Sender::Http1(lane) => {
-                dress_http1(&mut request, &uri, host.clone(), origin);
-                lane.send(request).await
-            }
-            Sender::Http2(stream) => {
-                dress_http2(&mut request, &uri);
-                stream.sender.try_send_request(request).await
-            }
+            Sender::Http1(lane) => lane.send(self.dressed_for_http1(origin)?).await,
+            // Boxed, so that the future of the commoner case stays small.
+            Sender::Http2(stream) => Box::pin(stream.sender.try_send_request(self.dressed_for_http2()?)).await,
         };
         let mut refused = match sent {
-            Ok(response) => return Ok((response, loan)),
+            Ok(response) => return Ok(Some(response)),
             Err(refused) => refused,
         };
-        match refused.take_message() {
-            Some(request) if loan.freshness == Freshness::Reused => {
-                Err(Unsent::Again(Box::new(Self { request, uri, host })))
-            }
-            _ => Err(Unsent::Failed(explain(&refused.into_error(), loan.freshness))),
+        self.request = refused.take_message();
+        match self.request {
+            Some(_) if loan.freshness == Freshness::Reused => Ok(None),
+            _ => Err(explain(&refused.into_error(), loan.freshness)),
         }
     }
-}
 
-/// Origin form and a `Host` header; absolute form for a forwarding proxy.
-fn dress_http1(request: &mut Request<Full<Bytes>>, uri: &Uri, host: Option<HeaderValue>, origin: &Origin) {
-    *request.version_mut() = Version::HTTP_11;
-    request.headers_mut().insert(HOST, host.unwrap_or_else(|| origin.host_header()));
-    match &origin.forwarding {
-        Some(forwarding) => {
-            *request.uri_mut() = uri.clone();
-            if let Some(value) = &forwarding.authorization {
-                request.headers_mut().insert(PROXY_AUTHORIZATION, value.clone());
+    fn take(&mut self) -> Result<Request<Payload>, SendError> {
+        self.request.take().ok_or(SendError::Invalid("it has been sent already"))
+    }
+
+    /// Origin form and a `Host` header; absolute form for a forwarding proxy.
+    fn dressed_for_http1(&mut self, origin: &Origin) -> Result<Request<Payload>, SendError> {
+        let mut request = self.take()?;
+        *request.version_mut() = Version::HTTP_11;
+        let host = self.host.clone().unwrap_or_else(|| origin.host_header());
+        request.headers_mut().insert(HOST, host);
+        match &origin.forwarding {
+            Some(forwarding) => {
+                *request.uri_mut() = self.uri.clone();
+                if let Some(value) = &forwarding.authorization {
+                    request.headers_mut().insert(PROXY_AUTHORIZATION, value.clone());
+                }
+            }
+            None => {
+                let path = self.uri.path_and_query().cloned();
+                *request.uri_mut() = path.map_or_else(Uri::default, Uri::from);
             }
         }
-        None => *request.uri_mut() = uri.path_and_query().map_or_else(Uri::default, |path| Uri::from(path.clone())),
+        Ok(request)
     }
-}
 
-/// The whole URI, from which the pseudo-headers are made.
-fn dress_http2(request: &mut Request<Full<Bytes>>, uri: &Uri) {
-    *request.version_mut() = Version::HTTP_2;
-    *request.uri_mut() = uri.clone();
-    request.headers_mut().remove(HOST);
+    /// The whole URI, from which the pseudo-headers are made.
+    fn dressed_for_http2(&mut self) -> Result<Request<Payload>, SendError> {
+        let mut request = self.take()?;
+        *request.version_mut() = Version::HTTP_2;
+        *request.uri_mut() = self.uri.clone();
+        request.headers_mut().remove(HOST);
+        Ok(request)
+    }
 }
 
 fn explain(error: &hyper::Error, connection: Freshness) -> SendError {

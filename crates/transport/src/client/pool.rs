@@ -8,11 +8,9 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::StatusCode;
 use http::header::HeaderValue;
 use http::uri::{Authority, Scheme};
-use http_body_util::Full;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::Instant;
@@ -21,6 +19,7 @@ use super::connect::{self, Connected, Forwarding, Speaks, Target};
 use super::error::{ConnectError, Freshness, ProxyRefusal, SendError, root_cause};
 use super::lane::Lane;
 use super::link::Link;
+use super::payload::Payload;
 use super::proxy::Route;
 use super::roots::ClientTls;
 use crate::tasks::Spawner;
@@ -35,7 +34,7 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-type Http2Sender = http2::SendRequest<Full<Bytes>>;
+type Http2Sender = http2::SendRequest<Payload>;
 
 /// One scheme, host and port, as one site reaches it.
 pub(crate) struct Origin {
@@ -148,7 +147,8 @@ impl Origin {
         self.target.tls.is_some() && self.known.load(Ordering::Relaxed) != 1
     }
 
-    fn take(self: &Arc<Self>, means: &Means) -> Option<Loan> {
+    /// A connection that is free now.
+    pub(crate) fn take(self: &Arc<Self>, means: &Means) -> Option<Loan> {
         let mut shelf = self.shelf();
         shelf.used = Instant::now();
         let sender = match shelf.stream() {

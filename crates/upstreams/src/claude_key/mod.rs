@@ -5,6 +5,7 @@ mod classes;
 use std::sync::Arc;
 
 use config::{Config, KeyEntry};
+use dialect::splice::Pieces;
 use dialect::{Dialect, ModelCard, ModelTraits};
 use http::HeaderName;
 use hub::Fault;
@@ -40,7 +41,7 @@ impl Upstream for ClaudeKey {
         Arc::new(classes::traits(model))
     }
 
-    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<bytes::Bytes>, Fault> {
+    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let endpoint = match call.purpose {
             Purpose::Generate => &self.messages,
             Purpose::CountTokens => &self.count,

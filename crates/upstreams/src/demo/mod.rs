@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::Config;
+use dialect::splice::Pieces;
 use dialect::{Dialect, ModelCard, ModelTraits, ThinkingTraits};
 use hub::{
     Block, BlockId, CallKind, Event, Fault, FaultKind, Part, Request, Role, Stop, StopReason, Tool, ToolChoice,
@@ -37,7 +38,7 @@ impl Upstream for Demo {
         None
     }
 
-    fn request(&self, _call: Call<'_>, _secret: &Secret) -> Result<http::Request<bytes::Bytes>, Fault> {
+    fn request(&self, _call: Call<'_>, _secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         Err(Fault::new(FaultKind::Internal, "the demo upstream has no address"))
     }
 

@@ -1,6 +1,7 @@
 //! Places that speak OpenAI Chat Completions at any address (`openai-compatibility`).
 
 use config::{Compat, Config};
+use dialect::splice::Pieces;
 use dialect::{Dialect, MaxTokensField, ModelTraits, WireQuirks};
 use http::header::AUTHORIZATION;
 use hub::Fault;
@@ -27,7 +28,7 @@ impl Upstream for OpenAiCompatible {
         Some(&dialect_openai_chat::DIALECT)
     }
 
-    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<bytes::Bytes>, Fault> {
+    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         self.endpoint.post(call, credential(AUTHORIZATION, "Bearer ", secret)?)
     }
 }
