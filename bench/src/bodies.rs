@@ -1,6 +1,6 @@
 //! Requests and answers of the benchmark, in both dialects: prepared once, equal in content across dialects.
-//! Streamed pieces carry the marks `tok0…` (text), `thk0…` (thinking) and `arg0…` (tool arguments), which
-//! survive any correct translation and are counted by the driver.
+//! Streamed pieces carry the marks `tok.0…` (text), `thk0…` (thinking) and `arg0…` (tool arguments), which
+//! survive any correct translation and are counted by the driver. The dot is for ids, which can hold any four letters.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -80,9 +80,9 @@ fn check(dialect: Dialect, answer: Answer) -> Check {
         (Dialect::Messages, _) => "\"message_stop\"}\n\n",
     };
     let marks = match answer {
-        Answer::Small => vec![("tok0", 1)],
-        Answer::Text(pieces) => vec![("tok0", pieces)],
-        Answer::Agent => vec![("thk0", AGENT_THINKING), ("tok0", AGENT_TEXT), ("arg0", 2 * AGENT_ARGUMENTS)],
+        Answer::Small => vec![("tok.0", 1)],
+        Answer::Text(pieces) => vec![("tok.0", pieces)],
+        Answer::Agent => vec![("thk0", AGENT_THINKING), ("tok.0", AGENT_TEXT), ("arg0", 2 * AGENT_ARGUMENTS)],
     };
     Check { marks, end }
 }
@@ -94,7 +94,7 @@ pub fn play(answer: Answer, pace: Pace) -> Play {
             Play { chat: Reply::json(&chat_whole().to_string()), messages: Reply::json(&messages_whole().to_string()) }
         }
         Answer::Text(pieces) => {
-            let pieces: Vec<_> = (0..pieces).map(|index| Piece::Text(format!("tok{index:04} "))).collect();
+            let pieces: Vec<_> = (0..pieces).map(|index| Piece::Text(format!("tok.{index:04} "))).collect();
             streams(&pieces, pace)
         }
         Answer::Agent => streams(&agent_pieces(), pace),
@@ -127,7 +127,7 @@ impl Piece {
 
 fn agent_pieces() -> Vec<Piece> {
     let mut pieces: Vec<_> = (0..AGENT_THINKING).map(|index| Piece::Thinking(format!("thk{index:04} "))).collect();
-    pieces.extend((0..AGENT_TEXT).map(|index| Piece::Text(format!("tok{index:04} "))));
+    pieces.extend((0..AGENT_TEXT).map(|index| Piece::Text(format!("tok.{index:04} "))));
     for tool in 0..2 {
         let words = (0..AGENT_ARGUMENTS).map(|index| match index {
             0 => format!("{{\"path\":\"arg{index:04} "),
@@ -142,7 +142,7 @@ fn agent_pieces() -> Vec<Piece> {
 fn chat_whole() -> Value {
     json!({
         "id": "chatcmpl-bench0001", "object": "chat.completion", "created": 1_790_000_000, "model": "m-chat",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": "tok0000 and that is all."},
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "tok.0000 and that is all."},
                      "logprobs": null, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 9, "completion_tokens": 7, "total_tokens": 16},
     })
@@ -151,7 +151,7 @@ fn chat_whole() -> Value {
 fn messages_whole() -> Value {
     json!({
         "id": "msg_bench0001", "type": "message", "role": "assistant", "model": "m-claude",
-        "content": [{"type": "text", "text": "tok0000 and that is all."}],
+        "content": [{"type": "text", "text": "tok.0000 and that is all."}],
         "stop_reason": "end_turn", "stop_sequence": null, "usage": {"input_tokens": 9, "output_tokens": 7},
     })
 }

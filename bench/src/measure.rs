@@ -113,8 +113,8 @@ async fn verify(arena: &Arena, row: &Row, product: &Served) -> Result<()> {
 
 /// Text pieces must come in the order in which they were sent.
 fn in_order(body: &[u8]) -> Result<()> {
-    for (wanted, at) in memmem::find_iter(body, "tok0").enumerate() {
-        let number = std::str::from_utf8(body.get(at + 3..at + 7).unwrap_or_default())?;
+    for (wanted, at) in memmem::find_iter(body, "tok.0").enumerate() {
+        let number = std::str::from_utf8(body.get(at + 4..at + 8).unwrap_or_default())?;
         if number.parse() != Ok(wanted) {
             return Err(format!("piece {number} stands where {wanted} belongs").into());
         }
