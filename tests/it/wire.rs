@@ -107,10 +107,16 @@ async fn headers_a_little_over_the_limit_are_a_431() {
     let gateway = setup.start().await;
     for more in [format!("x-long: {}\r\n", "a".repeat(9 << 10)), "x-many: 1\r\n".repeat(60)] {
         let mut raw = Raw::connect(&gateway).await;
-        raw.say(format!("GET /v1/models HTTP/1.1\r\nhost: x\r\n{more}\r\n")).await;
+        raw.say(format!("GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{more}\r\n")).await;
         let seen = raw.rest().await;
         assert!(seen.starts_with("HTTP/1.1 431"), "{seen:?}");
     }
+    // A head over our own limit is answered in the caller's dialect.
+    let mut raw = Raw::connect(&gateway).await;
+    let long = "a".repeat(9 << 10);
+    raw.say(format!("GET /v1/models HTTP/1.1\r\nhost: x\r\nanthropic-version: 2023-06-01\r\nx-long: {long}\r\nconnection: close\r\n\r\n")).await;
+    let seen = raw.rest().await;
+    assert!(seen.contains("\"type\":\"error\"") && seen.contains("head is larger than 8192 bytes"), "{seen:?}");
     assert_healthy(&gateway).await;
 }
 

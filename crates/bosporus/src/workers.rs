@@ -45,7 +45,8 @@ pub(crate) fn options(config: &Config) -> ServeOptions {
     ServeOptions {
         connections: Arc::new(Semaphore::new(limits.connections)),
         header_timeout: limits.header_read_timeout,
-        max_header_bytes: u32::try_from(limits.header_bytes).unwrap_or(u32::MAX),
+        // The gateway answers a head over its limit in the caller's dialect; only a bomb is cut off unread.
+        max_header_bytes: u32::try_from(limits.header_bytes.saturating_mul(4)).unwrap_or(u32::MAX),
         max_headers: limits.header_count,
         ..ServeOptions::default()
     }

@@ -37,7 +37,7 @@ pub(crate) fn mark(origin: HeaderValue, headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(
         ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("x-request-id, retry-after, x-bosporus-losses"),
+        HeaderValue::from_static("x-request-id, retry-after, x-bosporus-losses, x-bosporus-estimate"),
     );
     headers.append(VARY, HeaderValue::from_static("origin"));
 }

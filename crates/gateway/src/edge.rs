@@ -54,7 +54,8 @@ impl Worker {
     ) -> Response<ReplyBody> {
         let mut record = Some(Record::new(Arc::clone(id)));
         let is_head = head.method == Method::HEAD;
-        let (client, answered) = match self.app.routes.find(head) {
+        let found = fits(head, snapshot.config.limits.header_bytes).and_then(|()| self.app.routes.find(head));
+        let (client, answered) = match found {
             Ok(Matched { route, rest }) => {
                 note_route(&mut record, route);
                 let exchange = Exchange { worker: self, snapshot, route, rest };
@@ -77,6 +78,16 @@ impl Worker {
         }
         response
     }
+}
+
+/// Whether the head is within its limit in bytes.
+fn fits(head: &Parts, limit: usize) -> Result<(), Fault> {
+    let line = head.uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+    if line + fields.sum::<usize>() <= limit {
+        return Ok(());
+    }
+    Err(Fault::new(FaultKind::HeadersTooLarge, format!("the request's head is larger than {limit} bytes")))
 }
 
 /// One request on a known route.

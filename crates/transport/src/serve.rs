@@ -198,8 +198,13 @@ where
                 self.speak(stream, peer, &mut drain).await
             }
         };
-        if let Err(error) = ended {
-            tracing::debug!(%peer, error = %Causes(&*error), "connection ended early");
+        match ended {
+            // hyper has refused it already (400, 431); nobody else will ever see this request.
+            Err(error) if is_bad_request(&*error) => {
+                tracing::info!(target: "request", %peer, error = %Causes(&*error), "refused a malformed request head");
+            }
+            Err(error) => tracing::debug!(%peer, error = %Causes(&*error), "connection ended early"),
+            Ok(()) => (),
         }
         drop(load);
     }
@@ -299,6 +304,10 @@ fn http2_builder(options: &ServeOptions, spawner: Spawner) -> http2::Builder<Spa
 /// How much of one request body may be under way unread, and of all bodies of one connection.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
+fn is_bad_request(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
+}
 
 /// An error with its causes on one line, since hyper keeps the telling part in the cause.
 struct Causes<'a>(&'a (dyn std::error::Error + 'static));
