@@ -314,8 +314,51 @@ fn field_of(open: &Open) -> Option<Field> {
     }
 }
 
+/// Escapes, from a position on, what readers of lines in some languages take for the end of one: the Python client cuts
+/// at Unicode's separators too. Outside of texts JSON has no such characters.
+fn tame(from: usize, out: &mut BytesMut) {
+    const ENDS: [(&str, &str); 3] = [("\u{85}", "\\u0085"), ("\u{2028}", "\\u2028"), ("\u{2029}", "\\u2029")];
+    let tail = &out[from..];
+    if !ENDS.iter().any(|(end, _)| memchr::memmem::find(tail, end.as_bytes()).is_some()) {
+        return;
+    }
+    let mut text = String::from_utf8_lossy(tail).into_owned();
+    for (end, escape) in ENDS {
+        text = text.replace(end, escape);
+    }
+    out.truncate(from);
+    out.extend_from_slice(text.as_bytes());
+}
+
 impl StreamEncoder for Encoder {
     fn push(&mut self, event: &Event, out: &mut BytesMut) {
+        let from = out.len();
+        self.write(event, out);
+        tame(from, out);
+    }
+
+    fn fail(&mut self, fault: &Fault, out: &mut BytesMut) {
+        let from = out.len();
+        fault::tail(fault, out);
+        tame(from, out);
+    }
+
+    fn end(&mut self, _: &mut BytesMut) {}
+
+    /// Blank lines and comments end the programs that read this; a line that says nothing is read and forgotten.
+    fn keep_alive(&mut self, out: &mut BytesMut) {
+        let from = out.len();
+        self.said("", out);
+        out.extend_from_slice(match self.form {
+            Form::Chat => b"},\"done\":false}\n",
+            Form::Generate => b",\"done\":false}\n",
+        });
+        tame(from, out);
+    }
+}
+
+impl Encoder {
+    fn write(&mut self, event: &Event, out: &mut BytesMut) {
         match event {
             Event::Open { block, kind } => self.open(*block, kind, out),
             Event::Delta { block, text } => self.delta(*block, text, out),
@@ -325,20 +368,5 @@ impl StreamEncoder for Encoder {
             // There is no place for sources and proofs.
             Event::Start { .. } | Event::Seal { .. } | Event::Cite { .. } => (),
         }
-    }
-
-    fn fail(&mut self, fault: &Fault, out: &mut BytesMut) {
-        fault::tail(fault, out);
-    }
-
-    fn end(&mut self, _: &mut BytesMut) {}
-
-    /// Blank lines and comments end the programs that read this; a line that says nothing is read and forgotten.
-    fn keep_alive(&mut self, out: &mut BytesMut) {
-        self.said("", out);
-        out.extend_from_slice(match self.form {
-            Form::Chat => b"},\"done\":false}\n",
-            Form::Generate => b",\"done\":false}\n",
-        });
     }
 }

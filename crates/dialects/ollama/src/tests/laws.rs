@@ -146,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn every_line_is_one_line(text in "(?s).{0,20}", arguments in "(\\{|\\}|\"a\"|:|1|\n|,){0,8}") {
+    fn every_line_is_one_line(text in "(?s)(.|\u{85}|\u{2028}|\u{2029}|\r){0,20}", arguments in "(\\{|\\}|\"a\"|:|1|\n|,){0,8}") {
         let (one, two) = (BlockId(0), BlockId(1));
         let events = [
             Event::Open { block: one, kind: Block::Text },
@@ -158,7 +158,9 @@ proptest! {
             Event::Stop(StopReason::ToolCalls.into()),
         ];
         for form in [Form::Chat, Form::Generate] {
-            for line in written(&events, form).split_terminator('\n') {
+            // Python's own notion of line ends, by which its client cuts.
+            let ends = ['\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'];
+            for line in written(&events, form).split_terminator(ends) {
                 prop_assert!(serde_json::from_str::<serde_json::Value>(line).unwrap().is_object());
             }
         }
