@@ -32,7 +32,13 @@ const LAYERS: &[Layer] = &[
     pure("bosporus-dialect-openai-chat", DIALECTS),
     pure(
         "bosporus-dialects",
-        &["bosporus-hub", "bosporus-dialect", "bosporus-dialect-anthropic", "bosporus-dialect-ollama", "bosporus-dialect-openai-chat"],
+        &[
+            "bosporus-hub",
+            "bosporus-dialect",
+            "bosporus-dialect-anthropic",
+            "bosporus-dialect-ollama",
+            "bosporus-dialect-openai-chat",
+        ],
     ),
     pure("bosporus-pool", &["bosporus-hub"]),
     pure("bosporus-config", &[]),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use config::{Config, Ollama};
+use dialect::splice::Pieces;
 use dialect::{Dialect, ModelTraits, WireQuirks};
 use http::HeaderValue;
 use http::header::{ACCEPT, AUTHORIZATION};
@@ -34,7 +35,7 @@ impl Upstream for OllamaServer {
         Some(&dialect_ollama::DIALECT)
     }
 
-    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<bytes::Bytes>, Fault> {
+    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let stream = call.stream;
         let mut request = self.chat.post(call, credential(AUTHORIZATION, "Bearer ", secret)?)?;
         if stream {
@@ -90,7 +91,7 @@ mod tests {
             purpose: Purpose::Generate,
             model: "m",
             stream: true,
-            body: bytes::Bytes::from_static(b"{}"),
+            body: Pieces::from(bytes::Bytes::from_static(b"{}")),
             headers: HeaderMap::new(),
             client: headers,
         }
