@@ -24,8 +24,8 @@ mod words;
 
 pub use checked::{
     ClientKey, Compat, CompatKey, Config, Cors, Deadlines, HeaderRule, HeaderValueRule, KeyEntry, Limits, Log,
-    LogFormat, MaxTokensField, Modality, Model, Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, Routing, Strategy,
-    Streaming, ThinkingLevel, ThinkingRange, Tls,
+    LogFormat, MaxTokensField, Modality, Model, Ollama, Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, Routing,
+    Strategy, Streaming, ThinkingLevel, ThinkingRange, Tls,
 };
 pub use find::{find, places};
 pub use first_start::{Fresh, fresh, write_new};

@@ -147,6 +147,7 @@ pub(crate) const ROOT: &[Field] = &[
     checked("gemini-api-key", Kind::List(&Kind::Section(KEY_ENTRY))),
     checked("xai-api-key", Kind::List(&Kind::Section(XAI))),
     checked("vertex-api-key", Kind::List(&Kind::Section(VERTEX))),
+    used("ollama", Kind::List(&Kind::Section(OLLAMA))),
     later("interactions-api-key"),
     later("oauth-excluded-models"),
     later("oauth-model-alias"),
@@ -290,6 +291,7 @@ const KEY_ENTRY: &[Field] = key_entry![];
 const XAI: &[Field] = key_entry![later("websockets")];
 const CODEX: &[Field] = key_entry![later("websockets"), later("alpha-search")];
 const VERTEX: &[Field] = key_entry![];
+const OLLAMA: &[Field] = key_entry![used("num-ctx", Kind::Number)];
 const CLAUDE: &[Field] = key_entry![
     later("rebuild-mid-system-message"),
     refused("cloak", DISGUISE),

@@ -6,6 +6,7 @@ mod claude_key;
 mod demo;
 mod endpoint;
 mod model;
+mod ollama;
 mod openai_compatible;
 
 use std::fmt;
@@ -27,7 +28,7 @@ pub struct Kind {
 }
 
 /// Every kind.
-pub static KINDS: &[&Kind] = &[&claude_key::KIND, &openai_compatible::KIND, &demo::KIND];
+pub static KINDS: &[&Kind] = &[&claude_key::KIND, &openai_compatible::KIND, &ollama::KIND, &demo::KIND];
 
 impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

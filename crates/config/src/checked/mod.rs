@@ -9,8 +9,8 @@ use std::time::Duration;
 
 pub use network::{Cors, Proxy, ProxyScheme, ProxyUrl, ProxyUser};
 pub use provider::{
-    Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality, Model, Quirks, ThinkingLevel,
-    ThinkingRange,
+    Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality, Model, Ollama, Quirks,
+    ThinkingLevel, ThinkingRange,
 };
 
 use crate::secret::Secret;
@@ -80,6 +80,8 @@ pub struct Config {
     pub xai: Vec<KeyEntry>,
     /// Vertex express keys and Vertex-shaped third parties (`vertex-api-key`).
     pub vertex: Vec<KeyEntry>,
+    /// Ollama servers (`ollama`).
+    pub ollama: Vec<Ollama>,
 }
 
 /// Certificate chain and private key, both PEM files.
@@ -227,6 +229,7 @@ impl Default for Config {
             gemini: Vec::new(),
             xai: Vec::new(),
             vertex: Vec::new(),
+            ollama: Vec::new(),
         }
     }
 }

@@ -73,6 +73,16 @@ pub struct KeyEntry {
     pub disable_cooling: Option<bool>,
 }
 
+/// An Ollama server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ollama {
+    /// What it shares with accounts by key. The key may be empty, and no address means this machine; never without
+    /// models.
+    pub entry: KeyEntry,
+    /// The context window to ask for, in tokens; the server's own otherwise.
+    pub num_ctx: Option<u64>,
+}
+
 /// A model that an entry serves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Model {

@@ -57,6 +57,7 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         gemini: provider::gemini(&root, problems),
         xai: provider::xai(&root, problems),
         vertex: provider::vertex(&root, problems),
+        ollama: provider::ollama(&root, problems),
     };
     safety::check(&root, &config, problems);
     config

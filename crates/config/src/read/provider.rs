@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{Item, Section, place};
 use crate::checked::{
-    Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality, Model, Proxy, Quirks,
+    Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality, Model, Ollama, Proxy, Quirks,
     ThinkingLevel, ThinkingRange,
 };
 use crate::report::Problems;
@@ -18,6 +18,8 @@ use crate::words;
 const MAX_WEIGHT: i64 = 1_000_000;
 /// Highest and, negated, lowest priority.
 const MAX_PRIORITY: i64 = 1_000_000;
+/// Largest context window that can be asked for, in tokens.
+const MAX_WINDOW: i64 = 100_000_000;
 
 /// Header lines that belong to the connection, not to the request; the engine writes them.
 const ENGINE_HEADERS: &[&str] = &[
@@ -88,8 +90,36 @@ fn same_account(a: &KeyEntry, b: &KeyEntry) -> bool {
     a.key == b.key && a.base_url == b.base_url && a.proxy == b.proxy && a.prefix == b.prefix && a.headers == b.headers
 }
 
+/// Servers that want no key as a rule, and no address when they run on this machine; but models must be named, for
+/// nobody asks the server what it has.
+pub(crate) fn ollama(root: &Section<'_>, problems: &mut Problems) -> Vec<Ollama> {
+    let mut servers = Vec::new();
+    for section in root.sections("ollama", problems) {
+        let entry = entry(&section, problems);
+        let num_ctx = section.whole("num-ctx", 1..=MAX_WINDOW, problems).and_then(|value| u64::try_from(value).ok());
+        if entry.models.is_empty() {
+            let message = format!("`{}` has no `models`, so it is not used", section.path());
+            problems.warn(section.span(), message).help("name the models that `ollama list` shows");
+        } else {
+            servers.push(Ollama { entry, num_ctx });
+        }
+    }
+    servers
+}
+
 fn key_entry(section: &Section<'_>, problems: &mut Problems) -> Option<KeyEntry> {
-    let entry = KeyEntry {
+    let entry = entry(section, problems);
+    if entry.key.is_empty() && entry.headers.is_empty() {
+        let message = format!("`{}` has no `api-key`, so it is not used", section.path());
+        problems.warn(section.span(), message);
+        return None;
+    }
+    Some(entry)
+}
+
+/// What all entries share.
+fn entry(section: &Section<'_>, problems: &mut Problems) -> KeyEntry {
+    KeyEntry {
         key: secret(section, problems),
         base_url: place::base_url(section, problems),
         proxy: place::proxy(section, Proxy::Inherit, problems),
@@ -101,13 +131,7 @@ fn key_entry(section: &Section<'_>, problems: &mut Problems) -> Option<KeyEntry>
         weight: weight(section, problems),
         request_retry: request_retry(section, problems),
         disable_cooling: section.maybe_flag("disable-cooling", problems),
-    };
-    if entry.key.is_empty() && entry.headers.is_empty() {
-        let message = format!("`{}` has no `api-key`, so it is not used", section.path());
-        problems.warn(section.span(), message);
-        return None;
     }
-    Some(entry)
 }
 
 pub(crate) fn compat(root: &Section<'_>, problems: &mut Problems) -> Vec<Compat> {

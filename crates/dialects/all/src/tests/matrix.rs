@@ -36,7 +36,7 @@ fn every(kind: &str, speaks: fn(Client, Wire) -> &'static Dialect, each: impl Fn
 }
 
 fn input(case: &Path, dialect: &Dialect) -> String {
-    let names = [format!("{}.json", dialect.id), format!("{}.sse", dialect.id)];
+    let names = ["json", "sse", "ndjson"].map(|kind| format!("{}.{kind}", dialect.id));
     let found = names.iter().find_map(|name| std::fs::read_to_string(case.join(name)).ok());
     found.unwrap_or_else(|| panic!("{} has no input of {}", case.display(), dialect.id))
 }

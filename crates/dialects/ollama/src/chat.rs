@@ -1,0 +1,131 @@
+//! The two faces of `/api/chat`: what routing reads early, what a relay changes; the rest is delegated.
+
+use bytes::{Bytes, BytesMut};
+
+use dialect::splice::{Change, Edit};
+use dialect::{
+    Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
+    StreamEncoder, Target, WireSide, quoted,
+};
+use http::HeaderMap;
+use http::request::Parts;
+use hub::{DialectId, Fault, Losses, RawFault, Request, Response};
+
+use crate::stream_encode::{Encoder, Form};
+use crate::{fault, request_decode, request_encode, response, scanner, stream_decode};
+
+/// Chat, client side and wire side.
+#[derive(Debug)]
+pub(crate) struct Chat;
+
+impl ClientSide for Chat {
+    fn dialect(&self) -> DialectId {
+        crate::ID
+    }
+
+    fn peek(&self, head: &Parts, body: &Body) -> Result<Peek, Fault> {
+        peek(head, body)
+    }
+
+    fn decode_request(&self, _: &Parts, body: &Body) -> Result<Decoded, Fault> {
+        request_decode::chat(body)
+    }
+
+    fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
+        response::encode(response, reply, Form::Chat)
+    }
+
+    fn stream_encoder(&self, reply: Reply) -> Box<dyn StreamEncoder> {
+        Box::new(Encoder::new(reply, Form::Chat))
+    }
+
+    fn render_fault(&self, fault: &Fault, request_id: &str) -> HttpReply {
+        fault::render(fault, request_id)
+    }
+
+    fn encode_count(&self, input_tokens: u64) -> Bytes {
+        count(input_tokens)
+    }
+
+    fn plain_name<'a>(&self, model: &'a str) -> Option<&'a str> {
+        plain_name(model)
+    }
+
+    fn own_answer(&self, body: &Body, reply: &Reply) -> Option<HttpReply> {
+        let silent = body.raw("messages").is_none_or(is_empty_list);
+        silent.then(|| response::loaded(body, reply, Form::Chat))
+    }
+}
+
+impl WireSide for Chat {
+    fn relay(&self, _: &Parts, _: &Body, target: &Target<'_>) -> Relay {
+        let mut edits = vec![Edit::set("model", json_text(target.model)), default("truncate", None, "false")];
+        if let Some(window) = target.traits.quirks.context_window {
+            edits.push(default("options", Some("num_ctx"), &window.to_string()));
+        }
+        Relay { edits, headers: HeaderMap::new(), hide_usage: false, losses: Losses::default() }
+    }
+
+    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {
+        request_encode::encode(request, target)
+    }
+
+    fn decode_response(&self, body: &[u8], memo: &Memo) -> Result<Response, Fault> {
+        response::decode(body, memo)
+    }
+
+    fn stream_decoder(&self, memo: Memo) -> Box<dyn StreamDecoder> {
+        Box::new(stream_decode::Decoder::new(memo))
+    }
+
+    fn scanner(&self) -> Box<dyn Scanner> {
+        Box::new(scanner::Watch::default())
+    }
+
+    fn read_fault(&self, raw: RawFault) -> Fault {
+        fault::read(raw)
+    }
+}
+
+/// What both client forms and `/api/show` tell early. Older programs name the model `name`.
+pub(crate) fn peek(_: &Parts, body: &Body) -> Result<Peek, Fault> {
+    let named = body.get("model")?.filter(|model: &String| !model.is_empty());
+    let model = named.map_or_else(|| body.get("name"), |model| Ok(Some(model)))?;
+    let model = model.filter(|model| !model.is_empty());
+    let model = model.ok_or_else(|| Fault::bad_request("model is required").at("model"))?;
+    let reply = Reply::new(model.as_str(), body.get("stream")?.unwrap_or(true));
+    Ok(Peek { model, session: None, reply })
+}
+
+/// Programs add `:latest` to names, and lists of other gateways put `[Provider] ` before them.
+pub(crate) fn plain_name(model: &str) -> Option<&str> {
+    let bare =
+        model.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or(model, |(_, name)| name.trim_start());
+    let bare = bare.strip_suffix(":latest").unwrap_or(bare);
+    (bare != model && !bare.is_empty()).then_some(bare)
+}
+
+pub(crate) fn is_empty_list(json: &str) -> bool {
+    json.strip_prefix('[').is_some_and(|rest| rest.trim_start() == "]")
+}
+
+/// Ollama has no token count; this is the plainest form.
+pub(crate) fn count(input_tokens: u64) -> Bytes {
+    let mut out = BytesMut::with_capacity(40);
+    let mut answer = Object::open(&mut out);
+    answer.number("prompt_eval_count", input_tokens);
+    answer.close();
+    out.freeze()
+}
+
+/// Sets a field that the client left open.
+fn default(field: &'static str, below: Option<&'static str>, json: &str) -> Edit {
+    let path = std::iter::once(field).chain(below).map(Into::into).collect();
+    Edit { path, change: Change::Default(json.to_owned()) }
+}
+
+fn json_text(text: &str) -> String {
+    let mut out = BytesMut::with_capacity(text.len() + 2);
+    quoted(text, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}

@@ -1,0 +1,156 @@
+//! Reads the messages of a chat.
+//!
+//! Calls may come without ids, and results then name only the tool: ids are made from the place of the call, so that
+//! the same history gives the same bytes every turn, and a result answers the first call of its tool that waits.
+
+use dialect::read::{Raw, as_text};
+use dialect::{Body, parse_data_url, sniff};
+use hub::{CallKind, Fault, Losses, Media, Part, Request, Role, Source, Text, Thought, ToolCall, ToolResult, Turn};
+use serde_json::value::RawValue;
+
+use crate::wire;
+
+/// Reads `messages` into the system prompt and the turns.
+pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> Result<(), Fault> {
+    let messages: Vec<wire::Message<'_>> = body.get("messages")?.unwrap_or_default();
+    if messages.is_empty() {
+        return Err(Fault::bad_request("`messages` must hold at least one message").at("messages"));
+    }
+    let mut reader = Reader { request, losses, leading: true, waiting: Vec::new(), answered: false };
+    messages.into_iter().enumerate().try_for_each(|(at, message)| reader.message(at, message))
+}
+
+struct Reader<'a> {
+    request: &'a mut Request,
+    losses: &'a mut Losses,
+    /// Only system messages have come so far.
+    leading: bool,
+    /// Name and id of the calls that wait for their results.
+    waiting: Vec<(String, String)>,
+    /// A result has come since the last call.
+    answered: bool,
+}
+
+impl Reader<'_> {
+    fn message(&mut self, at: usize, message: wire::Message<'_>) -> Result<(), Fault> {
+        match message.role.as_deref().unwrap_or_default().to_ascii_lowercase().as_str() {
+            "system" | "developer" => return self.system(at, &message),
+            "user" => {
+                let parts = said(at, &message)?;
+                self.push(Role::User, parts);
+            }
+            "assistant" => self.assistant(at, message)?,
+            "tool" => self.result(at, message)?,
+            role => return Err(Fault::bad_request(format!("invalid role {role:?}")).at(format!("messages[{at}].role"))),
+        }
+        self.leading = false;
+        Ok(())
+    }
+
+    fn push(&mut self, role: Role, parts: Vec<Part>) {
+        if !parts.is_empty() {
+            self.request.turns.push(Turn { role, parts });
+        }
+    }
+
+    fn system(&mut self, at: usize, message: &wire::Message<'_>) -> Result<(), Fault> {
+        let (texts, images): (Vec<Part>, Vec<Part>) =
+            said(at, message)?.into_iter().partition(|part| matches!(part, Part::Text(_)));
+        if !images.is_empty() {
+            self.losses.approximated(format!("messages[{at}].images"), "what is not text was sent as the user's");
+        }
+        if self.leading {
+            self.request.system.extend(texts.into_iter().filter_map(|part| match part {
+                Part::Text(text) => Some(text),
+                _ => None,
+            }));
+        } else {
+            self.push(Role::System, texts);
+        }
+        self.push(Role::User, images);
+        Ok(())
+    }
+
+    fn assistant(&mut self, at: usize, message: wire::Message<'_>) -> Result<(), Fault> {
+        let mut parts = Vec::new();
+        let thought = message.thinking.and_then(as_text).filter(|text| !text.is_empty());
+        parts.extend(thought.map(|text| Part::Thinking(Thought { text: text.into_owned(), ..Thought::default() })));
+        parts.extend(said(at, &message)?);
+        if std::mem::take(&mut self.answered) {
+            self.waiting.clear();
+        }
+        for (n, call) in message.tool_calls.into_iter().flatten().enumerate() {
+            let call = tool_call(at, n, call)?;
+            self.waiting.push((call.name.clone(), call.id.clone()));
+            parts.push(Part::ToolCall(call));
+        }
+        self.push(Role::Assistant, parts);
+        Ok(())
+    }
+
+    fn result(&mut self, at: usize, message: wire::Message<'_>) -> Result<(), Fault> {
+        let parts = said(at, &message)?;
+        let id = message.tool_call_id.map(|id| id.owned()).filter(|id| !id.is_empty());
+        let name = message.tool_name.map(|name| name.owned()).filter(|name| !name.is_empty());
+        let call = self.waiting.iter().position(|(called, known)| match (&id, &name) {
+            (Some(id), _) => known == id,
+            (None, Some(name)) => called == name,
+            (None, None) => true,
+        });
+        let found = call.map(|call| self.waiting.remove(call));
+        self.answered = true;
+        let (known, call_id) = found.unwrap_or_default();
+        let name = name.or(Some(known).filter(|name| !name.is_empty()));
+        let call_id = id.unwrap_or(call_id);
+        self.push(Role::User, vec![Part::ToolResult(ToolResult { call_id, name, parts, ..ToolResult::default() })]);
+        Ok(())
+    }
+}
+
+/// Pictures and text of a message. Templates put pictures first.
+fn said(at: usize, message: &wire::Message<'_>) -> Result<Vec<Part>, Fault> {
+    let mut parts = Vec::new();
+    for (n, data) in message.images.iter().flatten().enumerate() {
+        parts.push(image(data, || format!("messages[{at}].images[{n}]"))?);
+    }
+    if let Some(text) = content(at, message.content)? {
+        parts.push(Part::Text(Text::plain(text)));
+    }
+    Ok(parts)
+}
+
+fn content(at: usize, raw: Raw<'_>) -> Result<Option<String>, Fault> {
+    let Some(raw) = raw else { return Ok(None) };
+    let text = as_text(raw).ok_or_else(|| {
+        Fault::bad_request("the content of a message is one text").at(format!("messages[{at}].content"))
+    })?;
+    Ok(Some(text.into_owned()).filter(|text| !text.is_empty()))
+}
+
+/// A picture in bare base64; a data URL is a common slip.
+pub(crate) fn image(data: &str, path: impl Fn() -> String) -> Result<Part, Fault> {
+    let url = parse_data_url(data);
+    let told = url.as_ref().and_then(|url| url.media_type.clone());
+    let base64 = url.map_or_else(|| data.to_owned(), |url| url.base64.into_owned());
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    if base64.is_empty() || !base64.bytes().all(legal) {
+        return Err(Fault::bad_request("a picture must be bare base64").at(path()));
+    }
+    let media_type = sniff(&base64).map(str::to_owned).or(told);
+    Ok(Part::Image(Media { source: Source::Base64(base64), media_type, detail: None, cache: None }))
+}
+
+fn tool_call(at: usize, n: usize, call: wire::ToolCall<'_>) -> Result<ToolCall, Fault> {
+    let function = call.function.unwrap_or_default();
+    let name = function.name.filter(|name| !name.is_empty()).ok_or_else(|| {
+        Fault::bad_request("a tool call needs a name").at(format!("messages[{at}].tool_calls[{n}].function.name"))
+    })?;
+    let id = call.id.map(|id| id.owned()).filter(|id| !id.is_empty()).unwrap_or_else(|| format!("call_{at}_{n}"));
+    let arguments = function.arguments.map(arguments).unwrap_or_default();
+    Ok(ToolCall { id, name: name.owned(), arguments, kind: CallKind::Function, seal: None, cache: None })
+}
+
+/// The arguments as text: an object's own JSON, or the text that stands in its place.
+pub(crate) fn arguments(raw: &RawValue) -> String {
+    as_text(raw).map_or_else(|| raw.get().to_owned(), |text| text.into_owned())
+}

@@ -1,0 +1,93 @@
+//! Watches a relayed answer. Once content has come, a line is parsed only when a byte search says that it is the last
+//! one or an error; quotes inside text are escaped, so a key is found nowhere else.
+
+use std::sync::LazyLock;
+
+use dialect::read::Raw;
+use dialect::{Frame, Observed, Scanner, Signal};
+use hub::Stop;
+use memchr::memmem::Finder;
+
+use crate::fault;
+use crate::stream_decode::{parse, reason, usage};
+use crate::wire::Message;
+
+static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"done\":"));
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
+static CALLS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"tool_calls\""));
+
+/// The state of one watch.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    observed: Observed,
+    /// Content has come: from here on only tell-tale lines are parsed.
+    content: bool,
+    calls: bool,
+}
+
+impl Scanner for Watch {
+    fn frame(&mut self, frame: Frame<'_>) -> Signal {
+        let data = frame.data.trim_ascii();
+        if self.observed.end_mark || data.is_empty() {
+            return Signal::Quiet;
+        }
+        let telling = is_done(data) || ERROR.find(data).is_some() || CALLS.find(data).is_some();
+        if self.content && !telling {
+            return Signal::Content;
+        }
+        self.parsed(data)
+    }
+
+    fn whole(&mut self, body: &[u8]) -> Signal {
+        let signal = self.parsed(body);
+        if matches!(signal, Signal::Fault(_)) {
+            return signal;
+        }
+        self.observed.terminal = true;
+        self.observed.end_mark = true;
+        self.observed.stop.get_or_insert_default();
+        Signal::Terminal
+    }
+
+    fn observed(&self) -> &Observed {
+        &self.observed
+    }
+}
+
+/// Whether the key is there with a value other than false.
+fn is_done(data: &[u8]) -> bool {
+    DONE.find_iter(data).any(|at| !data[at + DONE.needle().len()..].trim_ascii_start().starts_with(b"false"))
+}
+
+impl Watch {
+    fn parsed(&mut self, data: &[u8]) -> Signal {
+        let chunk = match parse(data) {
+            Ok(chunk) => chunk,
+            Err(fault) => return Signal::Fault(Box::new(fault)),
+        };
+        if let Some(error) = chunk.error {
+            return Signal::Fault(Box::new(fault::in_stream(error)));
+        }
+        let message = chunk.message.as_ref();
+        self.calls |= message.is_some_and(|message| message.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty()));
+        let said = message.is_some_and(says_something);
+        self.content |= said;
+        if chunk.done == Some(true) {
+            self.observed.usage.update(&usage(&chunk));
+            let word = chunk.done_reason.as_deref().unwrap_or_default();
+            self.observed.stop = Some(Stop::from(reason(word, self.calls)));
+            self.observed.terminal = true;
+            self.observed.end_mark = true;
+            return Signal::Terminal;
+        }
+        if said { Signal::Content } else { Signal::Quiet }
+    }
+}
+
+fn says_something(message: &Message<'_>) -> bool {
+    let filled = |raw: Raw<'_>| raw.is_some_and(|raw| raw.get() != "\"\"");
+    filled(message.content)
+        || filled(message.thinking)
+        || message.images.as_ref().is_some_and(|images| !images.is_empty())
+        || message.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty())
+}

@@ -1,0 +1,121 @@
+//! Ollama servers, on this machine or another (`ollama`).
+
+use std::sync::Arc;
+
+use config::{Config, Ollama};
+use dialect::splice::Pieces;
+use dialect::{Dialect, ModelTraits, WireQuirks};
+use http::HeaderValue;
+use http::header::{ACCEPT, AUTHORIZATION};
+use hub::Fault;
+use pool::Secret;
+use url::Url;
+
+use crate::endpoint::{Endpoint, credential};
+use crate::model::configured;
+use crate::{AccountSpec, Call, Kind, Place, Upstream};
+
+/// The kind.
+pub(crate) static KIND: Kind = Kind { id: "ollama", build };
+
+/// Where a server listens that was told nothing else.
+const LOCAL: &str = "http://127.0.0.1:11434";
+
+#[derive(Debug)]
+struct OllamaServer {
+    chat: Endpoint,
+}
+
+impl Upstream for OllamaServer {
+    fn kind(&self) -> &'static str {
+        KIND.id
+    }
+
+    fn wire(&self, _model: &str) -> Option<&'static Dialect> {
+        Some(&dialect_ollama::DIALECT)
+    }
+
+    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
+        let stream = call.stream;
+        let mut request = self.chat.post(call, credential(AUTHORIZATION, "Bearer ", secret)?)?;
+        if stream {
+            request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/x-ndjson"));
+        }
+        Ok(request)
+    }
+}
+
+fn build(config: &Config) -> Vec<Place> {
+    config.ollama.iter().enumerate().filter_map(|(n, server)| place(n + 1, server)).collect()
+}
+
+fn place(number: usize, server: &Ollama) -> Option<Place> {
+    let entry = &server.entry;
+    let base = entry.base_url.clone().or_else(|| Url::parse(LOCAL).ok())?;
+    let traits = ModelTraits {
+        context: server.num_ctx,
+        quirks: WireQuirks { context_window: server.num_ctx, ..WireQuirks::default() },
+        ..ModelTraits::default()
+    };
+    let account = AccountSpec {
+        id: format!("{}:{number}", KIND.id),
+        label: format!("{}#{number}", KIND.id),
+        secret: Secret::new(entry.key.expose()),
+        proxy: entry.proxy.clone(),
+        priority: entry.priority,
+        weight: entry.weight,
+    };
+    Some(Place {
+        upstream: Arc::new(OllamaServer { chat: Endpoint::new(&base, "api/chat", &entry.headers)? }),
+        accounts: vec![account],
+        models: entry.models.iter().map(|model| configured(model, traits.clone(), KIND.id)).collect(),
+        prefix: entry.prefix.clone(),
+        excluded: entry.excluded_models.clone(),
+        request_retry: entry.request_retry,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Purpose;
+    use http::HeaderMap;
+
+    fn places(text: &str) -> Vec<Place> {
+        let (config, report) = config::parse(text, "config.yaml", &[]);
+        build(&config.unwrap_or_else(|| panic!("{report}")))
+    }
+
+    fn call(headers: &HeaderMap) -> Call<'_> {
+        Call {
+            purpose: Purpose::Generate,
+            model: "m",
+            stream: true,
+            body: Pieces::from(bytes::Bytes::from_static(b"{}")),
+            headers: HeaderMap::new(),
+            client: headers,
+        }
+    }
+
+    #[test]
+    fn a_server_needs_models_and_nothing_else() {
+        let places = places("ollama:\n  - models: [{name: 'qwen3:8b', alias: qwen3}]\n    num-ctx: 32768\n");
+        let place = &places[0];
+        let request = place.upstream.request(call(&HeaderMap::new()), &place.accounts[0].secret).unwrap();
+        assert_eq!(request.uri(), "http://127.0.0.1:11434/api/chat");
+        assert_eq!(request.headers()[ACCEPT], "application/x-ndjson");
+        assert!(!request.headers().contains_key(AUTHORIZATION));
+        let model = &place.models[0];
+        assert_eq!((model.alias.as_str(), model.name.as_str()), ("qwen3", "qwen3:8b"));
+        assert_eq!((model.traits.quirks.context_window, model.traits.context), (Some(32_768), Some(32_768)));
+        assert!(self::places("ollama: [{base-url: 'http://h:1'}]").is_empty());
+    }
+
+    #[test]
+    fn a_key_is_sent_where_there_is_one() {
+        let places = places("ollama:\n  - base-url: https://h/api\n    api-key: k1\n    models: [{name: m}]\n");
+        let request = places[0].upstream.request(call(&HeaderMap::new()), &places[0].accounts[0].secret).unwrap();
+        assert_eq!(request.uri(), "https://h/api/chat");
+        assert_eq!(request.headers()[AUTHORIZATION], "Bearer k1");
+    }
+}
