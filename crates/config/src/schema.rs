@@ -144,7 +144,7 @@ pub(crate) const ROOT: &[Field] = &[
     used("openai-compatibility", Kind::List(&Kind::Section(COMPAT))),
     used("claude-api-key", Kind::List(&Kind::Section(CLAUDE))),
     checked("codex-api-key", Kind::List(&Kind::Section(CODEX))),
-    checked("gemini-api-key", Kind::List(&Kind::Section(KEY_ENTRY))),
+    used("gemini-api-key", Kind::List(&Kind::Section(KEY_ENTRY))),
     checked("xai-api-key", Kind::List(&Kind::Section(XAI))),
     checked("vertex-api-key", Kind::List(&Kind::Section(VERTEX))),
     used("ollama", Kind::List(&Kind::Section(OLLAMA))),

@@ -38,6 +38,9 @@ pub struct Reply {
     pub started: Option<Instant>,
     /// Random; ids of this answer are minted from it.
     pub seed: u64,
+    /// The content type of the stream, where the client asked for another framing than its dialect's usual one. Such a
+    /// stream is always written by the encoder, never relayed.
+    pub stream_type: Option<&'static str>,
 }
 
 impl Reply {
@@ -51,6 +54,7 @@ impl Reply {
             created: 0,
             started: None,
             seed: 0,
+            stream_type: None,
         }
     }
 

@@ -32,6 +32,12 @@ pub struct ModelTraits {
     pub prefill: Option<bool>,
     /// Can hold its answer to a JSON schema.
     pub structured_output: Option<bool>,
+    /// Takes a form of the answer together with function tools.
+    pub format_with_tools: Option<bool>,
+    /// Takes its provider's web search together with function tools.
+    pub search_with_tools: Option<bool>,
+    /// Refuses calls of the current turn that come back without the proof of its reasoning.
+    pub insists_on_proofs: bool,
     /// Habits of the server.
     pub quirks: WireQuirks,
 }

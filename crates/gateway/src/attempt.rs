@@ -100,7 +100,13 @@ impl Attempt<'_> {
         let reply = self.send(wire, side, inbound, body, headers, record).await?;
         let rename = (self.seat.force_mapping && model != inbound.peek.reply.model)
             .then(|| Rename::new(model, &inbound.peek.reply.model));
+        let reframed = inbound.peek.reply.stream_type.is_some();
         let mut committed = match (stream, is_stream(&reply.headers, wire.framing)) {
+            (true, true) if reframed => {
+                let framer = Framer::new(wire.framing, self.snapshot.config.limits.line_bytes);
+                let events = Events::of_wire(reply.body, framer, side.stream_decoder(Memo::default()));
+                self.gated(events, inbound, &losses, record).await
+            }
             (true, true) => {
                 self.relay_stream(wire, side, inbound, reply, Filter::new(hide_usage, rename), record).await
             }
@@ -316,8 +322,8 @@ impl Attempt<'_> {
     }
 
     fn stream(&self, events: Events, held: Vec<Event>, inbound: &Inbound<'_>, losses: &Losses) -> Committed {
-        let framing = framing_of(self.client);
-        let mut headers = headers::streamed(content_type(framing));
+        let own = || content_type(framing_of(self.client));
+        let mut headers = headers::streamed(inbound.peek.reply.stream_type.unwrap_or_else(own));
         report(losses, &mut headers);
         let encoder = self.client.stream_encoder(inbound.peek.reply.clone());
         let keepalive: Option<Duration> = self.snapshot.config.streaming.keepalive;

@@ -29,6 +29,17 @@ impl Endpoint {
         Some(Self { uri, rules: rules.to_vec() })
     }
 
+    /// The same place with more at the end of its path, for APIs that name the model in the address.
+    ///
+    /// # Errors
+    /// A fault when the whole is no address.
+    pub(crate) fn below(&self, rest: &str) -> Result<Self, Fault> {
+        let uri = format!("{}/{rest}", self.uri).parse();
+        let uri =
+            uri.map_err(|_| Fault::new(FaultKind::BadRequest, "the model's name makes no address").at("model"))?;
+        Ok(Self { uri, rules: self.rules.clone() })
+    }
+
     /// A POST of JSON. `auth` is the header that carries the secret, already made.
     pub(crate) fn post(
         &self,

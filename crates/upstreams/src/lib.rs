@@ -5,6 +5,7 @@
 mod claude_key;
 mod demo;
 mod endpoint;
+mod gemini_key;
 mod model;
 mod ollama;
 mod openai_compatible;
@@ -28,7 +29,8 @@ pub struct Kind {
 }
 
 /// Every kind.
-pub static KINDS: &[&Kind] = &[&claude_key::KIND, &openai_compatible::KIND, &ollama::KIND, &demo::KIND];
+pub static KINDS: &[&Kind] =
+    &[&claude_key::KIND, &gemini_key::KIND, &openai_compatible::KIND, &ollama::KIND, &demo::KIND];
 
 impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -28,6 +28,7 @@ const LAYERS: &[Layer] = &[
     pure("bosporus-hub", &[]),
     pure("bosporus-dialect", &["bosporus-hub"]),
     pure("bosporus-dialect-anthropic", DIALECTS),
+    pure("bosporus-dialect-gemini", DIALECTS),
     pure("bosporus-dialect-ollama", DIALECTS),
     pure("bosporus-dialect-openai-chat", DIALECTS),
     pure(
@@ -36,6 +37,7 @@ const LAYERS: &[Layer] = &[
             "bosporus-hub",
             "bosporus-dialect",
             "bosporus-dialect-anthropic",
+            "bosporus-dialect-gemini",
             "bosporus-dialect-ollama",
             "bosporus-dialect-openai-chat",
         ],
@@ -48,6 +50,7 @@ const LAYERS: &[Layer] = &[
             "bosporus-hub",
             "bosporus-dialect",
             "bosporus-dialect-anthropic",
+            "bosporus-dialect-gemini",
             "bosporus-dialect-ollama",
             "bosporus-dialect-openai-chat",
             "bosporus-dialects",

@@ -53,8 +53,11 @@ fn golden(file: &Path, found: &str) {
     assert_eq!(expected, found, "{}", file.display());
 }
 
-fn head() -> http::request::Parts {
-    http::Request::post("/").body(()).unwrap().into_parts().0
+/// The head of a request for a stream, for dialects that name model and mode in the address.
+fn head(dialect: &Dialect) -> http::request::Parts {
+    let path = dialect.routes.iter().map(|route| route.path).find(|path| path.ends_with("{rest}"));
+    let path = path.unwrap_or("/").replace("{rest}", "kite:streamGenerateContent?alt=sse");
+    http::Request::post(path).body(()).unwrap().into_parts().0
 }
 
 fn reply() -> Reply {
@@ -79,8 +82,8 @@ fn draw_losses(losses: &Losses) -> String {
 
 fn translate(client: Client, wire: Wire, text: &str) -> Result<String, Fault> {
     let body = Body::parse(Bytes::copy_from_slice(text.as_bytes()))?;
-    let peek = client.1.peek(&head(), &body)?;
-    let decoded = client.1.decode_request(&head(), &body)?;
+    let peek = client.1.peek(&head(client.0), &body)?;
+    let decoded = client.1.decode_request(&head(client.0), &body)?;
     let (mut request, mut losses) = (decoded.request, decoded.losses);
     hub::mend(&mut request, &mut losses);
     let traits = ModelTraits::default();

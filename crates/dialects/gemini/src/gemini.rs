@@ -1,0 +1,107 @@
+//! The two faces of Gemini: what routing reads early; the rest is delegated.
+
+use bytes::{Bytes, BytesMut};
+use dialect::{
+    Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
+    StreamEncoder, Target, WireSide,
+};
+use http::HeaderMap;
+use http::request::Parts;
+use hub::{DialectId, Fault, FaultKind, Losses, RawFault, Request, Response};
+
+use crate::path::{self, Asked};
+use crate::{fault, relay, request_decode, request_encode, response, scanner, stream_decode, stream_encode};
+
+/// Where agents name their conversation.
+const SESSIONS: [&str; 3] = ["session-id", "x-session-id", "x-session-affinity"];
+
+/// Gemini, client side and wire side.
+#[derive(Debug)]
+pub(crate) struct Gemini;
+
+impl ClientSide for Gemini {
+    fn dialect(&self) -> DialectId {
+        crate::ID
+    }
+
+    fn peek(&self, head: &Parts, _: &Body) -> Result<Peek, Fault> {
+        let Asked { model, method } = asked(head)?;
+        let stream = match method.as_str() {
+            "generateContent" | "countTokens" => false,
+            "streamGenerateContent" => true,
+            other => {
+                let shown: String = other.chars().take(64).collect();
+                let words =
+                    format!("`{shown}` is not offered here: use generateContent, streamGenerateContent or countTokens");
+                return Err(Fault::new(FaultKind::NotFound, words));
+            }
+        };
+        let mut reply = Reply::new(model.as_str(), stream);
+        // Without `alt=sse` a stream is one JSON array, sent as it grows.
+        reply.stream_type = (stream && !path::wants_events(head)).then_some("application/json");
+        Ok(Peek { model, session: session(&head.headers), reply })
+    }
+
+    fn decode_request(&self, head: &Parts, body: &Body) -> Result<Decoded, Fault> {
+        request_decode::decode(body, asked(head)?.model)
+    }
+
+    fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
+        response::encode(response, reply)
+    }
+
+    fn stream_encoder(&self, reply: Reply) -> Box<dyn StreamEncoder> {
+        Box::new(stream_encode::Encoder::new(reply))
+    }
+
+    fn render_fault(&self, fault: &Fault, request_id: &str) -> HttpReply {
+        fault::render(fault, request_id)
+    }
+
+    fn encode_count(&self, input_tokens: u64) -> Bytes {
+        let mut out = BytesMut::with_capacity(32);
+        let mut answer = Object::open(&mut out);
+        answer.number("totalTokens", input_tokens);
+        answer.close();
+        out.freeze()
+    }
+}
+
+fn asked(head: &Parts) -> Result<Asked, Fault> {
+    path::read(head.uri.path())
+        .filter(|asked| !asked.model.is_empty())
+        .ok_or_else(|| Fault::bad_request("the address names no model: use .../models/{model}:{method}").at("model"))
+}
+
+fn session(headers: &HeaderMap) -> Option<String> {
+    let text = |name: &&str| headers.get(*name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    SESSIONS.iter().filter_map(text).find(|key| !key.is_empty())
+}
+
+impl WireSide for Gemini {
+    fn relay(&self, _: &Parts, body: &Body, target: &Target<'_>) -> Relay {
+        let mut losses = Losses::default();
+        let edits = relay::edits(body, target.model, &mut losses);
+        Relay { edits, headers: HeaderMap::new(), hide_usage: false, losses }
+    }
+
+    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {
+        request_encode::encode(request, target)
+    }
+
+    fn decode_response(&self, body: &[u8], memo: &Memo) -> Result<Response, Fault> {
+        response::decode(body, memo)
+    }
+
+    fn stream_decoder(&self, memo: Memo) -> Box<dyn StreamDecoder> {
+        Box::new(stream_decode::Decoder::new(memo))
+    }
+
+    fn scanner(&self) -> Box<dyn Scanner> {
+        Box::new(scanner::Watch::default())
+    }
+
+    fn read_fault(&self, raw: RawFault) -> Fault {
+        fault::read(raw)
+    }
+}

@@ -1,0 +1,75 @@
+//! The Gemini generateContent dialect, client side and wire side.
+//!
+//! The model and the method stand in the URL (`path.rs`), not in the body. Field names come in camelCase from Google's
+//! own SDKs and in snake_case from others; both are read, camelCase is written.
+//!
+//! Proofs of reasoning ([`hub::Seal`]) stand on any part here: `seals.rs` says how they keep their place.
+
+mod fault;
+mod gemini;
+mod grounding;
+mod history;
+mod lift;
+mod models;
+mod part_decode;
+mod part_encode;
+mod path;
+mod relay;
+mod request_decode;
+mod request_encode;
+mod response;
+mod results;
+mod scanner;
+mod schema;
+mod seals;
+mod stream_decode;
+mod stream_encode;
+mod think;
+mod tools_decode;
+mod tools_encode;
+mod usage;
+mod wire;
+
+use dialect::{Dialect, Framing, Operation, Route};
+use http::Method;
+use http::request::Parts;
+use hub::DialectId;
+
+use crate::gemini::Gemini;
+use crate::models::Models;
+
+/// The name of this dialect.
+pub const ID: DialectId = DialectId("gemini");
+
+/// The dialect, for the registry.
+pub static DIALECT: Dialect =
+    Dialect { id: ID, routes: &ROUTES, framing: Framing::Sse, recognises, client: Some(&Gemini), wire: Some(&Gemini) };
+
+static ROUTES: [Route; 8] = [
+    post("/v1beta/models/{rest}", path::counts, Operation::CountTokens),
+    post("/v1beta/models/{rest}", path::generates, Operation::Generate),
+    post("/v1/models/{rest}", path::counts, Operation::CountTokens),
+    post("/v1/models/{rest}", path::generates, Operation::Generate),
+    get("/v1beta/models", always, Operation::ListModels(&Models)),
+    get("/v1beta/models/{rest}", always, Operation::GetModel(&Models)),
+    // The newest Python SDK asks here; the path is shared with two other dialects.
+    get("/v1/models", path::has_google_key, Operation::ListModels(&Models)),
+    get("/v1/models/{rest}", path::has_google_key, Operation::GetModel(&Models)),
+];
+
+const fn post(path: &'static str, accepts: fn(&Parts) -> bool, operation: Operation) -> Route {
+    Route { method: Method::POST, path, accepts, operation, client: &Gemini }
+}
+
+const fn get(path: &'static str, accepts: fn(&Parts) -> bool, operation: Operation) -> Route {
+    Route { method: Method::GET, path, accepts, operation, client: &Gemini }
+}
+
+fn always(_: &Parts) -> bool {
+    true
+}
+
+fn recognises(head: &Parts) -> bool {
+    let path = head.uri.path();
+    path == "/v1beta" || path.starts_with("/v1beta/") || path::has_google_key(head)
+}

@@ -1,0 +1,85 @@
+//! What a relayed request needs changed: the model where the body repeats it, and proofs that another vendor's model
+//! gave, which Google would refuse. Everything else stays as the client wrote it.
+
+use std::borrow::Cow;
+
+use dialect::Body;
+use dialect::splice::{Change, Edit};
+use dialect::tree::{Fields, Node};
+use hub::Losses;
+use memchr::memmem;
+
+use crate::seals;
+
+/// Where a body may hold contents: itself, or the request inside a token count.
+const WRAPPERS: [&str; 2] = ["generateContentRequest", "generate_content_request"];
+
+/// The edits of one request.
+pub(crate) fn edits(body: &Body, model: &str, losses: &mut Losses) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let named = format!("models/{model}");
+    if body.has("model") {
+        edits.push(Edit::set("model", Node::text(&named).json()));
+    }
+    for wrapper in WRAPPERS.into_iter().filter(|wrapper| body.has(wrapper)) {
+        edits.push(Edit::set_in(wrapper, "model", Node::text(&named).json()));
+    }
+    if let Some(contents) = body.raw("contents").and_then(without_foreign) {
+        let path = vec![Cow::Borrowed("contents")];
+        edits.push(Edit { path, change: Change::Set(contents) });
+        losses.dropped(
+            "contents.thoughtSignature",
+            "proofs of another vendor's model cannot be verified and were left out",
+        );
+    }
+    edits
+}
+
+/// The contents without foreign proofs; `None` when there are none. A packed proof begins the same way in base64.
+fn without_foreign(contents: &str) -> Option<String> {
+    // Base64 of `bos1:` but for its last bits.
+    memmem::find(contents.as_bytes(), b"\"Ym9zMT")?;
+    let mut node = Node::read(contents)?;
+    clean(&mut node).then(|| node.json())
+}
+
+fn clean(node: &mut Node<'_>) -> bool {
+    match node {
+        Node::Leaf(_) => false,
+        Node::Array(items) => {
+            let before = items.len();
+            let changed = items.iter_mut().fold(false, |changed, item| clean(item) | changed);
+            items.retain(|item| !is_spent(item));
+            changed | (items.len() != before)
+        }
+        Node::Object(fields) => clean_object(fields),
+    }
+}
+
+fn clean_object(fields: &mut Fields<'_>) -> bool {
+    let mut changed = false;
+    for key in ["thoughtSignature", "thought_signature"] {
+        let foreign = fields.get(key).and_then(Node::as_text).is_some_and(|text| is_foreign(&text));
+        changed |= foreign && fields.take(key).is_some();
+    }
+    let inner = ["parts"];
+    for key in inner {
+        if let Some(node) = fields.get_mut(key) {
+            changed |= clean(node);
+        }
+    }
+    changed
+}
+
+fn is_foreign(signature: &str) -> bool {
+    signature.starts_with("Ym9zMT")
+        && seals::read(Some(signature), seals::THOUGHT).is_none_or(|seal| seal.vendor != seals::VENDOR)
+}
+
+/// A part of which nothing but an empty text is left.
+fn is_spent(node: &Node<'_>) -> bool {
+    let Node::Object(fields) = node else { return false };
+    let empty = fields.get("text").is_some_and(|text| text.is_leaf("\"\""));
+    let only = fields.0.iter().all(|(key, _)| matches!(&**key, "text" | "thought"));
+    !fields.0.is_empty() && empty && only
+}

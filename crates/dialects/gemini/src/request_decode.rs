@@ -1,0 +1,284 @@
+//! Reads a request into the hub: the turns and the knobs here, parts and tools in their own files.
+
+use dialect::Body;
+use dialect::Decoded;
+use hub::{
+    Extra, Fault, Format, Json, Level, Losses, Mode, Part, Request, Role, Schema, Show, Text, Thinking, Tier, Turn,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::part_decode::{parts, thinking_config};
+use crate::results::Pending;
+use crate::wire::{self, Content, Str, as_count, as_text, typed};
+use crate::{ID, lift, tools_decode};
+
+/// The top-level fields of a body, each under either spelling.
+#[derive(Clone, Copy)]
+pub(crate) struct Fields<'a>(&'a Body);
+
+impl<'a> Fields<'a> {
+    pub(crate) fn of(body: &'a Body) -> Self {
+        Self(body)
+    }
+
+    pub(crate) fn raw(self, camel: &str, snake: &str) -> Option<&'a str> {
+        self.0.raw(camel).or_else(|| self.0.raw(snake))
+    }
+
+    pub(crate) fn typed<T: Deserialize<'a>>(self, camel: &str, snake: &str) -> Result<Option<T>, Fault> {
+        self.raw(camel, snake).map(|json| typed(json, camel)).transpose()
+    }
+}
+
+/// Every top-level field that is read here; what else a client sends is carried as an extra.
+const KNOWN: [&str; 16] = [
+    "contents",
+    "systemInstruction",
+    "system_instruction",
+    "tools",
+    "toolConfig",
+    "tool_config",
+    "generationConfig",
+    "generation_config",
+    "serviceTier",
+    "service_tier",
+    "labels",
+    "model",
+    "store",
+    "stream",
+    "generateContentRequest",
+    "generate_content_request",
+];
+
+/// Reads a request for `model`.
+///
+/// # Errors
+/// A bad-request fault that names the field.
+pub(crate) fn decode(body: &Body, model: String) -> Result<Decoded, Fault> {
+    // A token count may carry the whole request one level deeper.
+    if let Some(inner) = Fields::of(body).raw("generateContentRequest", "generate_content_request") {
+        let inner = Body::parse(bytes::Bytes::copy_from_slice(inner.as_bytes()))?;
+        return decode_plain(&inner, model);
+    }
+    decode_plain(body, model)
+}
+
+fn decode_plain(body: &Body, model: String) -> Result<Decoded, Fault> {
+    let mut losses = Losses::default();
+    let mut request = Request { model, ..Request::default() };
+    read_system(body, &mut request)?;
+    read_turns(body, &mut request)?;
+    tools_decode::read(body, &mut request)?;
+    read_config(body, &mut request)?;
+    let fields = Fields::of(body);
+    request.service.tier = fields.typed::<Str<'_>>("serviceTier", "service_tier")?.and_then(|word| tier(&word));
+    request.service.metadata = fields.raw("labels", "labels").filter(|json| *json != "{}").map(Json::trusted);
+    if body.has("store") {
+        losses.silent("store");
+    }
+    let strange = body.fields().filter(|(name, json)| !KNOWN.contains(&name.as_ref()) && *json != "null");
+    request.extras.extend(strange.map(|(name, json)| Extra {
+        origin: ID,
+        field: if name == "cached_content" { "cachedContent".into() } else { name.into_owned() },
+        json: Json::trusted(json),
+    }));
+    Ok(Decoded { request, losses })
+}
+
+fn tier(word: &str) -> Option<Tier> {
+    match word.to_ascii_lowercase().as_str() {
+        "flex" => Some(Tier::Flex),
+        "standard" => Some(Tier::Standard),
+        "priority" => Some(Tier::Priority),
+        _ => None,
+    }
+}
+
+/// The system instruction: a content, or a bare text.
+fn read_system(body: &Body, request: &mut Request) -> Result<(), Fault> {
+    let Some(json) = Fields::of(body).raw("systemInstruction", "system_instruction") else { return Ok(()) };
+    let raw: &RawValue = typed(json, "systemInstruction")?;
+    if let Some(text) = as_text(raw) {
+        request.system.extend((!text.is_empty()).then(|| Text::plain(text)));
+        return Ok(());
+    }
+    let content: Content<'_> = typed(json, "systemInstruction")?;
+    let mut first = Vec::new();
+    for part in parts(&content, 0, "systemInstruction")? {
+        match part {
+            Part::Text(text) => request.system.push(text),
+            Part::Thinking(_) => (),
+            // Others take text only there: what is shown moves into the first turn.
+            other => first.push(other),
+        }
+    }
+    if !first.is_empty() {
+        request.turns.push(Turn { role: Role::User, parts: first });
+    }
+    Ok(())
+}
+
+fn read_turns(body: &Body, request: &mut Request) -> Result<(), Fault> {
+    let json = Fields::of(body)
+        .raw("contents", "contents")
+        .ok_or_else(|| Fault::bad_request("`contents` is required").at("contents"))?;
+    let raw: &RawValue = typed(json, "contents")?;
+    let contents = wire::list(raw)
+        .filter(|list| !list.is_empty())
+        .ok_or_else(|| Fault::bad_request("`contents` must be a list of at least one content").at("contents"))?;
+    let mut pending = Pending::default();
+    let mut before = Role::User;
+    for (number, raw) in contents.into_iter().enumerate() {
+        let place = format!("contents[{number}]");
+        let content: Content<'_> = typed(raw.get(), &place)?;
+        let role = role(content.role.as_deref(), &place)?;
+        let mut parts = parts(&content, number, &place)?;
+        match role {
+            Role::Assistant => pending.note(&parts, before != Role::Assistant),
+            Role::User | Role::System => pending.pair(&mut parts),
+        }
+        before = role;
+        if !parts.is_empty() {
+            request.turns.push(Turn { role, parts });
+        }
+    }
+    Ok(())
+}
+
+fn role(role: Option<&str>, place: &str) -> Result<Role, Fault> {
+    match role.unwrap_or_default() {
+        "model" | "assistant" => Ok(Role::Assistant),
+        "user" | "function" | "tool" | "" => Ok(Role::User),
+        "system" => Ok(Role::System),
+        other => {
+            let shown: String = other.chars().take(40).collect();
+            let words = format!("`{place}.role` is `{shown}`: use `user` or `model`");
+            Err(Fault::bad_request(words).at(format!("{place}.role")))
+        }
+    }
+}
+
+/// Reads `generationConfig` field by field; what no other dialect knows is carried as an extra.
+fn read_config(body: &Body, request: &mut Request) -> Result<(), Fault> {
+    const PLACE: &str = "generationConfig";
+    let Some(json) = Fields::of(body).raw(PLACE, "generation_config") else { return Ok(()) };
+    let config = dialect::scan::object(json.as_bytes())
+        .map_err(|error| Fault::bad_request(format!("invalid `{PLACE}`: {error}")).at(PLACE))?;
+    let mut answer = Answer::default();
+    for (key, value) in config.entries(json.as_bytes()).filter(|(_, value)| *value != "null") {
+        let place = format!("{PLACE}.{key}");
+        let setting = Setting { json: value, place: &place };
+        if !sampling(&key, setting, request)? && !answer.take(&key, setting)? {
+            other(&key, setting, request)?;
+        }
+    }
+    request.format = answer.format();
+    Ok(())
+}
+
+/// One field of the configuration.
+#[derive(Clone, Copy)]
+struct Setting<'a> {
+    json: &'a str,
+    place: &'a str,
+}
+
+impl<'a> Setting<'a> {
+    fn read<T: Deserialize<'a>>(self) -> Result<T, Fault> {
+        typed(self.json, self.place)
+    }
+
+    /// A count; SDKs write some as floats.
+    fn count(self) -> Result<u64, Fault> {
+        let raw: &RawValue = self.read()?;
+        as_count(Some(raw).filter(|raw| !raw.get().starts_with('"')))
+            .ok_or_else(|| Fault::bad_request(format!("`{}` must be a number", self.place)).at(self.place.to_owned()))
+    }
+}
+
+/// Reads a sampling setting; `false` when the field is none.
+fn sampling(key: &str, setting: Setting<'_>, request: &mut Request) -> Result<bool, Fault> {
+    let sampling = &mut request.sampling;
+    match key {
+        "maxOutputTokens" | "max_output_tokens" => sampling.max_tokens = Some(setting.count()?),
+        "temperature" => sampling.temperature = Some(setting.read()?),
+        "topP" | "top_p" => sampling.top_p = Some(setting.read()?),
+        "topK" | "top_k" => sampling.top_k = Some(setting.count()?),
+        "stopSequences" | "stop_sequences" => {
+            sampling.stop = setting.read::<Vec<Str<'_>>>()?.into_iter().map(Str::owned).collect();
+        }
+        "seed" => sampling.seed = Some(setting.read()?),
+        "candidateCount" | "candidate_count" => {
+            sampling.n = u32::try_from(setting.count()?).ok().filter(|count| *count > 1);
+        }
+        "presencePenalty" | "presence_penalty" => sampling.presence_penalty = nonzero(setting.read()?),
+        "frequencyPenalty" | "frequency_penalty" => sampling.frequency_penalty = nonzero(setting.read()?),
+        "responseLogprobs" | "response_logprobs" => sampling.logprobs = setting.read()?,
+        "logprobs" => sampling.top_logprobs = u32::try_from(setting.count()?).ok(),
+        "thinkingConfig" | "thinking_config" => request.thinking = thinking(setting.read()?),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// A setting at its default counts as absent.
+fn nonzero(value: f64) -> Option<f64> {
+    (value != 0.0).then_some(value)
+}
+
+fn thinking(raw: &RawValue) -> Thinking {
+    let config = thinking_config(Some(raw));
+    let mode = config.thinking_budget.map(|budget| match budget {
+        0 => Mode::Off,
+        ..0 => Mode::Auto,
+        tokens => Mode::Budget(u32::try_from(tokens).unwrap_or(u32::MAX)),
+    });
+    let level = config.thinking_level.as_deref().and_then(Level::from_word);
+    let show = match config.include_thoughts {
+        Some(true) => Show::Yes,
+        Some(false) => Show::No,
+        None => Show::Default,
+    };
+    Thinking { mode, level, show }
+}
+
+/// What is said about the form of the answer.
+#[derive(Default)]
+struct Answer {
+    mime: Option<String>,
+    schema: Option<Json>,
+}
+
+impl Answer {
+    fn take(&mut self, key: &str, setting: Setting<'_>) -> Result<bool, Fault> {
+        match key {
+            "responseMimeType" | "response_mime_type" => self.mime = Some(setting.read::<Str<'_>>()?.owned()),
+            "responseSchema" | "response_schema" => self.schema = Some(Json::trusted(lift::lift(setting.json))),
+            "responseJsonSchema" | "response_json_schema" | "_responseJsonSchema" => {
+                self.schema = Some(Json::trusted(setting.json));
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn format(self) -> Format {
+        match (self.schema, self.mime.as_deref()) {
+            (Some(schema), _) => Format::Schema(Schema { name: None, description: None, schema, strict: None }),
+            (None, Some("application/json")) => Format::Json,
+            (None, _) => Format::Text,
+        }
+    }
+}
+
+/// Plain text is every dialect's default; the rest only Google understands.
+fn other(key: &str, setting: Setting<'_>, request: &mut Request) -> Result<(), Fault> {
+    let modalities = matches!(key, "responseModalities" | "response_modalities");
+    if modalities && setting.read::<Vec<Str<'_>>>()?.iter().all(|word| word.eq_ignore_ascii_case("text")) {
+        return Ok(());
+    }
+    let (field, json) = (format!("generationConfig.{key}"), Json::trusted(setting.json));
+    request.extras.push(Extra { origin: ID, field, json });
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! Whole answers: read through the stream decoder, so that both ways give the same, and written through the stream
+//! encoder's parts.
+
+use bytes::{Bytes, BytesMut};
+use dialect::{Memo, Object, Reply, mint, object_arguments, wrap_custom_input};
+use hub::{Assembler, CallKind, Fault, Media, Part, Response, Seal, Source, StopReason, ToolCall};
+
+use crate::grounding::{self, Support};
+use crate::stream_decode::{Decoder, parse};
+use crate::{ID, seals, usage};
+
+/// Reads a whole answer.
+///
+/// # Errors
+/// The fault that a 200 may carry inside, or a garbled-upstream fault.
+pub(crate) fn decode(body: &[u8], memo: &Memo) -> Result<Response, Fault> {
+    let mut events = Vec::with_capacity(16);
+    Decoder::new(memo.clone()).whole(parse(body)?, &mut events)?;
+    // The body is bounded where it is read; what it decodes to is not longer.
+    let mut assembler = Assembler::new(usize::MAX);
+    events.into_iter().try_for_each(|event| assembler.push(event))?;
+    assembler.finish()
+}
+
+/// Google's word for why an answer ended (translation.md section 13).
+pub(crate) fn finish_reason(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::End | StopReason::StopSequence | StopReason::ToolCalls | StopReason::Paused => "STOP",
+        StopReason::Length | StopReason::ContextFull => "MAX_TOKENS",
+        StopReason::Refusal | StopReason::Filter => "SAFETY",
+        StopReason::MalformedCall => "MALFORMED_FUNCTION_CALL",
+    }
+}
+
+/// Writes a whole answer.
+pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
+    let mut said = String::new();
+    let mut supports = Vec::new();
+    let mut parts: Vec<BytesMut> = Vec::with_capacity(response.parts.len());
+    let mut calls = 0;
+    for part in &response.parts {
+        if let Part::Text(text) = part {
+            let from = said.len();
+            said.push_str(&text.text);
+            let found = text.citations.iter().filter_map(|cited| Support::new(cited, &said, from, said.len()));
+            supports.extend(found);
+        }
+        calls += u32::from(matches!(part, Part::ToolCall(_)));
+        write_part(part, response.stop.reason, reply, calls, &mut parts);
+    }
+    let mut out = BytesMut::with_capacity(512 + said.len());
+    let mut body = Object::open(&mut out);
+    body.array("candidates", [()], |(), out| {
+        let mut candidate = Object::open(out);
+        content(&parts, candidate.key("content"));
+        candidate.text("finishReason", finish_reason(response.stop.reason));
+        candidate.text_if("finishMessage", response.stop.detail.as_deref());
+        candidate.number("index", 0);
+        if !supports.is_empty() {
+            grounding::write(&supports, &said, candidate.key("groundingMetadata"));
+        }
+        candidate.close();
+    });
+    if !response.usage.is_unknown() {
+        usage::write(&response.usage, body.key("usageMetadata"));
+    }
+    identity(reply, &mut body);
+    body.close();
+    out.freeze()
+}
+
+fn content(parts: &[BytesMut], out: &mut BytesMut) {
+    let mut content = Object::open(out);
+    if !parts.is_empty() {
+        content.array("parts", parts, |part, out| out.extend_from_slice(part));
+    }
+    content.text("role", "model");
+    content.close();
+}
+
+/// Writes what stands on every chunk.
+pub(crate) fn identity(reply: &Reply, body: &mut Object<'_>) {
+    body.text("modelVersion", &reply.model);
+    body.text("responseId", &mint("", reply.seed, 0));
+}
+
+fn write_part(part: &Part, reason: StopReason, reply: &Reply, number: u32, parts: &mut Vec<BytesMut>) {
+    let mut out = BytesMut::new();
+    match part {
+        Part::Text(text) if !text.text.is_empty() => text_part(&text.text, &mut out),
+        Part::Refusal(words) if !words.is_empty() => text_part(words, &mut out),
+        Part::Thinking(thought) => {
+            if let Some((seals::TEXT, seal)) = seals::carrier(thought)
+                && sign_text(parts, seal)
+            {
+                return;
+            }
+            thought_part(&thought.text, thought.seal.as_ref(), &mut out);
+        }
+        Part::ToolCall(call) if is_cut(call, reason) => (),
+        Part::ToolCall(call) => call_part(call, reply, number, &mut out),
+        Part::Image(Media { source: Source::Base64(data), media_type, .. }) => {
+            image_part(media_type.as_deref().unwrap_or("image/png"), data, &mut out);
+        }
+        Part::Foreign(foreign) if foreign.origin == ID => out.extend_from_slice(foreign.json.as_str().as_bytes()),
+        Part::Foreign(foreign) => {
+            if let Some(gist) = foreign.gist.as_deref().filter(|gist| !gist.is_empty()) {
+                text_part(gist, &mut out);
+            }
+        }
+        // Empty texts say nothing; the rest only clients send.
+        Part::Text(_)
+        | Part::Refusal(_)
+        | Part::Image(_)
+        | Part::Audio(_)
+        | Part::Video(_)
+        | Part::File(_)
+        | Part::ToolResult(_) => (),
+    }
+    if !out.is_empty() {
+        parts.push(out);
+    }
+}
+
+/// Puts a proof on the text part that was written last.
+fn sign_text(parts: &mut [BytesMut], seal: &Seal) -> bool {
+    let Some(last) = parts.last_mut() else { return false };
+    if !last.starts_with(b"{\"text\":") || !last.ends_with(b"\"}") {
+        return false;
+    }
+    last.truncate(last.len() - 1);
+    last.extend_from_slice(b",\"thoughtSignature\":");
+    dialect::quoted(&seals::write(seal), last);
+    last.extend_from_slice(b"}");
+    true
+}
+
+/// A call that the cap on output cut: half a call must not be sent, and the reason says why it is missing.
+pub(crate) fn is_cut(call: &ToolCall, reason: StopReason) -> bool {
+    let cut = matches!(reason, StopReason::Length | StopReason::ContextFull);
+    cut && call.kind == CallKind::Function && !is_whole(&call.arguments)
+}
+
+/// Whether arguments are an object, or none at all.
+pub(crate) fn is_whole(arguments: &str) -> bool {
+    let trimmed = arguments.trim();
+    trimmed.is_empty() || dialect::scan::object(trimmed.as_bytes()).is_ok()
+}
+
+pub(crate) fn text_part(text: &str, out: &mut BytesMut) {
+    let mut part = Object::open(out);
+    part.text("text", text);
+    part.close();
+}
+
+/// A thought, or a proof on an empty part of its own.
+pub(crate) fn thought_part(text: &str, seal: Option<&Seal>, out: &mut BytesMut) {
+    let bare = seal.is_some_and(|seal| {
+        seal.vendor == seals::VENDOR && text.is_empty() && matches!(&*seal.kind, seals::TEXT | seals::EMPTY)
+    });
+    if text.is_empty() && seal.is_none() {
+        return;
+    }
+    let mut part = Object::open(out);
+    part.text("text", text);
+    if !bare {
+        part.flag("thought", true);
+    }
+    if let Some(seal) = seal {
+        part.text("thoughtSignature", &seals::write(seal));
+    }
+    part.close();
+}
+
+pub(crate) fn call_part(call: &ToolCall, reply: &Reply, number: u32, out: &mut BytesMut) {
+    let mut part = Object::open(out);
+    let mut function = Object::open(part.key("functionCall"));
+    match call.id.as_str() {
+        "" => function.text("id", &mint("call_", reply.seed, number)),
+        id => function.text("id", id),
+    }
+    function.text("name", &call.name);
+    match call.kind {
+        CallKind::Function => function.raw("args", &object_arguments(&call.arguments)),
+        CallKind::Custom => function.raw("args", &wrap_custom_input(&call.arguments)),
+    }
+    function.close();
+    if let Some(seal) = &call.seal {
+        part.text("thoughtSignature", &seals::write(seal));
+    }
+    part.close();
+}
+
+pub(crate) fn image_part(media_type: &str, data: &str, out: &mut BytesMut) {
+    let mut part = Object::open(out);
+    let mut blob = Object::open(part.key("inlineData"));
+    blob.text("mimeType", media_type);
+    blob.text("data", data);
+    blob.close();
+    part.close();
+}

@@ -1,0 +1,312 @@
+//! Reads the chunks of a stream, and whole answers as the one chunk that they are.
+//!
+//! There is no end mark: an answer is whole when a finish reason has come and the bytes are over, for older models
+//! repeat the reason in every chunk. Parts are increments; calls come whole.
+
+use dialect::{Frame, Memo, StreamDecoder, object_arguments, unwrap_custom_input};
+use hub::{Block, BlockId, CallKind, Event, Fault, Foreign, Json, Seal, Stop, StopReason, Usage};
+use serde_json::value::RawValue;
+
+use crate::wire::{self, Candidate, Chunk, Content, FunctionCall, Part, as_text, filled, lenient};
+use crate::{ID, fault, grounding, part_decode, seals, usage};
+
+/// The state of one stream.
+#[derive(Debug, Default)]
+pub(crate) struct Decoder {
+    memo: Memo,
+    started: bool,
+    over: bool,
+    /// The number of the next block.
+    blocks: u32,
+    open: Option<(BlockId, Prose)>,
+    called: bool,
+    /// What was said visibly: sources name places in it.
+    said: String,
+    finish: Option<Stop>,
+    usage: Usage,
+    sources: usize,
+}
+
+/// The kinds of blocks that grow; at most one is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Prose {
+    Text,
+    Thinking,
+}
+
+impl StreamDecoder for Decoder {
+    fn feed(&mut self, frame: Frame<'_>, out: &mut Vec<Event>) -> Result<(), Fault> {
+        let data = frame.data.trim_ascii();
+        if self.over || data.is_empty() || data == b"[DONE]" {
+            return Ok(());
+        }
+        self.chunk(parse(data)?, out)
+    }
+
+    fn end(&mut self, out: &mut Vec<Event>) -> Result<(), Fault> {
+        if std::mem::replace(&mut self.over, true) {
+            return Ok(());
+        }
+        match self.finish.take() {
+            Some(stop) => {
+                self.stop(stop, out);
+                Ok(())
+            }
+            None => Err(Fault::garbled("the upstream's stream ended before its answer was complete")),
+        }
+    }
+}
+
+/// Reads a chunk or a whole answer.
+pub(crate) fn parse(data: &[u8]) -> Result<Chunk<'_>, Fault> {
+    serde_json::from_slice(data)
+        .map_err(|error| Fault::garbled(format!("the upstream's answer is not Gemini's: {error}")))
+}
+
+/// Google's reason in hub terms (translation.md section 13). Unknown reasons are never a fault.
+pub(crate) fn stop_reason(word: &str) -> StopReason {
+    match word {
+        "MAX_TOKENS" => StopReason::Length,
+        "SAFETY"
+        | "RECITATION"
+        | "BLOCKLIST"
+        | "PROHIBITED_CONTENT"
+        | "SPII"
+        | "IMAGE_SAFETY"
+        | "LANGUAGE"
+        | "MODEL_ARMOR"
+        | "ESCALATION"
+        | "IMAGE_PROHIBITED_CONTENT"
+        | "IMAGE_RECITATION" => StopReason::Filter,
+        "CONTINUATION" => StopReason::Paused,
+        "MALFORMED_FUNCTION_CALL"
+        | "UNEXPECTED_TOOL_CALL"
+        | "TOO_MANY_TOOL_CALLS"
+        | "MISSING_THOUGHT_SIGNATURE"
+        | "MALFORMED_RESPONSE" => StopReason::MalformedCall,
+        _ => StopReason::End,
+    }
+}
+
+impl Decoder {
+    pub(crate) fn new(memo: Memo) -> Self {
+        Self { memo, ..Self::default() }
+    }
+
+    /// Reads a whole answer.
+    pub(crate) fn whole(&mut self, chunk: Chunk<'_>, out: &mut Vec<Event>) -> Result<(), Fault> {
+        let candidates = chunk.candidates.as_ref().is_some_and(|list| !list.is_empty());
+        self.chunk(chunk, out)?;
+        if self.finish.is_none() && !candidates {
+            return Err(Fault::garbled("the upstream's answer holds no candidate"));
+        }
+        // A body is whole even where it does not say why it ended.
+        self.finish.get_or_insert_default();
+        self.end(out)
+    }
+
+    fn chunk(&mut self, chunk: Chunk<'_>, out: &mut Vec<Event>) -> Result<(), Fault> {
+        if let Some(error) = chunk.error {
+            return Err(fault::in_stream(error.get()));
+        }
+        if !std::mem::replace(&mut self.started, true) {
+            let text = |text: Option<wire::Str<'_>>| filled(text).unwrap_or_default();
+            out.push(Event::Start { id: text(chunk.response_id), model: text(chunk.model_version) });
+        }
+        self.count(chunk.usage_metadata, out);
+        // Only one answer fits the hub; encoders never ask for more.
+        let candidates = chunk.candidates.unwrap_or_default();
+        let none = candidates.is_empty();
+        for candidate in candidates.into_iter().filter(|candidate| candidate.index.unwrap_or(0) == 0) {
+            self.candidate(candidate, out);
+        }
+        let blocked = chunk
+            .prompt_feedback
+            .and_then(|feedback| filled(feedback.block_reason_message).or(filled(feedback.block_reason)));
+        if let (true, Some(reason)) = (none, blocked) {
+            self.finish = Some(Stop { detail: Some(reason), ..Stop::from(StopReason::Filter) });
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, figures: wire::Raw<'_>, out: &mut Vec<Event>) {
+        let before = self.usage;
+        self.usage.update(&usage::read(&lenient(figures)));
+        if self.usage != before {
+            out.push(Event::Usage(self.usage));
+        }
+    }
+
+    fn candidate(&mut self, candidate: Candidate<'_>, out: &mut Vec<Event>) {
+        if let Some(content) = candidate.content {
+            self.content(&content, out);
+        }
+        self.cite(candidate.grounding_metadata, candidate.citation_metadata, out);
+        if let Some(word) = candidate.finish_reason.filter(|word| !word.is_empty()) {
+            let reason = stop_reason(&word);
+            let detail = match reason {
+                StopReason::Filter | StopReason::MalformedCall => {
+                    filled(candidate.finish_message).or(Some(word.owned()))
+                }
+                _ => None,
+            };
+            self.finish = Some(Stop { reason, sequence: None, detail });
+        }
+    }
+
+    fn content(&mut self, content: &Content<'_>, out: &mut Vec<Event>) {
+        for raw in content.parts.and_then(wire::list).unwrap_or_default() {
+            // A part of an odd shape must not cost the answer around it.
+            let Ok(part) = serde_json::from_str::<Part<'_>>(raw.get()) else { continue };
+            self.part(part, raw, out);
+        }
+    }
+
+    fn part(&mut self, part: Part<'_>, raw: &RawValue, out: &mut Vec<Event>) {
+        let signature = part.thought_signature.as_deref();
+        if let Some(call) = part.function_call {
+            self.call(call, seals::read(signature, seals::THOUGHT), out);
+        } else if let Some(text) = part.text.and_then(as_text) {
+            match part.thought {
+                Some(true) => self.thought(&text, signature, out),
+                _ => self.text(&text, signature, out),
+            }
+        } else if let Some(blob) = part.inline_data {
+            self.blob(blob, raw, out);
+        } else if part.executable_code.is_some() || part.code_execution_result.is_some() || signature.is_none() {
+            let gist = part_decode::gist(&part);
+            if raw.get().len() > 2 && part.thought.is_none() {
+                self.foreign(raw, gist, out);
+            }
+        } else {
+            self.carrier(signature, seals::EMPTY, out);
+        }
+    }
+
+    fn text(&mut self, text: &str, signature: Option<&str>, out: &mut Vec<Event>) {
+        if !text.is_empty() {
+            let block = self.prose(Prose::Text, out);
+            self.said.push_str(text);
+            out.push(Event::Delta { block, text: text.to_owned() });
+        }
+        self.carrier(signature, if text.is_empty() { seals::EMPTY } else { seals::TEXT }, out);
+    }
+
+    /// A thought is complete when its proof has come.
+    fn thought(&mut self, text: &str, signature: Option<&str>, out: &mut Vec<Event>) {
+        let seal = seals::read(signature, seals::THOUGHT);
+        if text.is_empty() && seal.is_none() {
+            return;
+        }
+        let block = self.prose(Prose::Thinking, out);
+        if !text.is_empty() {
+            out.push(Event::Delta { block, text: text.to_owned() });
+        }
+        if let Some(seal) = seal {
+            out.push(Event::Seal { block, seal });
+            self.close(out);
+        }
+    }
+
+    /// A proof that stands on a text or on nothing travels as an empty thought.
+    fn carrier(&mut self, signature: Option<&str>, kind: &'static str, out: &mut Vec<Event>) {
+        if let Some(seal) = seals::read(signature, kind) {
+            self.close(out);
+            self.lone(Block::Thinking, Some(seal), String::new(), out);
+        }
+    }
+
+    fn call(&mut self, call: FunctionCall<'_>, seal: Option<Seal>, out: &mut Vec<Event>) {
+        // Without a name there is nothing to call.
+        let Some(name) = filled(call.name) else { return };
+        self.close(out);
+        let args = call.args.map_or("{}", RawValue::get);
+        let is_custom = self.memo.custom.contains(&name);
+        let (kind, text) = match is_custom {
+            true => (CallKind::Custom, unwrap_custom_input(args)),
+            false => (CallKind::Function, object_arguments(args)),
+        };
+        let declared = self.memo.names.declared(&name).to_owned();
+        let block = Block::ToolCall { id: filled(call.id).unwrap_or_default(), name: declared, kind };
+        self.called = true;
+        self.lone(block, seal, text.into_owned(), out);
+    }
+
+    fn blob(&mut self, blob: wire::Blob<'_>, raw: &RawValue, out: &mut Vec<Event>) {
+        let media_type = filled(blob.mime_type).unwrap_or_default();
+        match filled(blob.data) {
+            Some(data) if media_type.starts_with("image/") => {
+                self.close(out);
+                self.lone(Block::Image { media_type }, None, data, out);
+            }
+            _ => self.foreign(raw, None, out),
+        }
+    }
+
+    fn foreign(&mut self, raw: &RawValue, gist: Option<String>, out: &mut Vec<Event>) {
+        self.close(out);
+        let foreign = Foreign { origin: ID, json: Json::trusted(raw.get()), gist };
+        self.lone(Block::Foreign(foreign), None, String::new(), out);
+    }
+
+    /// A block that comes whole.
+    fn lone(&mut self, kind: Block, seal: Option<Seal>, text: String, out: &mut Vec<Event>) {
+        let block = self.next();
+        out.push(Event::Open { block, kind });
+        out.extend(seal.map(|seal| Event::Seal { block, seal }));
+        if !text.is_empty() {
+            out.push(Event::Delta { block, text });
+        }
+        out.push(Event::Close { block });
+    }
+
+    /// The open block of a kind; another one is closed first.
+    fn prose(&mut self, kind: Prose, out: &mut Vec<Event>) -> BlockId {
+        if let Some((block, open)) = self.open
+            && open == kind
+        {
+            return block;
+        }
+        self.close(out);
+        let block = self.next();
+        let opened = match kind {
+            Prose::Text => Block::Text,
+            Prose::Thinking => Block::Thinking,
+        };
+        out.push(Event::Open { block, kind: opened });
+        self.open = Some((block, kind));
+        block
+    }
+
+    fn next(&mut self) -> BlockId {
+        self.blocks += 1;
+        BlockId(self.blocks - 1)
+    }
+
+    fn close(&mut self, out: &mut Vec<Event>) {
+        if let Some((block, _)) = self.open.take() {
+            out.push(Event::Close { block });
+        }
+    }
+
+    /// Sources come last and repeat those that came before; they belong to the text that is open still.
+    fn cite(&mut self, grounding: wire::Raw<'_>, citations: wire::Raw<'_>, out: &mut Vec<Event>) {
+        let Some((block, Prose::Text)) = self.open else { return };
+        if grounding.is_none() && citations.is_none() {
+            return;
+        }
+        let found = grounding::read(grounding, citations, &self.said);
+        let new = found.into_iter().skip(self.sources);
+        let before = out.len();
+        out.extend(new.map(|citation| Event::Cite { block, citation }));
+        self.sources += out.len() - before;
+    }
+
+    fn stop(&mut self, mut stop: Stop, out: &mut Vec<Event>) {
+        self.close(out);
+        if stop.reason == StopReason::End && self.called {
+            stop.reason = StopReason::ToolCalls;
+        }
+        out.push(Event::Stop(stop));
+    }
+}

@@ -1,0 +1,284 @@
+//! Writes chunks for Gemini clients: `data:` lines and nothing else, or one JSON array that grows (translation.md
+//! section 18). Calls are written whole; the last chunk holds the reason, the counts and the sources.
+
+use bytes::{Bytes, BytesMut};
+use dialect::{Object, Reply, StreamEncoder};
+use hub::{Block, BlockId, Citation, Event, Fault, Seal, Stop, StopReason, ToolCall, Usage};
+
+use crate::grounding::{self, Support};
+use crate::response::{call_part, finish_reason, identity, image_part, is_cut, is_whole, text_part, thought_part};
+use crate::{ID, fault, usage};
+
+/// The state of one stream.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    reply: Reply,
+    /// One JSON array in place of events.
+    array: bool,
+    /// Chunks were written.
+    begun: bool,
+    /// What ends every chunk: the model, the answer's id, the closing brace.
+    tail: Bytes,
+    blocks: Vec<(BlockId, Open)>,
+    calls: u32,
+    /// Calls whose arguments are no object: whether they were cut is known at the end only.
+    damaged: Vec<(u32, ToolCall)>,
+    usage: Usage,
+    said: String,
+    supports: Vec<Support>,
+    stopped: bool,
+}
+
+/// What an open block needs.
+#[derive(Debug)]
+enum Open {
+    Text {
+        from: usize,
+        sources: Vec<Citation>,
+    },
+    Thinking,
+    Call {
+        number: u32,
+        call: ToolCall,
+    },
+    Image {
+        media_type: String,
+        data: String,
+    },
+    /// Nothing more of it is written.
+    Done,
+}
+
+impl Encoder {
+    pub(crate) fn new(reply: Reply) -> Self {
+        Self {
+            array: reply.stream_type.is_some(),
+            tail: tail(&reply),
+            reply,
+            begun: false,
+            blocks: Vec::with_capacity(4),
+            calls: 0,
+            damaged: Vec::new(),
+            usage: Usage::default(),
+            said: String::new(),
+            supports: Vec::new(),
+            stopped: false,
+        }
+    }
+
+    /// Writes what stands around a chunk; `body` writes the object.
+    fn chunk(&mut self, out: &mut BytesMut, body: impl FnOnce(&mut BytesMut)) {
+        let begun = std::mem::replace(&mut self.begun, true);
+        out.extend_from_slice(match (self.array, begun) {
+            (false, _) => b"data: ",
+            (true, false) => b"[",
+            (true, true) => b",\n",
+        });
+        let from = out.len();
+        body(out);
+        without_line_ends(out, from);
+        if !self.array {
+            out.extend_from_slice(b"\n\n");
+        }
+    }
+
+    /// Writes a chunk of one part.
+    fn part(&mut self, out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
+        let tail = self.tail.clone();
+        self.chunk(out, |out| {
+            out.extend_from_slice(b"{\"candidates\":[{\"content\":{\"parts\":[");
+            write(out);
+            out.extend_from_slice(b"],\"role\":\"model\"},\"index\":0}],");
+            out.extend_from_slice(&tail);
+        });
+    }
+
+    fn open(&mut self, block: BlockId, kind: &Block, out: &mut BytesMut) {
+        let open = match kind {
+            Block::Text | Block::Refusal => Open::Text { from: self.said.len(), sources: Vec::new() },
+            Block::Thinking | Block::Redacted => Open::Thinking,
+            Block::ToolCall { id, name, kind } => {
+                self.calls += 1;
+                let call = ToolCall {
+                    id: id.clone(),
+                    name: name.clone(),
+                    arguments: String::new(),
+                    kind: *kind,
+                    seal: None,
+                    cache: None,
+                };
+                Open::Call { number: self.calls, call }
+            }
+            Block::Image { media_type } => Open::Image { media_type: media_type.clone(), data: String::new() },
+            Block::Foreign(foreign) if foreign.origin == ID => {
+                self.part(out, |out| out.extend_from_slice(foreign.json.as_str().as_bytes()));
+                Open::Done
+            }
+            Block::Foreign(foreign) => {
+                if let Some(gist) = foreign.gist.as_deref().filter(|gist| !gist.is_empty()) {
+                    self.part(out, |out| text_part(gist, out));
+                }
+                Open::Done
+            }
+        };
+        self.blocks.push((block, open));
+    }
+
+    fn delta(&mut self, block: BlockId, text: &str, out: &mut BytesMut) {
+        if text.is_empty() {
+            return;
+        }
+        let Some((_, open)) = self.blocks.iter_mut().find(|(known, _)| *known == block) else { return };
+        match open {
+            Open::Text { .. } => {
+                self.said.push_str(text);
+                self.part(out, |out| text_part(text, out));
+            }
+            Open::Thinking => self.part(out, |out| thought_part(text, None, out)),
+            Open::Call { call, .. } => call.arguments.push_str(text),
+            Open::Image { data, .. } => data.push_str(text),
+            Open::Done => (),
+        }
+    }
+
+    fn seal(&mut self, block: BlockId, seal: &Seal, out: &mut BytesMut) {
+        let Some((_, open)) = self.blocks.iter_mut().find(|(known, _)| *known == block) else { return };
+        match open {
+            Open::Call { call, .. } => call.seal = Some(seal.clone()),
+            Open::Thinking => self.part(out, |out| thought_part("", Some(seal), out)),
+            Open::Text { .. } | Open::Image { .. } | Open::Done => (),
+        }
+    }
+
+    fn close(&mut self, block: BlockId, out: &mut BytesMut) {
+        let Some(at) = self.blocks.iter().position(|(known, _)| *known == block) else { return };
+        match self.blocks.remove(at).1 {
+            Open::Text { from, sources } => {
+                let (said, to) = (&self.said, self.said.len());
+                self.supports.extend(sources.iter().filter_map(|cited| Support::new(cited, said, from, to)));
+            }
+            Open::Call { number, call } if is_whole(&call.arguments) => self.call(number, &call, out),
+            Open::Call { number, call } => self.damaged.push((number, call)),
+            Open::Image { media_type, data } => self.part(out, |out| image_part(&media_type, &data, out)),
+            Open::Thinking | Open::Done => (),
+        }
+    }
+
+    fn call(&mut self, number: u32, call: &ToolCall, out: &mut BytesMut) {
+        let reply = self.reply.clone();
+        self.part(out, |out| call_part(call, &reply, number, out));
+    }
+
+    fn stop(&mut self, stop: &Stop, out: &mut BytesMut) {
+        for (number, call) in std::mem::take(&mut self.damaged) {
+            if !is_cut(&call, stop.reason) {
+                self.call(number, &call, out);
+            }
+        }
+        let (tail, usage) = (self.tail.clone(), self.usage);
+        let (supports, said) = (std::mem::take(&mut self.supports), std::mem::take(&mut self.said));
+        self.chunk(out, |out| {
+            out.extend_from_slice(b"{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\"}],\"role\":\"model\"},");
+            last(stop, &supports, &said, out);
+            out.extend_from_slice(b"}],");
+            if !usage.is_unknown() {
+                out.extend_from_slice(b"\"usageMetadata\":");
+                usage::write(&usage, out);
+                out.extend_from_slice(b",");
+            }
+            out.extend_from_slice(&tail);
+        });
+        self.stopped = true;
+    }
+}
+
+/// What the candidate of the last chunk holds besides its content.
+fn last(stop: &Stop, supports: &[Support], said: &str, out: &mut BytesMut) {
+    let reason: StopReason = stop.reason;
+    out.extend_from_slice(b"\"finishReason\":\"");
+    out.extend_from_slice(finish_reason(reason).as_bytes());
+    out.extend_from_slice(b"\",");
+    if let Some(detail) = &stop.detail {
+        out.extend_from_slice(b"\"finishMessage\":");
+        dialect::quoted(detail, out);
+        out.extend_from_slice(b",");
+    }
+    if !supports.is_empty() {
+        out.extend_from_slice(b"\"groundingMetadata\":");
+        grounding::write(supports, said, out);
+        out.extend_from_slice(b",");
+    }
+    out.extend_from_slice(b"\"index\":0");
+}
+
+/// The fields that end every chunk, and its closing brace.
+fn tail(reply: &Reply) -> Bytes {
+    let mut out = BytesMut::with_capacity(96);
+    let mut body = Object::open(&mut out);
+    identity(reply, &mut body);
+    body.close();
+    out.freeze().slice(1..)
+}
+
+/// A chunk is one line, for readers that know the Unicode line ends, too. Outside of texts a line end is white space.
+fn without_line_ends(out: &mut BytesMut, from: usize) {
+    for byte in &mut out[from..] {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+    let is_end = |at: usize, out: &[u8]| matches!(out.get(at..at + 3), Some([0xE2, 0x80, 0xA8 | 0xA9]));
+    let Some(first) = memchr::memchr_iter(0xE2, &out[from..]).map(|at| from + at).find(|at| is_end(*at, out)) else {
+        return;
+    };
+    let rest = out.split_off(first);
+    let mut at = 0;
+    while at < rest.len() {
+        if is_end(at, &rest) {
+            out.extend_from_slice(if rest[at + 2] == 0xA8 { b"\\u2028" } else { b"\\u2029" });
+            at += 3;
+        } else {
+            out.extend_from_slice(&rest[at..=at]);
+            at += 1;
+        }
+    }
+}
+
+impl StreamEncoder for Encoder {
+    fn push(&mut self, event: &Event, out: &mut BytesMut) {
+        if self.stopped {
+            return;
+        }
+        match event {
+            Event::Start { .. } => (),
+            Event::Open { block, kind } => self.open(*block, kind, out),
+            Event::Delta { block, text } => self.delta(*block, text, out),
+            Event::Seal { block, seal } => self.seal(*block, seal, out),
+            Event::Cite { block, citation } => {
+                if let Some((_, Open::Text { sources, .. })) = self.blocks.iter_mut().find(|(known, _)| known == block)
+                {
+                    sources.push(citation.clone());
+                }
+            }
+            Event::Close { block } => self.close(*block, out),
+            Event::Usage(usage) => self.usage.update(usage),
+            Event::Stop(stop) => self.stop(stop, out),
+        }
+    }
+
+    fn fail(&mut self, fault: &Fault, out: &mut BytesMut) {
+        self.chunk(out, |out| fault::write(fault, out));
+        self.end(out);
+    }
+
+    fn end(&mut self, out: &mut BytesMut) {
+        if self.array {
+            out.extend_from_slice(if self.begun { b"]" } else { b"[]" });
+        }
+    }
+
+    /// Only blank lines: every other filler ends the official SDKs with a parse error.
+    fn keep_alive(&mut self, out: &mut BytesMut) {
+        out.extend_from_slice(b"\n");
+    }
+}

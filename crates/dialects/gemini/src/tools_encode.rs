@@ -1,0 +1,217 @@
+//! Decides which tools go to a Gemini upstream, under which names, and writes them.
+
+use std::collections::HashSet;
+
+use bytes::BytesMut;
+use dialect::{NameMap, NameRule, Object, Target, array, quoted};
+use hub::{CallKind, Fault, Losses, Part, Request, Tool, ToolChoice, ToolKind};
+
+use crate::{ID, schema};
+
+/// What Google allows in a function name.
+const RULE: NameRule = NameRule { max: 128, also: b".:-", letter_first: true };
+/// A function that stands for a free-text tool.
+const INPUT_SCHEMA: &str = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
+
+/// What is sent of the tools.
+pub(crate) struct Plan<'a> {
+    functions: Vec<&'a Tool>,
+    hosted: Vec<&'a str>,
+    search: bool,
+    choice: Option<(&'static str, Vec<String>)>,
+    /// Tools and calls of history by the names that the wire allows.
+    pub(crate) names: NameMap,
+    /// Wire names of functions that stand for free-text tools.
+    pub(crate) custom: Vec<String>,
+}
+
+impl<'a> Plan<'a> {
+    /// # Errors
+    /// A fault when the choice insists on a tool that cannot be sent.
+    pub(crate) fn new(request: &'a Request, target: &Target<'_>, losses: &mut Losses) -> Result<Self, Fault> {
+        let mut plan = Self {
+            functions: Vec::with_capacity(request.tools.len()),
+            hosted: Vec::new(),
+            search: false,
+            choice: None,
+            names: names(request),
+            custom: customs(request),
+        };
+        for name in &mut plan.custom {
+            *name = plan.names.wire(name).to_owned();
+        }
+        let mut seen = HashSet::new();
+        for tool in request.tools.iter().filter(|tool| seen.insert(&*tool.name)) {
+            plan.admit(tool, request, target, losses)?;
+        }
+        if plan.search && !plan.functions.is_empty() && target.traits.search_with_tools != Some(true) {
+            plan.search = false;
+            losses.dropped("tools.web_search", "this model takes no search beside function tools");
+        }
+        plan.choose(request, losses)?;
+        if request.parallel_tools == Some(false) && !plan.functions.is_empty() {
+            losses.dropped("parallel_tool_calls", "Gemini cannot be held to one call at a time");
+        }
+        Ok(plan)
+    }
+
+    fn admit(
+        &mut self,
+        tool: &'a Tool,
+        request: &Request,
+        target: &Target<'_>,
+        losses: &mut Losses,
+    ) -> Result<(), Fault> {
+        match &tool.kind {
+            ToolKind::Function(_) | ToolKind::Custom(_) => self.functions.push(tool),
+            ToolKind::WebSearch(search) => {
+                self.search = true;
+                let limits = !search.allowed_domains.is_empty() || search.max_uses.is_some();
+                if limits || !search.blocked_domains.is_empty() {
+                    losses.dropped("tools.web_search", "the search cannot be limited here");
+                }
+            }
+            ToolKind::Hosted { origin, json } if *origin == ID => self.hosted.push(json.as_str()),
+            ToolKind::Hosted { .. } if request.tool_choice == Some(ToolChoice::Tool(tool.name.clone())) => {
+                let words = format!("{} has no tool {:?}: choose another tool, or none", target.model, tool.name);
+                return Err(Fault::unsupported("tool_choice", words));
+            }
+            ToolKind::Hosted { .. } => {
+                losses.dropped(format!("tools.{}", tool.name), "the upstream has no such built-in tool");
+            }
+        }
+        Ok(())
+    }
+
+    /// The mode. Names may only be listed with `ANY` and `VALIDATED`.
+    fn choose(&mut self, request: &Request, losses: &mut Losses) -> Result<(), Fault> {
+        let strict = self.functions.iter().any(|tool| tool.strict == Some(true));
+        self.choice = match &request.tool_choice {
+            _ if self.functions.is_empty() => {
+                if let Some(ToolChoice::Required | ToolChoice::Tool(_)) = &request.tool_choice {
+                    losses.approximated("tool_choice", "a built-in tool cannot be forced here");
+                }
+                None
+            }
+            None | Some(ToolChoice::Auto) => strict.then(|| ("VALIDATED", Vec::new())),
+            Some(ToolChoice::None) => Some(("NONE", Vec::new())),
+            Some(ToolChoice::Required) => Some(("ANY", Vec::new())),
+            Some(ToolChoice::Tool(name)) => Some(("ANY", vec![self.known(name)?])),
+            Some(ToolChoice::Subset { required, names }) => {
+                let names = names.iter().map(|name| self.known(name)).collect::<Result<_, _>>()?;
+                Some((if *required { "ANY" } else { "VALIDATED" }, names))
+            }
+        };
+        Ok(())
+    }
+
+    fn known(&self, name: &str) -> Result<String, Fault> {
+        let declared = self.functions.iter().any(|tool| tool.name == name);
+        declared.then(|| self.names.wire(name).to_owned()).ok_or_else(|| {
+            Fault::bad_request(format!("tool {name:?} is not among the declared tools")).at("tool_choice")
+        })
+    }
+
+    /// Whether functions are offered.
+    pub(crate) fn has_functions(&self) -> bool {
+        !self.functions.is_empty()
+    }
+
+    /// Writes `tools` and `toolConfig`, if there are any.
+    pub(crate) fn write(&self, body: &mut Object<'_>, losses: &mut Losses) {
+        if self.functions.is_empty() && self.hosted.is_empty() && !self.search {
+            return;
+        }
+        let functions = self.has_functions().then_some(Entry::Functions);
+        let search = self.search.then_some(Entry::Raw("{\"googleSearch\":{}}"));
+        let entries = functions.into_iter().chain(search).chain(self.hosted.iter().map(|json| Entry::Raw(json)));
+        body.array("tools", entries, |entry, out| match entry {
+            Entry::Raw(json) => out.extend_from_slice(json.as_bytes()),
+            Entry::Functions => {
+                let mut object = Object::open(out);
+                object.array("functionDeclarations", &self.functions, |tool, out| self.function(tool, out, losses));
+                object.close();
+            }
+        });
+        self.write_config(body);
+    }
+
+    fn write_config(&self, body: &mut Object<'_>) {
+        let both = self.search && self.has_functions();
+        if self.choice.is_none() && !both {
+            return;
+        }
+        let mut config = Object::open(body.key("toolConfig"));
+        if let Some((mode, names)) = &self.choice {
+            let mut calling = Object::open(config.key("functionCallingConfig"));
+            calling.text("mode", mode);
+            if !names.is_empty() {
+                array(names, calling.key("allowedFunctionNames"), |name, out| quoted(name, out));
+            }
+            calling.close();
+        }
+        if both {
+            config.flag("includeServerSideToolInvocations", true);
+        }
+        config.close();
+    }
+
+    fn function(&self, tool: &Tool, out: &mut BytesMut, losses: &mut Losses) {
+        let mut object = Object::open(out);
+        object.text("name", self.names.wire(&tool.name));
+        match &tool.kind {
+            ToolKind::Custom(grammar) => {
+                let words = tool.description.as_deref().unwrap_or_default();
+                let grammar = grammar.as_ref().map(|json| format!("\n\nThe input follows: {}", json.as_str()));
+                object.text("description", &format!("{words}{}", grammar.unwrap_or_default()));
+                object.raw("parametersJsonSchema", INPUT_SCHEMA);
+            }
+            ToolKind::Function(parameters) => {
+                object.text_if("description", tool.description.as_deref());
+                if let Some(parameters) = parameters {
+                    let lowered = schema::for_tool(parameters.as_str());
+                    if !lowered.lost.is_empty() {
+                        losses.approximated(
+                            format!("tools.{}.parameters", tool.name),
+                            format!("moved into descriptions: {}", lowered.lost.join(", ")),
+                        );
+                    }
+                    if let Some(json) = &lowered.json {
+                        object.raw("parametersJsonSchema", json);
+                    }
+                }
+            }
+            // Never among the functions.
+            ToolKind::WebSearch(_) | ToolKind::Hosted { .. } => (),
+        }
+        object.close();
+    }
+}
+
+enum Entry<'a> {
+    Functions,
+    Raw(&'a str),
+}
+
+fn names(request: &Request) -> NameMap {
+    let declared = request.tools.iter().map(|tool| tool.name.as_str());
+    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
+    let called = parts.filter_map(|part| match part {
+        Part::ToolCall(call) => Some(call.name.as_str()),
+        _ => None,
+    });
+    NameMap::new(declared.chain(called), RULE)
+}
+
+fn customs(request: &Request) -> Vec<String> {
+    let declared = request.tools.iter().filter(|tool| matches!(tool.kind, ToolKind::Custom(_)));
+    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
+    let called = parts.filter_map(|part| match part {
+        Part::ToolCall(call) if call.kind == CallKind::Custom => Some(&call.name),
+        _ => None,
+    });
+    let mut names: Vec<String> = declared.map(|tool| &tool.name).chain(called).cloned().collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}

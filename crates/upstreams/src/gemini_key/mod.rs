@@ -1,0 +1,187 @@
+//! Gemini by API key (`gemini-api-key`), and places that speak its API at another address.
+
+mod classes;
+
+use std::sync::Arc;
+
+use config::{Config, KeyEntry};
+use dialect::splice::Pieces;
+use dialect::{Dialect, ModelCard, ModelTraits};
+use http::HeaderName;
+use hub::Fault;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use pool::Secret;
+use url::Url;
+
+use crate::endpoint::{Endpoint, credential};
+use crate::model::configured;
+use crate::{AccountSpec, Call, Kind, Model, Place, Purpose, Upstream};
+
+/// The kind.
+pub(crate) static KIND: Kind = Kind { id: "gemini-api-key", build };
+
+/// Google's own address (Gemini API reference, 2026-11).
+const GOOGLE: &str = "https://generativelanguage.googleapis.com";
+/// What a model's name may hold in an address; a slash or a dot pair in it must not lead elsewhere.
+const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+#[derive(Debug)]
+struct GeminiKey {
+    models: Endpoint,
+}
+
+impl Upstream for GeminiKey {
+    fn kind(&self) -> &'static str {
+        KIND.id
+    }
+
+    fn wire(&self, _model: &str) -> Option<&'static Dialect> {
+        Some(&dialect_gemini::DIALECT)
+    }
+
+    fn traits_of(&self, model: &str) -> Arc<ModelTraits> {
+        Arc::new(classes::traits(model))
+    }
+
+    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
+        let method = method(call.purpose, call.stream);
+        let endpoint = self.models.below(&format!("{}:{method}", path_of(call.model)))?;
+        endpoint.post(call, credential(HeaderName::from_static("x-goog-api-key"), "", secret)?)
+    }
+
+    fn counts_tokens(&self) -> bool {
+        true
+    }
+}
+
+fn method(purpose: Purpose, stream: bool) -> &'static str {
+    match (purpose, stream) {
+        (Purpose::CountTokens, _) => "countTokens",
+        (Purpose::Generate, false) => "generateContent",
+        (Purpose::Generate, true) => "streamGenerateContent?alt=sse",
+    }
+}
+
+fn path_of(model: &str) -> String {
+    let bare = model.strip_prefix("models/").unwrap_or(model);
+    match bare {
+        "." | ".." => bare.replace('.', "%2E"),
+        _ => utf8_percent_encode(bare, NAME).to_string(),
+    }
+}
+
+fn build(config: &Config) -> Vec<Place> {
+    config.gemini.iter().enumerate().filter_map(|(n, entry)| place(n + 1, entry)).collect()
+}
+
+fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
+    let base = entry.base_url.clone().or_else(|| Url::parse(GOOGLE).ok())?;
+    let models = Endpoint::new(&base, "v1beta/models", &entry.headers)?;
+    Some(Place {
+        upstream: Arc::new(GeminiKey { models }),
+        accounts: vec![account(number, entry)],
+        models: names(entry),
+        prefix: entry.prefix.clone(),
+        excluded: entry.excluded_models.clone(),
+        request_retry: entry.request_retry,
+    })
+}
+
+fn account(number: usize, entry: &KeyEntry) -> AccountSpec {
+    AccountSpec {
+        id: format!("{}:{number}", KIND.id),
+        label: format!("gemini#{number}"),
+        secret: Secret::new(entry.key.expose()),
+        proxy: entry.proxy.clone(),
+        priority: entry.priority,
+        weight: entry.weight,
+    }
+}
+
+/// The models that the entry names, or every Gemini model under its own name.
+fn names(entry: &KeyEntry) -> Vec<Model> {
+    if !entry.models.is_empty() {
+        return entry.models.iter().map(|model| configured(model, classes::traits(&model.name), "google")).collect();
+    }
+    let any = Model {
+        alias: "gemini-*".into(),
+        name: String::new(),
+        force_mapping: false,
+        traits: Arc::default(),
+        card: None,
+    };
+    classes::KNOWN.iter().map(listed).chain([any]).collect()
+}
+
+fn listed(known: &classes::Known) -> Model {
+    let traits = classes::traits(known.id);
+    let card = ModelCard {
+        id: known.id.to_owned(),
+        display_name: Some(known.display_name.to_owned()),
+        owned_by: "google".into(),
+        created: None,
+        context: traits.context,
+        max_output: traits.max_output,
+        images: true,
+        pdfs: true,
+        thinking: traits.thinking.supported.unwrap_or(false),
+    };
+    Model {
+        alias: known.id.to_owned(),
+        name: known.id.to_owned(),
+        force_mapping: false,
+        traits: Arc::new(traits),
+        card: Some(card),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderMap;
+
+    fn asked(base: &str, model: &str, purpose: Purpose, stream: bool) -> http::Request<Pieces> {
+        let models = Endpoint::new(&Url::parse(base).unwrap(), "v1beta/models", &[]).unwrap();
+        let call = Call {
+            purpose,
+            model,
+            stream,
+            body: Pieces::default(),
+            headers: HeaderMap::new(),
+            client: &HeaderMap::new(),
+        };
+        GeminiKey { models }.request(call, &Secret::new("k-1")).unwrap()
+    }
+
+    #[test]
+    fn model_and_mode_stand_in_the_address() {
+        for (base, model, purpose, stream, uri) in [
+            (
+                GOOGLE,
+                "gemini-x",
+                Purpose::Generate,
+                false,
+                "https://generativelanguage.googleapis.com/v1beta/models/gemini-x:generateContent",
+            ),
+            (
+                "http://a.example/v1beta/",
+                "models/g",
+                Purpose::Generate,
+                true,
+                "http://a.example/v1beta/models/g:streamGenerateContent?alt=sse",
+            ),
+            ("http://a.example/p", "g", Purpose::CountTokens, false, "http://a.example/p/v1beta/models/g:countTokens"),
+            (
+                "http://a.example",
+                "../x?y#z",
+                Purpose::Generate,
+                false,
+                "http://a.example/v1beta/models/..%2Fx%3Fy%23z:generateContent",
+            ),
+        ] {
+            let request = asked(base, model, purpose, stream);
+            assert_eq!(request.uri().to_string(), uri);
+            assert_eq!(request.headers()["x-goog-api-key"], "k-1");
+        }
+    }
+}
