@@ -143,7 +143,7 @@ pub(crate) const ROOT: &[Field] = &[
     used("timeouts", Kind::Section(TIMEOUTS)),
     used("openai-compatibility", Kind::List(&Kind::Section(COMPAT))),
     used("claude-api-key", Kind::List(&Kind::Section(CLAUDE))),
-    checked("codex-api-key", Kind::List(&Kind::Section(CODEX))),
+    used("codex-api-key", Kind::List(&Kind::Section(CODEX))),
     used("gemini-api-key", Kind::List(&Kind::Section(KEY_ENTRY))),
     checked("xai-api-key", Kind::List(&Kind::Section(XAI))),
     checked("vertex-api-key", Kind::List(&Kind::Section(VERTEX))),

@@ -1,6 +1,7 @@
 //! The small records that travel beside requests and answers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -41,6 +42,17 @@ pub struct Reply {
     /// The content type of the stream, where the client asked for another framing than its dialect's usual one. Such a
     /// stream is always written by the encoder, never relayed.
     pub stream_type: Option<&'static str>,
+    /// What the answer repeats of its request. Made only where the answer is translated.
+    pub echo: Arc<Echo>,
+}
+
+/// What a translated answer repeats or needs of its request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Echo {
+    /// Fields as JSON text, without braces around them; empty where nothing is known.
+    pub fields: String,
+    /// Tools that the dialect groups under a name of their own: the group, and the tool in it.
+    pub spaces: Vec<(String, String)>,
 }
 
 impl Reply {
@@ -55,6 +67,7 @@ impl Reply {
             started: None,
             seed: 0,
             stream_type: None,
+            echo: Arc::default(),
         }
     }
 

@@ -23,7 +23,7 @@ mod write;
 
 pub use arguments::{object_arguments, unwrap_custom_input, wrap_custom_input};
 pub use body::Body;
-pub use context::{Decoded, Encoded, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Signal};
+pub use context::{Decoded, Echo, Encoded, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Signal};
 pub use framing::{Frame, Framer, Framing, Sink};
 pub use media::{DataUrl, parse_data_url, sniff};
 pub use mint::mint;

@@ -6,7 +6,8 @@ use http::request::Parts;
 use hub::{DialectId, Event, Fault, RawFault, Request, Response};
 
 use crate::{
-    Body, Decoded, Encoded, Frame, Framing, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Signal, Target,
+    Body, Decoded, Echo, Encoded, Frame, Framing, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Signal,
+    Target,
 };
 
 /// One language, as the registry lists it.
@@ -99,6 +100,11 @@ pub trait ClientSide: Send + Sync {
     /// # Errors
     /// A bad-request fault that names the field.
     fn decode_request(&self, head: &Parts, body: &Body) -> Result<Decoded, Fault>;
+
+    /// What the translated answer will repeat or need of the request.
+    fn echo(&self, _body: &Body) -> Echo {
+        Echo::default()
+    }
 
     /// Writes a whole answer.
     fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes;

@@ -1,5 +1,7 @@
 //! A client's request, read once and used by every attempt.
 
+use std::sync::Arc;
+
 use dialect::{Body, ClientSide, Decoded, Peek};
 use http::request::Parts;
 use hub::Fault;
@@ -28,6 +30,7 @@ impl<'a> Inbound<'a> {
             let mut decoded = client.decode_request(self.head, &self.body)?;
             hub::mend(&mut decoded.request, &mut decoded.losses);
             self.decoded = Some(Box::new(decoded));
+            self.peek.reply.echo = Arc::new(client.echo(&self.body));
         }
         self.decoded.as_deref().ok_or_else(|| Fault::new(hub::FaultKind::Internal, "the request was not decoded"))
     }

@@ -3,6 +3,7 @@
 //! An upstream describes and the engine acts: nothing here sends, waits, retries or logs.
 
 mod claude_key;
+mod codex_key;
 mod demo;
 mod endpoint;
 mod gemini_key;
@@ -30,7 +31,7 @@ pub struct Kind {
 
 /// Every kind.
 pub static KINDS: &[&Kind] =
-    &[&claude_key::KIND, &gemini_key::KIND, &openai_compatible::KIND, &ollama::KIND, &demo::KIND];
+    &[&claude_key::KIND, &codex_key::KIND, &gemini_key::KIND, &openai_compatible::KIND, &ollama::KIND, &demo::KIND];
 
 impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,224 @@
+//! Reads the items of a request's input into turns.
+//!
+//! Items that follow one another on the model's side are one assistant turn; outputs of tools are user turns in the
+//! order found: the hub mends their pairing.
+
+use std::borrow::Cow;
+
+use hub::{
+    CallKind, Fault, Foreign, Json, Losses, Media, Part, Request, Role, Source, Text, Thought, ToolCall, ToolResult,
+    Turn,
+};
+use serde_json::value::RawValue;
+
+use crate::decode_parts::{At, content, output};
+use crate::wire::{self, Raw, Str, as_text, lenient};
+use crate::{ID, seals, spaces};
+
+/// Reads items one by one.
+pub(crate) struct Reader<'a> {
+    request: &'a mut Request,
+    losses: &'a mut Losses,
+    /// Only system messages have come so far.
+    leading: bool,
+    /// A compacted history was left out, which only its maker can read: where it stood.
+    compacted: Option<usize>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(request: &'a mut Request, losses: &'a mut Losses) -> Self {
+        Self { request, losses, leading: true, compacted: None }
+    }
+
+    /// Reads the whole input: a text, or a list of items.
+    pub(crate) fn input(mut self, raw: &RawValue) -> Result<(), Fault> {
+        match raw.get().as_bytes().first() {
+            Some(b'"') => {
+                let text = as_text(raw).map(Cow::into_owned).unwrap_or_default();
+                self.push(Role::User, vec![Part::Text(Text::plain(text))]);
+            }
+            Some(b'[') => {
+                let items: Vec<&RawValue> = serde_json::from_str(raw.get())
+                    .map_err(|_| Fault::bad_request("`input` is not a list of items").at("input"))?;
+                items.into_iter().enumerate().try_for_each(|(index, raw)| self.item(index, raw))?;
+            }
+            _ => return Err(Fault::bad_request("`input` must be a text or a list of items").at("input")),
+        }
+        self.finish()
+    }
+
+    /// A compacted history stands for turns that nobody else can read: without any turn in plain there is no question.
+    fn finish(self) -> Result<(), Fault> {
+        for turn in &mut self.request.turns {
+            seals::settle(&mut turn.parts);
+        }
+        self.request.turns.retain(|turn| !turn.parts.is_empty());
+        match self.compacted {
+            Some(index) if self.request.turns.len() < 2 => Err(Fault::unsupported(
+                format!("input[{index}]"),
+                "a compacted history can be read only by the service that made it: send the plain history",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn item(&mut self, index: usize, raw: &RawValue) -> Result<(), Fault> {
+        if let Some(text) = as_text(raw) {
+            self.push(Role::User, vec![Part::Text(Text::plain(text.into_owned()))]);
+            return Ok(());
+        }
+        let item: wire::Item<'_> = serde_json::from_str(raw.get())
+            .map_err(|error| Fault::bad_request(format!("not an input item: {error}")).at(format!("input[{index}]")))?;
+        let kind = item.kind.as_deref().unwrap_or("message").to_owned();
+        match kind.as_str() {
+            "message" => self.message(index, &item),
+            "function_call" => self.call(index, item, CallKind::Function),
+            "custom_tool_call" => self.call(index, item, CallKind::Custom),
+            "function_call_output" | "custom_tool_call_output" => self.result(index, item),
+            "reasoning" => {
+                self.reasoning(&item);
+                Ok(())
+            }
+            "item_reference" => Err(stored(&format!("input[{index}]"), "item references")),
+            "additional_tools" => Ok(()),
+            "image_generation_call" => {
+                self.picture(index, &item);
+                Ok(())
+            }
+            "compaction" | "compaction_summary" | "context_compaction" => {
+                self.losses.dropped(format!("input[{index}]"), "a compacted history that only its maker can read");
+                self.compacted = Some(index);
+                Ok(())
+            }
+            other => {
+                self.foreign(index, other, raw);
+                Ok(())
+            }
+        }
+    }
+
+    fn push(&mut self, role: Role, parts: Vec<Part>) {
+        self.leading = false;
+        match self.request.turns.last_mut() {
+            Some(turn) if turn.role == role && role == Role::Assistant => turn.parts.extend(parts),
+            _ if parts.is_empty() => (),
+            _ => self.request.turns.push(Turn { role, parts }),
+        }
+    }
+
+    fn message(&mut self, index: usize, item: &wire::Item<'_>) -> Result<(), Fault> {
+        let role = item.role.as_deref().unwrap_or("user");
+        let parts = content(At::content(index), item.content)?;
+        match role {
+            "system" | "developer" => self.system(index, parts),
+            "user" => self.push(Role::User, parts),
+            "assistant" => self.push(Role::Assistant, parts),
+            _ => return Err(Fault::bad_request(format!("unknown role {role:?}")).at(format!("input[{index}].role"))),
+        }
+        Ok(())
+    }
+
+    /// Pictures and files have no place in a system prompt elsewhere: they follow it as the user's.
+    fn system(&mut self, index: usize, parts: Vec<Part>) {
+        let (texts, others): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|part| matches!(part, Part::Text(_)));
+        if !others.is_empty() {
+            self.losses.approximated(format!("input[{index}].content"), "what is not text was sent as the user's");
+        }
+        if self.leading {
+            self.request.system.extend(texts.into_iter().filter_map(|part| match part {
+                Part::Text(text) => Some(text),
+                _ => None,
+            }));
+        } else if !texts.is_empty() {
+            self.request.turns.push(Turn { role: Role::System, parts: texts });
+        }
+        if !others.is_empty() {
+            self.push(Role::User, others);
+        }
+    }
+
+    fn call(&mut self, index: usize, item: wire::Item<'_>, kind: CallKind) -> Result<(), Fault> {
+        let name = item
+            .name
+            .filter(|name| !name.is_empty())
+            .ok_or_else(|| Fault::bad_request("a tool call needs a name").at(format!("input[{index}].name")))?;
+        let arguments = match kind {
+            CallKind::Function => text_of(item.arguments.or(item.input)),
+            CallKind::Custom => text_of(item.input.or(item.arguments)),
+        };
+        let id = item.call_id.or(item.id).map(Str::owned).unwrap_or_default();
+        let name = spaces::flat(item.namespace.as_deref(), &name);
+        self.push(
+            Role::Assistant,
+            vec![Part::ToolCall(ToolCall { id, name, arguments, kind, seal: None, cache: None })],
+        );
+        Ok(())
+    }
+
+    fn result(&mut self, index: usize, item: wire::Item<'_>) -> Result<(), Fault> {
+        let parts = output(At::output(index), item.output)?;
+        let result = ToolResult {
+            call_id: item.call_id.map(Str::owned).unwrap_or_default(),
+            name: item.name.map(Str::owned),
+            parts,
+            is_error: false,
+            cache: None,
+        };
+        self.push(Role::User, vec![Part::ToolResult(result)]);
+        Ok(())
+    }
+
+    /// Summaries are what may be shown; where there are none, the reasoning itself is.
+    fn reasoning(&mut self, item: &wire::Item<'_>) {
+        let summary = texts(item.summary);
+        let text = if summary.is_empty() { texts(item.content) } else { summary };
+        let seal = item.encrypted_content.as_deref().and_then(seals::read);
+        if text.is_empty() && seal.is_none() {
+            return;
+        }
+        let redacted = seal.as_ref().is_some_and(seals::is_redacted) && text.is_empty();
+        self.push(Role::Assistant, vec![Part::Thinking(Thought { text, seal, redacted })]);
+    }
+
+    fn picture(&mut self, index: usize, item: &wire::Item<'_>) {
+        let Some(data) = item.result.and_then(as_text).filter(|data| !data.is_empty()) else {
+            return self.losses.dropped(format!("input[{index}]"), "a picture without its bytes");
+        };
+        let told = item.output_format.as_deref().map(|format| format!("image/{format}"));
+        let media_type = dialect::sniff(&data).map(str::to_owned).or(told);
+        let media = Media { source: Source::Base64(data.into_owned()), media_type, detail: None, cache: None };
+        self.push(Role::Assistant, vec![Part::Image(media)]);
+    }
+
+    /// Items of tools that only this dialect has. What a tool of the client's own machine said is told in words; what
+    /// the provider ran by itself left its trace in the answer.
+    fn foreign(&mut self, index: usize, kind: &str, raw: &RawValue) {
+        let told = ["shell", "apply_patch", "computer"].iter().any(|word| kind.contains(word));
+        let role = if kind.ends_with("_output") { Role::User } else { Role::Assistant };
+        if !told {
+            self.losses.dropped(format!("input[{index}]"), format!("items of type {kind} have no form elsewhere"));
+            return;
+        }
+        self.losses.approximated(format!("input[{index}]"), format!("an item of type {kind} was sent as text"));
+        let gist = Some(format!("[{kind}] {}", raw.get()));
+        self.push(role, vec![Part::Foreign(Foreign { origin: ID, json: Json::trusted(raw.get()), gist })]);
+    }
+}
+
+/// What refers to state that is kept elsewhere. The code makes agents send the whole history again.
+pub(crate) fn stored(path: &str, what: &str) -> Fault {
+    let words =
+        format!("{what} name something that only the service that stored it can find: send the full input instead");
+    Fault::bad_request(words).at(path.to_owned()).with_code("previous_response_not_found")
+}
+
+fn text_of(raw: Raw<'_>) -> String {
+    raw.map(|raw| as_text(raw).unwrap_or(Cow::Borrowed(raw.get())).into_owned()).unwrap_or_default()
+}
+
+/// The texts of a list of parts, a blank line between them.
+fn texts(raw: Raw<'_>) -> String {
+    let parts: Vec<wire::Part<'_>> = lenient(raw);
+    let words: Vec<String> = parts.into_iter().filter_map(|part| part.text).map(Str::owned).collect();
+    words.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
+}

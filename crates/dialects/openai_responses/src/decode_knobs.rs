@@ -1,0 +1,159 @@
+//! Reads sampling, limits, format, reasoning and service fields. A field at its documented default counts as absent.
+
+use dialect::{Body, Object, array, quoted};
+use hub::{Fault, Format, Json, Level, Losses, Mode, Request, Sampling, Schema, Service, Show, Thinking, Tier};
+use serde_json::value::RawValue;
+
+use crate::decode_items::stored;
+use crate::wire::{self, Str};
+
+/// Refuses what refers to state or work elsewhere: leaving it out would answer another question.
+pub(crate) fn refuse(body: &Body) -> Result<(), Fault> {
+    if body.has("previous_response_id") {
+        return Err(stored("previous_response_id", "previous responses"));
+    }
+    if body.has("conversation") {
+        return Err(stored("conversation", "conversations"));
+    }
+    if body.has("prompt") {
+        let words = "stored prompts are known only to the service that keeps them: send their text as input";
+        return Err(Fault::unsupported("prompt", words));
+    }
+    if body.raw("background") == Some("true") {
+        let words = "answers in the background are not supported here: leave `background` out";
+        return Err(Fault::unsupported("background", words));
+    }
+    Ok(())
+}
+
+/// Reads every knob.
+pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> Result<(), Fault> {
+    let text: wire::TextConfig<'_> = body.get("text")?.unwrap_or_default();
+    request.sampling = sampling(body, &text)?;
+    request.format = format(text.format)?;
+    request.thinking = thinking(body, losses)?;
+    request.service = service(body)?;
+    if body.raw("store") == Some("true") {
+        losses.silent("store");
+    }
+    if body.raw("truncation") == Some("\"auto\"") {
+        losses.dropped("truncation", "the upstream does not shorten conversations by itself");
+    }
+    Ok(())
+}
+
+fn sampling(body: &Body, text: &wire::TextConfig<'_>) -> Result<Sampling, Fault> {
+    let not_one = |value: &f64| (*value - 1.0).abs() > f64::EPSILON;
+    let include: Vec<Str<'_>> = body.get("include")?.unwrap_or_default();
+    let top: Option<u32> = body.get("top_logprobs")?.filter(|top| *top > 0);
+    Ok(Sampling {
+        max_tokens: body.get("max_output_tokens")?,
+        temperature: body.get("temperature")?.filter(not_one),
+        top_p: body.get("top_p")?.filter(not_one),
+        logprobs: top.is_some() || include.iter().any(|what| &**what == "message.output_text.logprobs"),
+        top_logprobs: top,
+        verbosity: text.verbosity.as_deref().filter(|word| *word != "medium").map(str::to_owned),
+        ..Sampling::default()
+    })
+}
+
+fn format(format: Option<wire::Format<'_>>) -> Result<Format, Fault> {
+    let Some(format) = format else { return Ok(Format::Text) };
+    match (format.kind.as_deref(), format.schema) {
+        (None | Some("text"), _) => Ok(Format::Text),
+        // Without a schema, one that is promised is no more than any JSON.
+        (Some("json_object"), _) | (Some("json_schema"), None) => Ok(Format::Json),
+        (Some("json_schema"), Some(schema)) => Ok(Format::Schema(Schema {
+            name: format.name.map(Str::owned),
+            description: format.description.map(Str::owned),
+            schema: Json::trusted(schema.get()),
+            strict: format.strict,
+        })),
+        (Some(other), _) => Err(Fault::unsupported(
+            "text.format.type",
+            format!("formats of type {other:?} are not supported here: use json_schema or json_object"),
+        )),
+    }
+}
+
+fn thinking(body: &Body, losses: &mut Losses) -> Result<Thinking, Fault> {
+    let mut thinking = Thinking::default();
+    let Some(reasoning) = body.get::<wire::Reasoning<'_>>("reasoning")? else { return Ok(thinking) };
+    match reasoning.effort.as_deref().map(|word| (word, Level::from_word(word))) {
+        Some((_, Some(level))) => thinking.level = Some(level),
+        Some(("none", None)) => thinking.mode = Some(Mode::Off),
+        Some((other, None)) => losses.dropped("reasoning.effort", format!("unknown effort {other:?}")),
+        None => (),
+    }
+    if reasoning.summary.or(reasoning.generate_summary).is_some_and(|word| &*word != "none") {
+        thinking.show = Show::Yes;
+    }
+    Ok(thinking)
+}
+
+fn service(body: &Body) -> Result<Service, Fault> {
+    let tier = body.get::<String>("service_tier")?.and_then(|word| match word.as_str() {
+        "default" => Some(Tier::Standard),
+        "flex" => Some(Tier::Flex),
+        "scale" => Some(Tier::Scale),
+        "priority" | "fast" | "ultrafast" => Some(Tier::Priority),
+        _ => None,
+    });
+    let identifier: Option<String> = body.get("safety_identifier")?;
+    let user = identifier.map_or_else(|| body.get("user"), |user| Ok(Some(user)))?;
+    let metadata: Option<&RawValue> = body.get("metadata")?;
+    Ok(Service {
+        tier,
+        user: user.filter(|user: &String| !user.is_empty()),
+        cache_key: body.get("prompt_cache_key")?.filter(|key: &String| !key.is_empty()),
+        metadata: metadata
+            .filter(|raw| raw.get().starts_with('{') && raw.get()[1..].trim_start() != "}")
+            .map(|raw| Json::trusted(raw.get())),
+    })
+}
+
+/// Fields of the request that the response object repeats, as JSON text, each at its default where it was not given.
+///
+/// Instructions and tools are not repeated: they would outweigh the answer.
+pub(crate) fn repeated(body: &Body) -> String {
+    const FIELDS: [(&str, &str); 11] = [
+        ("max_output_tokens", "null"),
+        ("max_tool_calls", "null"),
+        ("metadata", "{}"),
+        ("parallel_tool_calls", "true"),
+        ("prompt_cache_key", "null"),
+        ("safety_identifier", "null"),
+        ("temperature", "1.0"),
+        ("tool_choice", "\"auto\""),
+        ("top_p", "1.0"),
+        ("truncation", "\"disabled\""),
+        ("user", "null"),
+    ];
+    let mut out = bytes::BytesMut::with_capacity(512);
+    let mut object = Object::open(&mut out);
+    for (field, default) in FIELDS {
+        object.raw(field, body.raw(field).unwrap_or(default));
+    }
+    let reasoning: wire::Reasoning<'_> = body.get("reasoning").ok().flatten().unwrap_or_default();
+    let mut inner = Object::open(object.key("reasoning"));
+    text_or_null("effort", reasoning.effort.as_deref(), &mut inner);
+    text_or_null("summary", reasoning.summary.as_deref(), &mut inner);
+    inner.close();
+    object.raw("text", body.raw("text").unwrap_or("{\"format\":{\"type\":\"text\"},\"verbosity\":\"medium\"}"));
+    object.close();
+    // Without the braces: the fields join others.
+    String::from_utf8_lossy(&out[1..out.len() - 1]).into_owned()
+}
+
+/// Writes a text, or null.
+pub(crate) fn text_or_null(key: &str, value: Option<&str>, object: &mut Object<'_>) {
+    match value {
+        Some(value) => object.text(key, value),
+        None => object.raw(key, "null"),
+    }
+}
+
+/// A list of texts as JSON.
+pub(crate) fn texts<'a>(list: impl IntoIterator<Item = &'a String>, out: &mut bytes::BytesMut) {
+    array(list, out, |text, out| quoted(text, out));
+}

@@ -1,0 +1,234 @@
+//! Reads the content of messages and tool outputs: texts, pictures, sounds and files in every spelling that occurs.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use dialect::{parse_data_url, sniff};
+use hub::{CacheHint, Detail, Fault, File, Media, Part, Source, Text};
+use serde_json::value::RawValue;
+
+use crate::wire::{self, Raw, as_text};
+
+/// Where a part stands, for messages to people; written out only when something is wrong.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At {
+    item: usize,
+    list: &'static str,
+    part: Option<usize>,
+}
+
+impl At {
+    pub(crate) fn content(item: usize) -> Self {
+        Self { item, list: "content", part: None }
+    }
+
+    pub(crate) fn output(item: usize) -> Self {
+        Self { item, list: "output", part: None }
+    }
+
+    fn part(self, part: usize) -> Self {
+        Self { part: Some(part), ..self }
+    }
+
+    fn path(self) -> String {
+        let Self { item, list, part } = self;
+        part.map_or_else(|| format!("input[{item}].{list}"), |part| format!("input[{item}].{list}[{part}]"))
+    }
+
+    fn bad(self, words: impl Into<Cow<'static, str>>) -> Fault {
+        Fault::bad_request(words).at(self.path())
+    }
+}
+
+/// The parts of a content. Empty texts are left out: no dialect gives them a meaning, and some refuse them.
+pub(crate) fn content(at: At, raw: Raw<'_>) -> Result<Vec<Part>, Fault> {
+    let Some(raw) = raw else { return Ok(Vec::new()) };
+    match raw.get().as_bytes().first() {
+        Some(b'"') => Ok(as_text(raw).and_then(|text| text_part(text.into_owned(), None)).into_iter().collect()),
+        Some(b'[') => list(at, raw),
+        _ => Err(at.bad("content must be a text or a list of parts")),
+    }
+}
+
+fn list(at: At, raw: &RawValue) -> Result<Vec<Part>, Fault> {
+    let entries: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| at.bad("content is not a list"))?;
+    let mut parts = Vec::with_capacity(entries.len());
+    for (n, entry) in entries.into_iter().enumerate() {
+        let at = at.part(n);
+        let part: wire::Part<'_> = serde_json::from_str(entry.get()).map_err(|_| at.bad("not a content part"))?;
+        parts.extend(part_of(at, &part)?);
+    }
+    Ok(parts)
+}
+
+/// The output of a tool: a text, a list of parts, or data of any other shape, which stands as its JSON. Codex writes
+/// lists of parts into the text itself: that is read when it is exactly such a list with a picture in it.
+pub(crate) fn output(at: At, raw: Raw<'_>) -> Result<Vec<Part>, Fault> {
+    let Some(raw) = raw else { return Ok(Vec::new()) };
+    match as_text(raw) {
+        Some(text) => {
+            Ok(pictures_in_text(at, &text).unwrap_or_else(|| text_part(text.into_owned(), None).into_iter().collect()))
+        }
+        None if is_parts(raw.get()) => list(at, raw),
+        None => Ok(vec![Part::Text(Text::plain(raw.get()))]),
+    }
+}
+
+fn pictures_in_text(at: At, text: &str) -> Option<Vec<Part>> {
+    if !text.trim_start().starts_with('[') || !text.contains("input_image") || !is_parts(text) {
+        return None;
+    }
+    let raw: &RawValue = serde_json::from_str(text).ok()?;
+    let parts = list(at, raw).ok()?;
+    parts.iter().any(|part| matches!(part, Part::Image(_))).then_some(parts)
+}
+
+/// Whether a JSON text is a list of content parts, and not data that a tool gave out as a list.
+fn is_parts(json: &str) -> bool {
+    const KINDS: [&str; 5] = ["input_text", "input_image", "input_file", "output_text", "text"];
+    let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(json) else { return false };
+    let known = |entry: &&RawValue| {
+        let part = serde_json::from_str::<wire::Part<'_>>(entry.get());
+        part.is_ok_and(|part| part.kind.is_some_and(|kind| KINDS.contains(&&*kind)))
+    };
+    !list.is_empty() && list.iter().all(known)
+}
+
+/// One part; `None` when it is empty.
+fn part_of(at: At, part: &wire::Part<'_>) -> Result<Option<Part>, Fault> {
+    let cache = part.prompt_cache_breakpoint.as_ref().map(cache_of);
+    let kind = part.kind.as_deref().unwrap_or("input_text");
+    Ok(match kind {
+        // Clients mix the words of both sides and of Chat.
+        "input_text" | "output_text" | "text" => {
+            let text = part.text.as_deref().ok_or_else(|| at.bad("a text part needs `text`"))?;
+            text_part(text.to_owned(), cache)
+        }
+        "refusal" => part.refusal.as_deref().map(|text| Part::Refusal(text.to_owned())),
+        "input_image" | "image_url" => Some(Part::Image(image(at, part, cache)?)),
+        "input_audio" => Some(Part::Audio(audio(at, part, cache)?)),
+        "input_file" => Some(file(at, part, cache)?),
+        other => {
+            let words = format!(
+                "content parts of type {other:?} are not supported here: send input_text, input_image or input_file"
+            );
+            return Err(Fault::unsupported(format!("{}.type", at.path()), words));
+        }
+    })
+}
+
+fn text_part(text: String, cache: Option<CacheHint>) -> Option<Part> {
+    (!text.is_empty()).then(|| Part::Text(Text { text, cache, citations: Vec::new() }))
+}
+
+fn image(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Media, Fault> {
+    let detail = part.detail.as_deref().and_then(|detail| match detail {
+        "low" => Some(Detail::Low),
+        "high" => Some(Detail::High),
+        "original" => Some(Detail::Original),
+        _ => None,
+    });
+    let Some(raw) = part.image_url else {
+        let id = part.file_id.as_deref().ok_or_else(|| at.bad("an input_image part needs `image_url`"))?;
+        return Ok(Media { source: Source::FileId(id.to_owned()), media_type: None, detail, cache });
+    };
+    let address = as_text(raw)
+        .or_else(|| serde_json::from_str::<wire::Address<'_>>(raw.get()).ok().map(|address| address.url.0))
+        .ok_or_else(|| at.bad("`image_url` must be a text"))?;
+    let (source, media_type) = source(at, &address)?;
+    Ok(Media { source, media_type, detail, cache })
+}
+
+/// Bytes from a data URL, their type corrected by what they are; or an http(s) address.
+fn source(at: At, address: &str) -> Result<(Source, Option<String>), Fault> {
+    if let Some(data) = parse_data_url(address) {
+        let told = sniff(&data.base64).map(str::to_owned).or(data.media_type);
+        return Ok((Source::Base64(data.base64.into_owned()), told));
+    }
+    let lower = address.get(..8).unwrap_or(address).to_ascii_lowercase();
+    if lower.starts_with("http://") || lower.starts_with("https://") {
+        return Ok((Source::Url(address.to_owned()), None));
+    }
+    Err(at.bad("the address must be an http(s) URL or a base64 data URL"))
+}
+
+fn audio(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Media, Fault> {
+    let audio = part.input_audio.as_ref();
+    let data =
+        audio.and_then(|audio| audio.data.as_deref()).ok_or_else(|| at.bad("an input_audio part needs `data`"))?;
+    // Some clients send a data URL where bare base64 belongs.
+    let (data, told) = match parse_data_url(data) {
+        Some(url) => (url.base64.into_owned(), url.media_type),
+        None => (data.to_owned(), None),
+    };
+    let format = audio.and_then(|audio| audio.format.as_deref()).map(|format| match format {
+        "mp3" => "audio/mpeg".to_owned(),
+        "m4a" => "audio/mp4".to_owned(),
+        other => format!("audio/{other}"),
+    });
+    let media_type = format.or(told).or_else(|| Some("audio/wav".to_owned()));
+    Ok(Media { source: Source::Base64(data), media_type, detail: None, cache })
+}
+
+/// A file: a data URL as OpenAI wants it, bare base64 whose type its magic bytes or its name give away, or an address.
+fn file(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Part, Fault> {
+    let name = part.filename.as_deref().map(str::to_owned);
+    let file = |source, media_type| {
+        Part::File(File { source, media_type, name: name.clone(), context: None, cite: false, cache })
+    };
+    let by_name = || name.as_deref().and_then(type_by_name).map(str::to_owned);
+    let Some(data) = part.file_data.as_deref().filter(|data| !data.is_empty()) else {
+        return match (part.file_url.as_deref(), part.file_id.as_deref()) {
+            (Some(url), _) => {
+                let kind = type_by_name(url.split(['?', '#']).next().unwrap_or(url)).map(str::to_owned);
+                Ok(file(Source::Url(url.to_owned()), by_name().or(kind)))
+            }
+            (None, Some(id)) => Ok(file(Source::FileId(id.to_owned()), None)),
+            (None, None) => Err(at.bad("an input_file part needs `file_data`, `file_url` or `file_id`")),
+        };
+    };
+    let url = parse_data_url(data);
+    let told = url.as_ref().and_then(|url| url.media_type.clone());
+    let base64 = url.map_or_else(|| bare_base64(at, data), |url| Ok(url.base64.into_owned()))?;
+    match sniff(&base64).map(str::to_owned).or(told).or_else(by_name) {
+        Some(kind) if kind.starts_with("image/") => {
+            Ok(Part::Image(Media { source: Source::Base64(base64), media_type: Some(kind), detail: None, cache }))
+        }
+        kind => Ok(file(Source::Base64(base64), kind)),
+    }
+}
+
+fn bare_base64(at: At, data: &str) -> Result<String, Fault> {
+    let clean: String = data.chars().filter(|c| !c.is_whitespace()).collect();
+    let is_base64 = base64::engine::general_purpose::STANDARD.decode(&clean).is_ok();
+    if is_base64 { Ok(clean) } else { Err(at.bad("`file_data` must be a data URL or base64")) }
+}
+
+fn type_by_name(name: &str) -> Option<&'static str> {
+    let extension = name.rsplit_once('.')?.1.to_ascii_lowercase();
+    Some(match extension.as_str() {
+        "pdf" => "application/pdf",
+        "txt" | "log" => "text/plain",
+        "md" => "text/markdown",
+        "csv" => "text/csv",
+        "html" | "htm" => "text/html",
+        "json" => "application/json",
+        "xml" => "application/xml",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "gif" => "image/gif",
+        _ => return None,
+    })
+}
+
+/// The lifetime that a breakpoint asks for.
+fn cache_of(mark: &wire::CacheMark<'_>) -> CacheHint {
+    match mark.ttl.as_deref() {
+        Some("5m") => CacheHint::FiveMinutes,
+        Some("30m") => CacheHint::HalfHour,
+        Some("1h") => CacheHint::OneHour,
+        Some("12h" | "24h") => CacheHint::Long,
+        _ => CacheHint::Default,
+    }
+}

@@ -1,0 +1,211 @@
+//! Reads tool declarations and the choice among them. Namespaces become flat names.
+
+use std::collections::HashSet;
+
+use dialect::Body;
+use hub::{Fault, Json, Request, Tool, ToolChoice, ToolKind, UserLocation, WebSearch};
+use serde_json::value::RawValue;
+
+use crate::wire::{self, Choice, Raw, Str, as_text, lenient};
+use crate::{ID, spaces};
+
+/// Reads tools, choice and parallelism. Without tools the other two mean nothing.
+pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
+    let mut found = Found::default();
+    let list: Vec<&RawValue> = body.get("tools")?.unwrap_or_default();
+    for (index, raw) in list.into_iter().enumerate() {
+        found.declare(&format!("tools[{index}]"), raw)?;
+    }
+    for (path, raw) in additional(body) {
+        found.rank = Rank::Additional;
+        found.declare(&path, raw)?;
+    }
+    request.tools = found.settled();
+    if request.tools.is_empty() {
+        return Ok(());
+    }
+    request.tool_choice = choice(body, request)?;
+    request.parallel_tools = body.get("parallel_tool_calls")?.filter(|parallel: &bool| !parallel);
+    Ok(())
+}
+
+/// The tools that items of the input add, as Codex does when it finds some on its way.
+pub(crate) fn additional(body: &Body) -> Vec<(String, &RawValue)> {
+    let input = body.raw("input").filter(|input| input.contains("\"additional_tools\""));
+    let items: Vec<&RawValue> = input.and_then(|input| serde_json::from_str(input).ok()).unwrap_or_default();
+    let mut found = Vec::new();
+    for (index, raw) in items.into_iter().enumerate().filter(|(_, raw)| raw.get().contains("\"additional_tools\"")) {
+        let Ok(item) = serde_json::from_str::<wire::Item<'_>>(raw.get()) else { continue };
+        if item.kind.as_deref() == Some("additional_tools") {
+            let tools: Vec<&RawValue> = lenient(item.tools);
+            let path = |n| format!("input[{index}].tools[{n}]");
+            found.extend(tools.into_iter().enumerate().map(|(n, raw)| (path(n), raw)));
+        }
+    }
+    found
+}
+
+/// Who wins where two tools have one name: a direct tool, then one of a namespace, then an added one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    #[default]
+    Direct,
+    Member,
+    Additional,
+}
+
+#[derive(Default)]
+struct Found {
+    rank: Rank,
+    list: Vec<(Rank, Tool)>,
+}
+
+impl Found {
+    fn declare(&mut self, path: &str, raw: &RawValue) -> Result<(), Fault> {
+        let tool = parse(path, raw)?;
+        if tool.kind.as_deref() != Some("namespace") {
+            let tool = one(path, raw, tool, None)?;
+            self.list.push((self.rank, tool));
+            return Ok(());
+        }
+        let space = tool.name.map(Str::owned).unwrap_or_default();
+        let rank = self.rank.max(Rank::Member);
+        for (n, raw) in lenient::<Vec<&RawValue>>(tool.tools).into_iter().enumerate() {
+            let path = format!("{path}.tools[{n}]");
+            let member = one(&path, raw, parse(&path, raw)?, Some(&space))?;
+            self.list.push((rank, member));
+        }
+        Ok(())
+    }
+
+    /// The tools in the client's order, each name once.
+    fn settled(self) -> Vec<Tool> {
+        let mut kept: Vec<Option<(Rank, Tool)>> = Vec::with_capacity(self.list.len());
+        for (rank, tool) in self.list {
+            let same = kept.iter().position(|slot| slot.as_ref().is_some_and(|(_, known)| known.name == tool.name));
+            match same {
+                Some(at) if kept[at].as_ref().is_some_and(|(known, _)| rank < *known) => kept[at] = Some((rank, tool)),
+                Some(_) => (),
+                None => kept.push(Some((rank, tool))),
+            }
+        }
+        kept.into_iter().flatten().map(|(_, tool)| tool).collect()
+    }
+}
+
+fn parse<'a>(path: &str, raw: &'a RawValue) -> Result<wire::Tool<'a>, Fault> {
+    serde_json::from_str(raw.get())
+        .map_err(|error| Fault::bad_request(format!("not a tool: {error}")).at(path.to_owned()))
+}
+
+fn one(path: &str, raw: &RawValue, tool: wire::Tool<'_>, space: Option<&str>) -> Result<Tool, Fault> {
+    let kind = tool.kind.as_deref().unwrap_or("function").to_owned();
+    // Chat's nested form turns up here, too.
+    if let (None, Some(inner)) = (&tool.name, tool.function) {
+        return one(path, inner, wire::Tool { kind: None, ..parse(path, inner)? }, space);
+    }
+    let named = |name: Option<Str<'_>>| {
+        let name = name.filter(|name| !name.is_empty());
+        name.map(|name| spaces::flat(space, &name))
+            .ok_or_else(|| Fault::bad_request("a tool needs a name").at(format!("{path}.name")))
+    };
+    let json = |raw: Raw<'_>| raw.map(|raw| Json::trusted(raw.get()));
+    let (name, what) = match kind.as_str() {
+        "function" => (named(tool.name)?, ToolKind::Function(json(tool.parameters))),
+        "custom" => (named(tool.name)?, ToolKind::Custom(json(tool.format))),
+        "web_search" | "web_search_2025_08_26" | "web_search_preview" | "web_search_preview_2025_03_11" => {
+            let search = web_search(tool.filters, tool.user_location, tool.search_context_size);
+            ("web_search".to_owned(), ToolKind::WebSearch(search))
+        }
+        hosted => (hosted.to_owned(), ToolKind::Hosted { origin: ID, json: Json::trusted(raw.get()) }),
+    };
+    Ok(Tool {
+        name,
+        description: tool.description.map(Str::owned),
+        kind: what,
+        strict: tool.strict,
+        cache: None,
+        extras: Vec::new(),
+    })
+}
+
+fn web_search(filters: Option<wire::Filters<'_>>, place: Option<wire::Place<'_>>, size: Option<Str<'_>>) -> WebSearch {
+    let text = |text: Option<Str<'_>>| text.map(Str::owned);
+    let filters = filters.unwrap_or_default();
+    let list = |list: Option<Vec<Str<'_>>>| list.unwrap_or_default().into_iter().map(Str::owned).collect();
+    WebSearch {
+        allowed_domains: list(filters.allowed_domains),
+        blocked_domains: list(filters.blocked_domains),
+        max_uses: None,
+        context_size: text(size).filter(|size| size != "medium"),
+        location: place.map(|place| UserLocation {
+            city: text(place.city),
+            region: text(place.region),
+            country: text(place.country),
+            timezone: text(place.timezone),
+        }),
+    }
+}
+
+fn choice(body: &Body, request: &Request) -> Result<Option<ToolChoice>, Fault> {
+    let Some(raw) = body.get::<&RawValue>("tool_choice")? else { return Ok(None) };
+    let choice = match as_text(raw) {
+        Some(word) => by_word(&word)?,
+        None => {
+            let bad = |_| Fault::bad_request("invalid `tool_choice`").at("tool_choice");
+            by_object(serde_json::from_str(raw.get()).map_err(bad)?)?
+        }
+    };
+    known(&choice, request)?;
+    Ok(Some(choice).filter(|choice| *choice != ToolChoice::Auto))
+}
+
+fn by_word(word: &str) -> Result<ToolChoice, Fault> {
+    match word {
+        "auto" => Ok(ToolChoice::Auto),
+        "none" => Ok(ToolChoice::None),
+        "required" => Ok(ToolChoice::Required),
+        other => {
+            Err(Fault::bad_request(format!("unknown choice {other:?}: use auto, none or required")).at("tool_choice"))
+        }
+    }
+}
+
+fn by_object(choice: Choice<'_>) -> Result<ToolChoice, Fault> {
+    let kind = choice.kind.as_deref().unwrap_or("function");
+    if kind == "allowed_tools" {
+        let required = choice.mode.as_deref() == Some("required");
+        let names = choice.tools.unwrap_or_default().iter().map(name_of).collect();
+        return Ok(ToolChoice::Subset { required, names });
+    }
+    match name_of(&choice) {
+        name if name.is_empty() => Err(Fault::bad_request("the chosen tool needs a name").at("tool_choice.name")),
+        name => Ok(ToolChoice::Tool(name)),
+    }
+}
+
+/// The name by which a tool is known in the hub: hosted tools go by their type.
+fn name_of(choice: &Choice<'_>) -> String {
+    match (choice.kind.as_deref().unwrap_or("function"), &choice.name) {
+        ("function" | "custom", Some(name)) => spaces::flat(choice.namespace.as_deref(), name),
+        ("function" | "custom", None) => String::new(),
+        (kind, _) if kind.starts_with("web_search") => "web_search".to_owned(),
+        (kind, _) => kind.to_owned(),
+    }
+}
+
+/// A name that was not declared is refused here, before anyone is asked.
+fn known(choice: &ToolChoice, request: &Request) -> Result<(), Fault> {
+    let declared: HashSet<&str> = request.tools.iter().map(|tool| tool.name.as_str()).collect();
+    let names: &[String] = match choice {
+        ToolChoice::Tool(name) => std::slice::from_ref(name),
+        ToolChoice::Subset { names, .. } => names,
+        ToolChoice::Auto | ToolChoice::None | ToolChoice::Required => &[],
+    };
+    match names.iter().find(|name| !declared.contains(name.as_str())) {
+        Some(name) => {
+            Err(Fault::bad_request(format!("tool {name:?} is not among the declared tools")).at("tool_choice"))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,447 @@
+//! Writes the input of a request: turns as typed items.
+//!
+//! Item ids are left out: one that this account never gave out is looked up and not found. Reasoning goes only where
+//! it is OpenAI's own, with its proof; foreign reasoning is nobody's here.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use base64::Engine as _;
+use bytes::{BufMut, BytesMut};
+use dialect::{NameMap, Object, Target, array, escape, quoted, sniff};
+use hub::{
+    CacheHint, CallKind, Detail, Fault, File, Foreign, Losses, Media, Part, Request, Role, Source, Text, Thought,
+    ToolCall, ToolResult,
+};
+
+use crate::{ID, seals};
+
+/// OpenAI takes no more breakpoints in one request.
+const MAX_BREAKPOINTS: u8 = 4;
+/// Longest id of a call.
+const MAX_CALL_ID: usize = 64;
+/// The picture types that OpenAI reads (translation.md section 3).
+const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/webp", "image/gif"];
+
+/// Writes the items of one request.
+pub(crate) struct Items<'a, 'l> {
+    target: &'a Target<'a>,
+    names: &'a NameMap,
+    losses: &'l mut Losses,
+    /// The form of each call, for its output.
+    kinds: HashMap<&'a str, CallKind>,
+    /// What must wait for the next user message.
+    carried: Vec<Piece<'a>>,
+    breakpoints: u8,
+    first: bool,
+}
+
+/// A piece of content.
+enum Piece<'a> {
+    Text { text: Cow<'a, str>, cache: Option<CacheHint> },
+    Media { part: &'a Part, cache: Option<CacheHint> },
+}
+
+/// Which words a message's parts go by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Input,
+    Output,
+}
+
+impl<'a, 'l> Items<'a, 'l> {
+    pub(crate) fn new(target: &'a Target<'a>, names: &'a NameMap, losses: &'l mut Losses) -> Self {
+        Self {
+            target,
+            names,
+            losses,
+            kinds: HashMap::new(),
+            carried: Vec::new(),
+            breakpoints: MAX_BREAKPOINTS,
+            first: true,
+        }
+    }
+
+    /// Writes the whole list. `system` are the texts that are not sent as instructions.
+    pub(crate) fn write(
+        mut self,
+        system: &'a [Text],
+        note: Option<&'a str>,
+        request: &'a Request,
+        out: &mut BytesMut,
+    ) -> Result<(), Fault> {
+        out.put_u8(b'[');
+        let note = note.map(|note| Piece::Text { text: Cow::Borrowed(note), cache: None });
+        for piece in system.iter().filter_map(text_piece).chain(note) {
+            self.message("developer", &[piece], out)?;
+        }
+        for turn in &request.turns {
+            match turn.role {
+                Role::System => self.system(&turn.parts, out)?,
+                Role::User => self.user(&turn.parts, out)?,
+                Role::Assistant => self.assistant(&turn.parts, out)?,
+            }
+        }
+        self.flush(out)?;
+        out.put_u8(b']');
+        Ok(())
+    }
+
+    fn begin<'o>(&mut self, kind: &str, out: &'o mut BytesMut) -> Object<'o> {
+        if !self.first {
+            out.put_u8(b',');
+        }
+        self.first = false;
+        let mut item = Object::open(out);
+        item.text("type", kind);
+        item
+    }
+
+    /// Writes a message, if it has any content.
+    fn message(&mut self, role: &str, pieces: &[Piece<'_>], out: &mut BytesMut) -> Result<(), Fault> {
+        if pieces.is_empty() {
+            return Ok(());
+        }
+        let side = if role == "assistant" { Side::Output } else { Side::Input };
+        let mut item = self.begin("message", out);
+        item.text("role", role);
+        self.content(side, pieces, item.key("content"))?;
+        item.close();
+        Ok(())
+    }
+
+    fn content(&mut self, side: Side, pieces: &[Piece<'_>], out: &mut BytesMut) -> Result<(), Fault> {
+        let mut result = Ok(());
+        array(pieces, out, |piece, out| {
+            let mut object = Object::open(out);
+            let written = match piece {
+                Piece::Text { text, .. } => {
+                    object.text("type", if side == Side::Output { "output_text" } else { "input_text" });
+                    object.text("text", text);
+                    Ok(())
+                }
+                Piece::Media { part, .. } => media(part, self.target, &mut object),
+            };
+            if side == Side::Input {
+                self.breakpoint(piece.cache(), &mut object);
+            }
+            object.close();
+            if result.is_ok() {
+                result = written;
+            }
+        });
+        result
+    }
+
+    fn breakpoint(&mut self, cache: Option<CacheHint>, part: &mut Object<'_>) {
+        if cache.is_none() {
+            return;
+        }
+        if self.target.traits.quirks.cache_breakpoints && self.breakpoints > 0 {
+            self.breakpoints -= 1;
+            // Twelve hours cost more and are never chosen for the client (translation.md section 14).
+            part.raw("prompt_cache_breakpoint", "{\"mode\":\"explicit\",\"ttl\":\"30m\"}");
+        } else {
+            self.losses.silent("cache_control");
+        }
+    }
+
+    fn system(&mut self, parts: &'a [Part], out: &mut BytesMut) -> Result<(), Fault> {
+        self.flush(out)?;
+        let pieces = self.pieces(parts);
+        self.message("developer", &pieces, out)
+    }
+
+    fn user(&mut self, parts: &'a [Part], out: &mut BytesMut) -> Result<(), Fault> {
+        for part in parts {
+            if let Part::ToolResult(result) = part {
+                self.result(result, out)?;
+            }
+        }
+        let mut pieces = std::mem::take(&mut self.carried);
+        pieces.extend(self.pieces(parts));
+        self.message("user", &pieces, out)
+    }
+
+    /// What still waits goes into a user message of its own.
+    fn flush(&mut self, out: &mut BytesMut) -> Result<(), Fault> {
+        let pieces = std::mem::take(&mut self.carried);
+        self.message("user", &pieces, out)
+    }
+
+    fn pieces(&mut self, parts: &'a [Part]) -> Vec<Piece<'a>> {
+        parts.iter().filter_map(|part| self.piece(part)).collect()
+    }
+
+    /// A part of a user's message or of an output; `None` for what has no place there.
+    fn piece(&mut self, part: &'a Part) -> Option<Piece<'a>> {
+        match part {
+            Part::Text(text) => text_piece(text),
+            Part::Refusal(words) => plain(Cow::Borrowed(words.as_str())),
+            Part::Image(media) | Part::Audio(media) | Part::Video(media) => {
+                Some(Piece::Media { part, cache: media.cache })
+            }
+            Part::File(file) => Some(match file_text(file) {
+                Some(text) => Piece::Text { text: Cow::Owned(text), cache: file.cache },
+                None => Piece::Media { part, cache: file.cache },
+            }),
+            Part::Foreign(foreign) => self.gist(foreign).and_then(|gist| plain(Cow::Borrowed(gist))),
+            Part::Thinking(_) | Part::ToolCall(_) | Part::ToolResult(_) => None,
+        }
+    }
+
+    fn gist(&mut self, foreign: &'a Foreign) -> Option<&'a str> {
+        if foreign.gist.is_none() {
+            self.losses.dropped("input", format!("a block that only {} understands", foreign.origin));
+        }
+        foreign.gist.as_deref()
+    }
+
+    fn result(&mut self, result: &'a ToolResult, out: &mut BytesMut) -> Result<(), Fault> {
+        let mut pieces = self.pieces(&result.parts);
+        if result.is_error {
+            mark_error(&mut pieces);
+        }
+        let custom = self.kinds.get(result.call_id.as_str()) == Some(&CallKind::Custom);
+        let mut item = self.begin(if custom { "custom_tool_call_output" } else { "function_call_output" }, out);
+        item.text("call_id", &call_id(&result.call_id));
+        match pieces.as_slice() {
+            [] => item.text("output", ""),
+            [Piece::Text { text, cache: None }] => item.text("output", text),
+            _ => self.content(Side::Input, &pieces, item.key("output"))?,
+        }
+        item.close();
+        Ok(())
+    }
+
+    /// Texts that follow one another are one message; reasoning and calls are items of their own, in order.
+    fn assistant(&mut self, parts: &'a [Part], out: &mut BytesMut) -> Result<(), Fault> {
+        self.flush(out)?;
+        let mut said: Vec<Piece<'a>> = Vec::new();
+        for part in parts {
+            match part {
+                Part::Text(_) | Part::Refusal(_) | Part::Foreign(_) => {
+                    if let Part::Foreign(foreign) = part
+                        && foreign.origin == ID
+                    {
+                        self.message("assistant", &std::mem::take(&mut said), out)?;
+                        self.own(foreign, out);
+                        continue;
+                    }
+                    said.extend(self.piece(part));
+                }
+                // Foreign reasoning leaves no seam.
+                Part::Thinking(thought) if !is_own(thought) => self.losses.silent("reasoning"),
+                Part::Thinking(thought) => {
+                    self.message("assistant", &std::mem::take(&mut said), out)?;
+                    self.reasoning(thought, out);
+                }
+                Part::ToolCall(call) => {
+                    self.message("assistant", &std::mem::take(&mut said), out)?;
+                    self.call(call, out);
+                }
+                Part::Image(_) | Part::Audio(_) | Part::Video(_) | Part::File(_) => {
+                    self.carried.extend(plain(Cow::Borrowed("[from the assistant's turn above]")));
+                    let piece = self.piece(part);
+                    self.carried.extend(piece);
+                }
+                Part::ToolResult(_) => (),
+            }
+        }
+        self.message("assistant", &said, out)
+    }
+
+    fn own(&mut self, foreign: &Foreign, out: &mut BytesMut) {
+        if !self.first {
+            out.put_u8(b',');
+        }
+        self.first = false;
+        out.extend_from_slice(foreign.json.as_str().as_bytes());
+    }
+
+    fn reasoning(&mut self, thought: &Thought, out: &mut BytesMut) {
+        let Some(seal) = &thought.seal else { return };
+        let mut item = self.begin("reasoning", out);
+        let summary = Some(thought.text.as_str()).filter(|text| !text.is_empty());
+        item.array("summary", summary, |text, out| {
+            let mut part = Object::open(out);
+            part.text("type", "summary_text");
+            part.text("text", text);
+            part.close();
+        });
+        item.text("encrypted_content", &seal.data);
+        item.close();
+    }
+
+    fn call(&mut self, call: &'a ToolCall, out: &mut BytesMut) {
+        self.kinds.insert(&call.id, call.kind);
+        let (kind, field) = match call.kind {
+            CallKind::Function => ("function_call", "arguments"),
+            CallKind::Custom => ("custom_tool_call", "input"),
+        };
+        let name = self.names.wire(&call.name);
+        let mut item = self.begin(kind, out);
+        item.text("call_id", &call_id(&call.id));
+        item.text("name", name);
+        let empty = call.kind == CallKind::Function && call.arguments.trim().is_empty();
+        item.text(field, if empty { "{}" } else { &call.arguments });
+        item.close();
+    }
+}
+
+impl Piece<'_> {
+    fn cache(&self) -> Option<CacheHint> {
+        match self {
+            Self::Text { cache, .. } | Self::Media { cache, .. } => *cache,
+        }
+    }
+}
+
+fn text_piece(text: &Text) -> Option<Piece<'_>> {
+    (!text.text.is_empty()).then_some(Piece::Text { text: Cow::Borrowed(&text.text), cache: text.cache })
+}
+
+fn plain(text: Cow<'_, str>) -> Option<Piece<'_>> {
+    (!text.is_empty()).then_some(Piece::Text { text, cache: None })
+}
+
+/// Whether OpenAI itself made the proof of a thought.
+fn is_own(thought: &Thought) -> bool {
+    thought.seal.as_ref().is_some_and(seals::is_own)
+}
+
+/// There is no mark for a failed tool: the text says so, unless it does already.
+fn mark_error(pieces: &mut Vec<Piece<'_>>) {
+    let told = |text: &str| text.trim_start().get(..5).is_some_and(|word| word.eq_ignore_ascii_case("error"));
+    match pieces.first_mut() {
+        Some(Piece::Text { text, .. }) if told(text) => (),
+        Some(Piece::Text { text, .. }) => *text = Cow::Owned(format!("Error: {text}")),
+        _ => pieces.insert(0, Piece::Text { text: Cow::Borrowed("Error: the tool failed"), cache: None }),
+    }
+}
+
+/// The id of a call as OpenAI takes it: a longer one becomes a stable hash of itself, for call and output alike.
+fn call_id(id: &str) -> Cow<'_, str> {
+    if id.len() <= MAX_CALL_ID && !id.is_empty() {
+        return Cow::Borrowed(id);
+    }
+    let fold = |seed: u64| id.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
+    Cow::Owned(format!("call_{:016x}{:016x}", fold(0xCBF2_9CE4_8422_2325), fold(0x9E37_79B9_7F4A_7C15)))
+}
+
+/// Writes the fields of a picture, a sound or a file.
+fn media(part: &Part, target: &Target<'_>, object: &mut Object<'_>) -> Result<(), Fault> {
+    match part {
+        Part::Image(media) => image(media, target, object),
+        Part::Audio(media) => audio(media, target, object),
+        Part::Video(_) => Err(refuse(target, "films", "send pictures of it")),
+        Part::File(file) => write_file(file, target, object),
+        // Their callers write these as text or items.
+        Part::Text(_)
+        | Part::Refusal(_)
+        | Part::Thinking(_)
+        | Part::ToolCall(_)
+        | Part::ToolResult(_)
+        | Part::Foreign(_) => Ok(()),
+    }
+}
+
+fn refuse(target: &Target<'_>, what: &str, fix: &str) -> Fault {
+    Fault::unsupported("messages", format!("{} does not take {what}: {fix}", target.model))
+}
+
+fn image(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<(), Fault> {
+    if target.traits.images == Some(false) {
+        return Err(refuse(target, "pictures", "describe them in words, or use a model that sees"));
+    }
+    object.text("type", "input_image");
+    match &media.source {
+        Source::Base64(data) => {
+            let kind = media.media_type.as_deref().or_else(|| sniff(data)).unwrap_or("image/png");
+            if !IMAGES.contains(&kind) {
+                return Err(refuse(target, &format!("pictures of type {kind}"), "send png, jpeg, webp or gif"));
+            }
+            data_url("image_url", kind, data, object);
+        }
+        Source::Url(url) => object.text("image_url", url),
+        Source::FileId(_) | Source::Text(_) => {
+            return Err(refuse(target, "pictures from another provider's file store", "send the picture itself"));
+        }
+    }
+    let detail = match media.detail {
+        None => "auto",
+        Some(Detail::Low) => "low",
+        Some(Detail::High) => "high",
+        Some(Detail::Original) => "original",
+    };
+    object.text("detail", detail);
+    Ok(())
+}
+
+/// Writes a data URL without building it first: pictures are large.
+fn data_url(field: &str, media_type: &str, data: &str, object: &mut Object<'_>) {
+    let out = object.key(field);
+    out.extend_from_slice(b"\"data:");
+    escape(media_type, out);
+    out.extend_from_slice(b";base64,");
+    escape(data, out);
+    out.extend_from_slice(b"\"");
+}
+
+fn audio(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<(), Fault> {
+    let Source::Base64(data) = &media.source else {
+        return Err(refuse(target, "sound by address", "send its bytes"));
+    };
+    let kind = media.media_type.as_deref().unwrap_or("audio/wav");
+    let format = match kind.strip_prefix("audio/").unwrap_or(kind) {
+        "mpeg" | "mp3" => "mp3",
+        "wav" | "x-wav" | "wave" | "vnd.wave" => "wav",
+        other => return Err(refuse(target, &format!("sound of type {other}"), "send mp3 or wav")),
+    };
+    object.text("type", "input_audio");
+    let mut inner = Object::open(object.key("input_audio"));
+    inner.text("data", data);
+    inner.text("format", format);
+    inner.close();
+    Ok(())
+}
+
+fn write_file(file: &File, target: &Target<'_>, object: &mut Object<'_>) -> Result<(), Fault> {
+    object.text("type", "input_file");
+    match &file.source {
+        Source::Base64(data) => {
+            let kind = file.media_type.as_deref().or_else(|| sniff(data)).unwrap_or("application/octet-stream");
+            let fallback = if kind == "application/pdf" { "document.pdf" } else { "document" };
+            object.text("filename", file.name.as_deref().unwrap_or(fallback));
+            data_url("file_data", kind, data, object);
+        }
+        Source::Url(url) => quoted(url, object.key("file_url")),
+        Source::FileId(_) | Source::Text(_) => {
+            return Err(refuse(target, "documents from another provider's file store", "send its bytes"));
+        }
+    }
+    Ok(())
+}
+
+/// A document that is text, headed by its title and what was said about it; `None` for other documents.
+fn file_text(file: &File) -> Option<String> {
+    let words = match &file.source {
+        Source::Text(words) => words.clone(),
+        Source::Base64(data) if is_text(file.media_type.as_deref()?) => {
+            let bytes = base64::engine::general_purpose::STANDARD.decode(data).ok()?;
+            String::from_utf8(bytes).ok()?
+        }
+        Source::Base64(_) | Source::Url(_) | Source::FileId(_) => return None,
+    };
+    let mut text = String::with_capacity(words.len() + 64);
+    for heading in [&file.name, &file.context].into_iter().flatten().filter(|heading| !heading.is_empty()) {
+        text.push_str(heading);
+        text.push_str("\n\n");
+    }
+    text.push_str(&words);
+    Some(text)
+}
+
+fn is_text(media_type: &str) -> bool {
+    media_type.starts_with("text/") || matches!(media_type, "application/json" | "application/xml")
+}

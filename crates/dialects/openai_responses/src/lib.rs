@@ -1,0 +1,88 @@
+//! The OpenAI Responses dialect, client side and wire side.
+//!
+//! A conversation here is a flat list of typed items, and an answer is a list of items, too. Reasoning is an item with
+//! a proof (`encrypted_content`) that its vendor wants back: OpenAI's own goes bare, another vendor's is packed
+//! ([`hub::Seal`]). Nothing is kept between requests: what refers to stored state is refused where a request is
+//! translated, and passes untouched where it is relayed.
+//!
+//! Not here: the WebSocket form, `/responses/compact`, and a store of answers.
+
+mod decode_items;
+mod decode_knobs;
+mod decode_parts;
+mod decode_tools;
+mod encode_items;
+mod encode_tools;
+mod fault;
+mod items;
+mod request_decode;
+mod request_encode;
+mod response;
+mod responses;
+mod scanner;
+mod schema;
+mod seals;
+mod session;
+mod slots;
+mod spaces;
+mod stream_decode;
+mod stream_encode;
+mod usage;
+mod wire;
+
+use dialect::{Dialect, Framing, Operation, Route};
+use http::Method;
+use http::request::Parts;
+use hub::DialectId;
+
+use crate::responses::Responses;
+
+/// The name of this dialect.
+pub const ID: DialectId = DialectId("openai_responses");
+
+/// The dialect, for the registry.
+pub static DIALECT: Dialect = Dialect {
+    id: ID,
+    routes: &ROUTES,
+    framing: Framing::Sse,
+    recognises,
+    client: Some(&Responses),
+    wire: Some(&Responses),
+};
+
+static ROUTES: [Route; 3] = [
+    Route {
+        method: Method::POST,
+        path: "/v1/responses",
+        accepts: always,
+        operation: Operation::Generate,
+        client: &Responses,
+    },
+    // Where Codex asks when it is pointed at the root of a ChatGPT-like origin.
+    Route {
+        method: Method::POST,
+        path: "/backend-api/codex/responses",
+        accepts: always,
+        operation: Operation::Generate,
+        client: &Responses,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/responses/input_tokens",
+        accepts: always,
+        operation: Operation::CountTokens,
+        client: &Responses,
+    },
+];
+
+fn always(_: &Parts) -> bool {
+    true
+}
+
+fn recognises(head: &Parts) -> bool {
+    let path = head.uri.path();
+    path.starts_with("/v1/responses") || path.starts_with("/backend-api/codex")
+}
+
+#[cfg(test)]
+mod tests;

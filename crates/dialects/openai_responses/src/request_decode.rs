@@ -1,0 +1,72 @@
+//! Reads a request into the hub: the order of things here, items, parts, tools and knobs in their own files.
+
+use dialect::{Body, Decoded};
+use hub::{Extra, Fault, Json, Losses, Request, Text};
+use serde_json::value::RawValue;
+
+use crate::decode_items::Reader;
+use crate::{ID, decode_knobs, decode_tools};
+
+/// Every top-level field that is read, or that says nothing to others; what else a client sends is carried as an extra.
+const KNOWN: &[&str] = &[
+    "model",
+    "input",
+    "instructions",
+    "stream",
+    "stream_options",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "max_output_tokens",
+    "temperature",
+    "top_p",
+    "top_logprobs",
+    "include",
+    "text",
+    "reasoning",
+    "service_tier",
+    "user",
+    "safety_identifier",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "metadata",
+    "client_metadata",
+    "store",
+    "truncation",
+    "background",
+    "previous_response_id",
+    "conversation",
+    "prompt",
+];
+
+/// Reads a request.
+pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
+    decode_knobs::refuse(body)?;
+    let mut losses = Losses::default();
+    let mut request = Request { model: body.get("model")?.unwrap_or_default(), ..Request::default() };
+    instructions(body, &mut request)?;
+    let input: &RawValue = body.get("input")?.ok_or_else(|| Fault::bad_request("`input` is required").at("input"))?;
+    Reader::new(&mut request, &mut losses).input(input)?;
+    decode_tools::read(body, &mut request)?;
+    decode_knobs::read(body, &mut request, &mut losses)?;
+    keep_unknown(body, &mut request, &mut losses);
+    if request.turns.is_empty() && request.system.is_empty() {
+        return Err(Fault::bad_request("`input` must hold at least one message").at("input"));
+    }
+    Ok(Decoded { request, losses })
+}
+
+fn instructions(body: &Body, request: &mut Request) -> Result<(), Fault> {
+    let text: Option<String> = body.get("instructions")?;
+    request.system.extend(text.filter(|text| !text.is_empty()).map(Text::plain));
+    Ok(())
+}
+
+/// What else a client sends goes back to its own dialect only: elsewhere it is lost, and said so.
+fn keep_unknown(body: &Body, request: &mut Request, losses: &mut Losses) {
+    for (name, json) in body.fields().filter(|(name, json)| !KNOWN.contains(&name.as_ref()) && *json != "null") {
+        losses.dropped(name.clone().into_owned(), "only the Responses API knows it");
+        request.extras.push(Extra { origin: ID, field: name.into_owned(), json: Json::trusted(json) });
+    }
+}

@@ -1,0 +1,326 @@
+//! Writes a request for a Responses upstream: the knobs here, items and tools in their own files.
+//!
+//! Identical requests give identical bytes, or prompt caches would miss. Nothing is asked to be stored.
+
+use std::borrow::Cow;
+
+use bytes::BytesMut;
+use dialect::{Encoded, Memo, Object, Target};
+use http::HeaderMap;
+use hub::{Fault, Format, Losses, Mode, Part, Request, Role, Schema, Show, Source, Text, Tier};
+
+use crate::encode_items::Items;
+use crate::encode_tools::Plan;
+use crate::{ID, schema, seals};
+
+/// OpenAI takes no smaller cap.
+const MIN_TOKENS: u64 = 16;
+/// Longest id of an end user, and longest cache key.
+const MAX_KEY: usize = 64;
+/// Other dialects' fields that hold data or change what is answered: leaving them out would answer another question.
+const REFUSED: [&str; 3] = ["mcp_servers", "container", "cachedContent"];
+
+/// Writes a request. It has been mended.
+pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {
+    refuse(request, target)?;
+    let mut losses = Losses::default();
+    let plan = Plan::new(request, target, &mut losses)?;
+    let mut out = BytesMut::with_capacity(size(request));
+    let mut body = Object::open(&mut out);
+    body.text("model", target.model);
+    let note = schema_note(request, target);
+    let system = system(request);
+    if let Some(instructions) = system.instructions {
+        body.text("instructions", instructions);
+    }
+    Items::new(target, &plan.names, &mut losses).write(system.items, note.as_deref(), request, body.key("input"))?;
+    plan.write(&mut body, &mut losses);
+    limits(request, target, &mut body, &mut losses);
+    sampling(request, target, &mut body, &mut losses);
+    text(request, note.is_some(), &mut body, &mut losses);
+    let thinks = thinking(request, target, &mut body, &mut losses);
+    if thinks || replays(request) {
+        body.raw("include", "[\"reasoning.encrypted_content\"]");
+    }
+    service(request, &mut body, &mut losses);
+    extras(request, &mut body, &mut losses);
+    body.flag("store", false);
+    if target.stream {
+        body.flag("stream", true);
+    }
+    body.close();
+    Ok(Encoded {
+        body: out.freeze(),
+        headers: HeaderMap::new(),
+        memo: Memo { names: plan.names, ..Memo::default() },
+        losses,
+    })
+}
+
+/// Room for what weighs: texts, pictures, schemas.
+fn size(request: &Request) -> usize {
+    let part = |part: &Part| match part {
+        Part::ToolCall(call) => call.arguments.len() + 128,
+        Part::ToolResult(result) => 256 + result.parts.iter().map(weight).sum::<usize>(),
+        Part::Thinking(thought) => thought.text.len() + thought.seal.as_ref().map_or(0, |seal| seal.data.len()),
+        other => weight(other),
+    };
+    let turns: usize = request.turns.iter().flat_map(|turn| &turn.parts).map(|piece| part(piece) + 96).sum();
+    let system: usize = request.system.iter().map(|text| text.text.len() + 96).sum();
+    // Escapes and keys: a tenth more.
+    (turns + system) * 11 / 10 + request.tools.len() * 1_024 + 1_024
+}
+
+fn weight(part: &Part) -> usize {
+    match part {
+        Part::Text(text) => text.text.len(),
+        Part::Image(media) | Part::Audio(media) | Part::Video(media) => source_weight(&media.source),
+        Part::File(file) => source_weight(&file.source),
+        _ => 64,
+    }
+}
+
+fn source_weight(source: &Source) -> usize {
+    match source {
+        Source::Base64(text) | Source::Url(text) | Source::FileId(text) | Source::Text(text) => text.len() + 128,
+    }
+}
+
+/// What cannot be left out and cannot be carried.
+fn refuse(request: &Request, target: &Target<'_>) -> Result<(), Fault> {
+    let model = target.model;
+    let sampling = &request.sampling;
+    if sampling.n.is_some_and(|n| n > 1) {
+        let words =
+            format!("several answers at once cannot be translated for {model}: send n = 1, or one request each");
+        return Err(Fault::unsupported("n", words));
+    }
+    if sampling.logprobs || sampling.top_logprobs.is_some() {
+        let words = format!("log probabilities of {model} cannot be translated: leave them out");
+        return Err(Fault::unsupported("logprobs", words));
+    }
+    if sampling.logit_bias.is_some() {
+        let words = format!("{model} takes no token biases: leave them out");
+        return Err(Fault::unsupported("logit_bias", words));
+    }
+    if sampling.max_tokens == Some(0) {
+        let words = format!("{model} cannot warm a cache without answering: ask for at least one token");
+        return Err(Fault::unsupported("max_tokens", words));
+    }
+    let holds = |json: &str| !matches!(json, "[]" | "{}" | "false");
+    let foreign = request.extras.iter().filter(|extra| extra.origin != ID);
+    match foreign.into_iter().find(|extra| REFUSED.contains(&extra.field.as_str()) && holds(extra.json.as_str())) {
+        Some(extra) => Err(Fault::unsupported(
+            extra.field.clone(),
+            format!("`{}` works only with its own provider, not with {model}: leave it out", extra.field),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Where the system prompt goes: one plain text as instructions, several as items.
+struct System<'a> {
+    instructions: Option<&'a str>,
+    items: &'a [Text],
+}
+
+fn system(request: &Request) -> System<'_> {
+    match request.system.as_slice() {
+        // Input must not be empty: a prompt without any turn is the input.
+        [only] if only.cache.is_none() && !request.turns.is_empty() && !only.text.is_empty() => {
+            System { instructions: Some(&only.text), items: &[] }
+        }
+        items => System { instructions: None, items },
+    }
+}
+
+/// The schema as an instruction, for models that cannot be held to one.
+fn schema_note(request: &Request, target: &Target<'_>) -> Option<String> {
+    match &request.format {
+        Format::Schema(schema) if target.traits.structured_output == Some(false) => Some(format!(
+            "Answer with one JSON value that follows this JSON Schema, and with nothing else:\n{}",
+            schema.schema.as_str()
+        )),
+        Format::Schema(_) | Format::Json | Format::Text => None,
+    }
+}
+
+fn limits(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
+    let Some(wanted) = request.sampling.max_tokens else { return };
+    let most = target.traits.max_output.unwrap_or(u64::MAX);
+    if wanted > most {
+        losses.approximated("max_tokens", format!("lowered to {most}, the most that the model gives"));
+    }
+    if wanted < MIN_TOKENS {
+        losses.approximated("max_tokens", format!("raised to {MIN_TOKENS}, the least that OpenAI takes"));
+    }
+    body.number("max_output_tokens", wanted.min(most).max(MIN_TOKENS));
+}
+
+fn sampling(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
+    let sampling = &request.sampling;
+    let free = target.traits.sampling != Some(false);
+    for (field, value) in [("temperature", sampling.temperature), ("top_p", sampling.top_p)] {
+        match value {
+            Some(value) if free => body.number(field, value),
+            Some(_) => losses.dropped(field, "the model takes no sampling settings"),
+            None => (),
+        }
+    }
+    let absent = [
+        ("top_k", sampling.top_k.is_some()),
+        ("stop", !sampling.stop.is_empty()),
+        ("seed", sampling.seed.is_some()),
+        ("frequency_penalty", sampling.frequency_penalty.is_some()),
+        ("presence_penalty", sampling.presence_penalty.is_some()),
+    ];
+    for (field, _) in absent.into_iter().filter(|(_, set)| *set) {
+        losses.dropped(field, "the Responses API has no such setting");
+    }
+}
+
+/// The form of the answer and its verbosity share one object.
+fn text(request: &Request, as_note: bool, body: &mut Object<'_>, losses: &mut Losses) {
+    let verbosity = request.sampling.verbosity.as_deref();
+    if request.format == Format::Text && verbosity.is_none() {
+        return;
+    }
+    let mut text = Object::open(body.key("text"));
+    match &request.format {
+        Format::Text => (),
+        Format::Json => text.raw("format", "{\"type\":\"json_object\"}"),
+        Format::Schema(_) if as_note => {
+            losses.approximated("response_format", "the schema was sent as an instruction");
+            text.raw("format", "{\"type\":\"json_object\"}");
+        }
+        Format::Schema(schema) => write_schema(schema, &mut text),
+    }
+    text.text_if("verbosity", verbosity);
+    text.close();
+}
+
+fn write_schema(schema: &Schema, text: &mut Object<'_>) {
+    let mut format = Object::open(text.key("format"));
+    format.text("type", "json_schema");
+    format.text("name", &schema_name(schema.name.as_deref().unwrap_or_default()));
+    format.text_if("description", schema.description.as_deref());
+    format.raw("schema", schema.schema.as_str());
+    // Without a word, strict would be tried.
+    format.flag("strict", schema.strict == Some(true) && schema::is_strict(schema.schema.as_str()));
+    format.close();
+}
+
+/// A name is required, of at most 64 letters, digits, `_` and `-`.
+fn schema_name(name: &str) -> String {
+    let legal = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' };
+    let name: String = name.chars().map(legal).take(64).collect();
+    if name.is_empty() { "response".to_owned() } else { name }
+}
+
+/// Writes the wanted reasoning; whether the model may reason at all by what is sent.
+fn thinking(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) -> bool {
+    let wanted = request.thinking;
+    let traits = &target.traits.thinking;
+    if traits.supported == Some(false) {
+        if wanted.effort().is_some() {
+            losses.dropped("thinking", "the model does not think");
+        }
+        return false;
+    }
+    let effort = match wanted.is_off() {
+        true => off(target, losses),
+        false => level(request, target, losses),
+    };
+    // Text arrives only when a summary is asked for. A client that names an effort and no more may not expect any,
+    // and OpenAI gives summaries to verified organisations only.
+    let explicit = matches!(wanted.mode, Some(Mode::Auto | Mode::Budget(_)));
+    let summary = wanted.show == Show::Yes || (wanted.show == Show::Default && explicit);
+    let summary = summary && !wanted.is_off();
+    if effort.is_none() && !summary {
+        return traits.supported == Some(true) && !wanted.is_off();
+    }
+    let mut reasoning = Object::open(body.key("reasoning"));
+    reasoning.text_if("effort", effort);
+    if summary {
+        reasoning.text("summary", "auto");
+    }
+    reasoning.close();
+    effort != Some("none")
+}
+
+fn level(request: &Request, target: &Target<'_>, losses: &mut Losses) -> Option<&'static str> {
+    let wanted = request.thinking;
+    let effort = wanted.effort()?;
+    let sent = effort.nearest(&target.traits.thinking.levels).unwrap_or(effort);
+    if sent != effort || matches!((wanted.mode, wanted.level), (Some(Mode::Budget(_)), None)) {
+        losses.approximated("thinking", format!("sent as effort {}", sent.word()));
+    }
+    Some(sent.word())
+}
+
+fn off(target: &Target<'_>, losses: &mut Losses) -> Option<&'static str> {
+    let traits = &target.traits.thinking;
+    match (traits.can_disable, traits.levels.iter().min()) {
+        (Some(false), Some(least)) => {
+            losses.approximated("thinking", format!("the model always thinks: sent as effort {}", least.word()));
+            Some(least.word())
+        }
+        (Some(false), None) => {
+            losses.dropped("thinking", "the model always thinks");
+            None
+        }
+        (Some(true) | None, _) => Some("none"),
+    }
+}
+
+/// Whether the history holds reasoning of OpenAI's own: such a conversation goes on with proofs.
+fn replays(request: &Request) -> bool {
+    let own = |part: &Part| matches!(part, Part::Thinking(thought) if thought.seal.as_ref().is_some_and(seals::is_own));
+    request.turns.iter().filter(|turn| turn.role == Role::Assistant).flat_map(|turn| &turn.parts).any(own)
+}
+
+fn service(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
+    let service = &request.service;
+    let tier = service.tier.and_then(|tier| match tier {
+        Tier::Auto => None,
+        Tier::Standard => Some("default"),
+        Tier::Flex => Some("flex"),
+        Tier::Scale => Some("scale"),
+        Tier::Priority => Some("priority"),
+    });
+    body.text_if("service_tier", tier);
+    match service.user.as_deref() {
+        Some(user) if user.len() <= MAX_KEY => body.text("safety_identifier", user),
+        Some(_) => losses.silent("user"),
+        None => (),
+    }
+    // Requests of one conversation share a prefix: the same key sends them to the same cache.
+    let key = service.cache_key.as_deref().or(service.user.as_deref());
+    if let Some(key) = key {
+        body.text("prompt_cache_key", &short_key(key));
+    }
+    if service.metadata.is_some() {
+        // OpenAI takes labels for answers that it stores, and we do not ask it to.
+        losses.silent("metadata");
+    }
+}
+
+/// A key that is short enough: itself, or a stable hash of itself.
+fn short_key(key: &str) -> Cow<'_, str> {
+    if key.len() <= MAX_KEY {
+        return Cow::Borrowed(key);
+    }
+    let fold = |seed: u64| key.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
+    Cow::Owned(format!("{:016x}{:016x}", fold(0xCBF2_9CE4_8422_2325), fold(0x9E37_79B9_7F4A_7C15)))
+}
+
+/// Our own dialect's fields come back; others' are named as lost.
+fn extras(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
+    for extra in &request.extras {
+        if extra.origin == ID {
+            body.named(&extra.field).extend_from_slice(extra.json.as_str().as_bytes());
+        } else {
+            losses.dropped(extra.field.clone(), format!("only {} understands it", extra.origin));
+        }
+    }
+}

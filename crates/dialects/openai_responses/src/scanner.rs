@@ -1,0 +1,136 @@
+//! Watches a relayed answer. An event is parsed only when its name says that it may tell of content, the end or an
+//! error; nearly all events are pieces of text, whose name stands at their beginning.
+
+use dialect::{Frame, Observed, Scanner, Signal};
+use hub::{Fault, Stop, StopReason};
+
+use crate::stream_decode::{error_of, failure, parse, told};
+use crate::wire::{self, Answer, lenient};
+use crate::{fault, response, usage};
+
+/// The state of one watch.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    observed: Observed,
+    calls: bool,
+    refused: bool,
+}
+
+impl Scanner for Watch {
+    fn frame(&mut self, frame: Frame<'_>) -> Signal {
+        let data = frame.data.trim_ascii();
+        if self.observed.end_mark || data.is_empty() || data == b"[DONE]" {
+            return Signal::Quiet;
+        }
+        match frame.event.or_else(|| name_of(data)) {
+            Some(name) => self.named(name, data),
+            None => self.parsed(data, false),
+        }
+    }
+
+    fn whole(&mut self, body: &[u8]) -> Signal {
+        match response::parse(body) {
+            Ok(answer) => {
+                self.look(&answer);
+                self.end(&answer)
+            }
+            Err(fault) => Signal::Fault(Box::new(fault)),
+        }
+    }
+
+    fn observed(&self) -> &Observed {
+        &self.observed
+    }
+}
+
+/// The name of an event whose data begins with it, as OpenAI writes them.
+fn name_of(data: &[u8]) -> Option<&[u8]> {
+    let rest = data.strip_prefix(b"{\"type\":\"")?;
+    Some(&rest[..memchr::memchr(b'"', rest)?])
+}
+
+impl Watch {
+    fn named(&mut self, name: &[u8], data: &[u8]) -> Signal {
+        match name {
+            b"response.created"
+            | b"response.in_progress"
+            | b"response.queued"
+            | b"response.content_part.added"
+            | b"response.reasoning_summary_part.added" => Signal::Quiet,
+            b"response.refusal.delta" => {
+                self.refused = true;
+                Signal::Content
+            }
+            b"response.output_item.added"
+            | b"response.output_item.done"
+            | b"response.completed"
+            | b"response.done"
+            | b"response.incomplete"
+            | b"response.failed"
+            | b"response.cancelled" => self.parsed(data, false),
+            b"error" => self.parsed(data, true),
+            name if name.starts_with(b"response.") => Signal::Content,
+            _ => self.parsed(data, false),
+        }
+    }
+
+    fn parsed(&mut self, data: &[u8], named_error: bool) -> Signal {
+        let event = match parse(data) {
+            Ok(event) => event,
+            Err(fault) => return Signal::Fault(Box::new(fault)),
+        };
+        if let Some(error) = error_of(&event, data, named_error) {
+            return Signal::Fault(Box::new(fault::in_stream(error)));
+        }
+        let kind = event.kind.as_deref().unwrap_or_default();
+        match kind {
+            "response.output_item.added" | "response.output_item.done" => self.item(kind, &lenient(event.item)),
+            "response.completed" | "response.done" | "response.incomplete" => {
+                self.end(&lenient::<Answer<'_>>(event.response))
+            }
+            "response.failed" | "response.cancelled" => self.failed(&lenient(event.response)),
+            "response.created" | "response.in_progress" | "response.queued" | "response.content_part.added" => {
+                Signal::Quiet
+            }
+            kind if kind.starts_with("response.") => Signal::Content,
+            _ => Signal::Quiet,
+        }
+    }
+
+    /// A call is content as soon as it is named; a message only when it says something.
+    fn item(&mut self, kind: &str, item: &wire::Item<'_>) -> Signal {
+        let calls = matches!(item.kind.as_deref(), Some("function_call" | "custom_tool_call"));
+        self.calls |= calls;
+        if calls || kind.ends_with("done") { Signal::Content } else { Signal::Quiet }
+    }
+
+    fn look(&mut self, answer: &Answer<'_>) {
+        for raw in answer.output.iter().flatten() {
+            let item: wire::Item<'_> = lenient(Some(raw));
+            self.item("", &item);
+            self.refused |= item.content.is_some_and(|content| content.get().contains("\"refusal\""));
+        }
+    }
+
+    fn end(&mut self, answer: &Answer<'_>) -> Signal {
+        if answer.status.as_deref() == Some("failed") {
+            return self.failed(answer);
+        }
+        self.observed.usage.update(&usage::read(answer));
+        let reason = match told(answer) {
+            StopReason::End if self.calls => StopReason::ToolCalls,
+            StopReason::End if self.refused => StopReason::Refusal,
+            told => told,
+        };
+        self.observed.stop = Some(Stop::from(reason));
+        self.observed.terminal = true;
+        self.observed.end_mark = true;
+        Signal::Terminal
+    }
+
+    fn failed(&mut self, answer: &Answer<'_>) -> Signal {
+        self.observed.usage.update(&usage::read(answer));
+        let fault: Fault = failure(answer);
+        Signal::Fault(Box::new(fault))
+    }
+}

@@ -1,0 +1,271 @@
+//! Repairs tool schemas that OpenAI would refuse, and tells which ones strict mode can hold to.
+//!
+//! Sound schemas pass as they are, byte for byte. Broken ones come from MCP servers and from other dialects: a root
+//! that is no object, a bare map of properties, `required: true` on a property, arrays without items, upper-case types, `nullable`
+//! (translation.md section 6). Names of properties are never taken for keywords: only their place tells them apart.
+
+use std::borrow::Cow;
+
+use bytes::BytesMut;
+use dialect::scan;
+use memchr::memmem;
+
+use dialect::{Object, array};
+
+const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
+/// Deeper schemas are copied as they are.
+const DEPTH: u8 = 48;
+/// Keywords that OpenAI refuses at the root.
+const CHOICES: [&str; 3] = ["anyOf", "oneOf", "allOf"];
+
+/// A schema that OpenAI takes in non-strict mode.
+pub(crate) fn repair(schema: &str) -> Cow<'_, str> {
+    let text = schema.trim();
+    let Some(root) = Node::parse(text) else {
+        // Something that only our scanner dislikes is left to the provider's judgement.
+        return Cow::Borrowed(if text.starts_with('{') { text } else { EMPTY });
+    };
+    if root.is_sound_root() && !looks_broken(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = BytesMut::with_capacity(text.len() + 64);
+    write_root(&root, &mut out);
+    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// A cheap search for what only broken schemas hold. A false alarm costs time, not meaning.
+fn looks_broken(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let has = |word: &str| memmem::find(bytes, word.as_bytes()).is_some();
+    let count = |word: &str| memmem::find_iter(bytes, word.as_bytes()).count();
+    let required_flag = memmem::find_iter(bytes, b"\"required\"").any(|at| {
+        let value = bytes[at + 10..].trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        value.is_some_and(|value| value.starts_with(b"t") || value.starts_with(b"f"))
+    });
+    required_flag
+        || count("\"array\"") > count("\"items\"")
+        || ["\"nullable\"", "\"OBJECT\"", "\"ARRAY\"", "\"STRING\"", "\"NUMBER\"", "\"INTEGER\"", "\"BOOLEAN\""]
+            .into_iter()
+            .any(has)
+}
+
+/// One schema that is an object: its keywords and their values.
+struct Node<'a> {
+    fields: Vec<(Cow<'a, str>, &'a str)>,
+}
+
+impl<'a> Node<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let text = text.trim();
+        let index = scan::object(text.as_bytes()).ok()?;
+        let field = |field: &scan::Field| {
+            let key = text.get(field.key.start - 1..field.key.end + 1)?;
+            Some((serde_json::from_str(key).map(Cow::Owned).ok()?, text.get(field.value.clone())?))
+        };
+        Some(Self { fields: index.fields.iter().filter_map(field).collect() })
+    }
+
+    fn get(&self, key: &str) -> Option<&'a str> {
+        self.fields.iter().find(|(name, _)| name == key).map(|(_, value)| *value)
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    fn is_sound_root(&self) -> bool {
+        let properties = self.get("properties").is_some_and(|value| value.starts_with('{'));
+        self.get("type") == Some("\"object\"") && properties && !CHOICES.iter().any(|key| self.has(key))
+    }
+
+    /// A map of properties without the schema around it.
+    fn is_bare_map(&self) -> bool {
+        const KEYWORDS: [&str; 8] = ["type", "properties", "$ref", "anyOf", "oneOf", "allOf", "items", "enum"];
+        let looks_like_schema =
+            |value: &str| Node::parse(value).is_some_and(|node| node.has("type") || node.has("$ref"));
+        !self.fields.is_empty()
+            && !KEYWORDS.iter().any(|key| self.get(key).is_some_and(|value| !looks_like_schema(value)))
+            && self.fields.iter().all(|(_, value)| looks_like_schema(value))
+    }
+
+    /// The names of the properties that say of themselves that they are required.
+    fn promoted(&self) -> Vec<String> {
+        let says_so = |value: &str| Node::parse(value).is_some_and(|node| node.get("required") == Some("true"));
+        self.fields.iter().filter(|(_, value)| says_so(value)).map(|(name, _)| name.to_string()).collect()
+    }
+
+    /// The list under `required`, if it is one.
+    fn required(&self) -> Vec<String> {
+        self.get("required").and_then(|value| serde_json::from_str(value).ok()).unwrap_or_default()
+    }
+
+    /// The schemas that the root is made of: the branches of a choice, or what a reference names.
+    fn branches(&self) -> Vec<(Node<'a>, bool)> {
+        let mut branches: Vec<(Node<'a>, bool)> = Vec::new();
+        for key in CHOICES {
+            let list: Vec<&serde_json::value::RawValue> =
+                self.get(key).and_then(|value| serde_json::from_str(value).ok()).unwrap_or_default();
+            branches.extend(list.into_iter().filter_map(|raw| Some((Node::parse(raw.get())?, key == "allOf"))));
+        }
+        branches.extend(self.referred().map(|node| (node, true)));
+        branches
+    }
+
+    /// What `$ref: "#/$defs/Name"` at the root stands for.
+    fn referred(&self) -> Option<Node<'a>> {
+        let path: String = serde_json::from_str(self.get("$ref")?).ok()?;
+        let (map, name) = path.strip_prefix("#/")?.split_once('/')?;
+        Node::parse(Node::parse(self.get(map)?)?.get(name)?)
+    }
+}
+
+fn write_root(root: &Node<'_>, out: &mut BytesMut) {
+    if root.is_bare_map() {
+        let mut object = Object::open(out);
+        object.text("type", "object");
+        write_map(root, object.key("properties"), 0);
+        write_required(Vec::new(), root.promoted(), &mut object);
+        object.close();
+        return;
+    }
+    let own = root.get("properties").and_then(Node::parse).unwrap_or(Node { fields: Vec::new() });
+    let mut properties = own;
+    let mut required = root.required();
+    for (branch, binding) in root.branches() {
+        let inner = branch.get("properties").and_then(Node::parse);
+        for field in inner.into_iter().flat_map(|node| node.fields) {
+            if !properties.has(&field.0) {
+                properties.fields.push(field);
+            }
+        }
+        if binding {
+            required.extend(branch.required());
+        }
+    }
+    let mut object = Object::open(out);
+    object.text("type", "object");
+    write_map(&properties, object.key("properties"), 0);
+    write_required(required, properties.promoted(), &mut object);
+    for (key, value) in &root.fields {
+        let merged =
+            matches!(key.as_ref(), "type" | "properties" | "required" | "$ref") || CHOICES.contains(&key.as_ref());
+        if !merged {
+            write_keyword(key, value, &mut object, 0);
+        }
+    }
+    object.close();
+}
+
+fn write_required(mut named: Vec<String>, promoted: Vec<String>, object: &mut Object<'_>) {
+    for name in promoted {
+        if !named.contains(&name) {
+            named.push(name);
+        }
+    }
+    if !named.is_empty() {
+        object.array("required", &named, |name, out| dialect::quoted(name, out));
+    }
+}
+
+/// A map from names to schemas.
+fn write_map(map: &Node<'_>, out: &mut BytesMut, depth: u8) {
+    let mut object = Object::open(out);
+    for (name, value) in &map.fields {
+        write_schema(value, object.named(name), depth + 1);
+    }
+    object.close();
+}
+
+fn write_schema(text: &str, out: &mut BytesMut, depth: u8) {
+    let node = match (text, Node::parse(text)) {
+        ("true", _) => return out.extend_from_slice(b"{}"),
+        (_, Some(node)) if depth < DEPTH => node,
+        _ => return out.extend_from_slice(text.as_bytes()),
+    };
+    let mut object = Object::open(out);
+    for (key, value) in &node.fields {
+        match key.as_ref() {
+            "required" | "nullable" => (),
+            "type" if node.get("nullable") == Some("true") => write_nullable(value, &mut object),
+            _ => write_keyword(key, value, &mut object, depth),
+        }
+    }
+    let promoted = node.get("properties").and_then(Node::parse).map(|map| map.promoted()).unwrap_or_default();
+    write_required(node.required(), promoted, &mut object);
+    let is_array = node.get("type").is_some_and(|kind| kind.eq_ignore_ascii_case("\"array\""));
+    if is_array && !node.has("items") && !node.has("prefixItems") {
+        object.raw("items", "{}");
+    }
+    object.close();
+}
+
+/// OpenAPI's `nullable` is no JSON Schema: the type itself admits null.
+fn write_nullable(kind: &str, object: &mut Object<'_>) {
+    let kind = kind.to_ascii_lowercase();
+    match kind.starts_with('"') {
+        true => object.raw("type", &format!("[{kind},\"null\"]")),
+        false => object.raw("type", &kind),
+    }
+}
+
+fn write_keyword(key: &str, value: &str, object: &mut Object<'_>, depth: u8) {
+    let out = object.named(key);
+    match key {
+        "properties" | "$defs" | "definitions" | "patternProperties" | "dependentSchemas" => match Node::parse(value) {
+            Some(map) => write_map(&map, out, depth),
+            None => out.extend_from_slice(value.as_bytes()),
+        },
+        "anyOf" | "oneOf" | "allOf" | "prefixItems" => write_list(value, out, depth),
+        "items" if value.starts_with('[') => write_list(value, out, depth),
+        "items" | "not" | "if" | "then" | "else" | "contains" | "propertyNames" | "additionalProperties"
+            if value.starts_with('{') =>
+        {
+            write_schema(value, out, depth + 1);
+        }
+        "type" => out.extend_from_slice(value.to_ascii_lowercase().as_bytes()),
+        // Everything else is data or a plain limit.
+        _ => out.extend_from_slice(value.as_bytes()),
+    }
+}
+
+fn write_list(value: &str, out: &mut BytesMut, depth: u8) {
+    match serde_json::from_str::<Vec<&serde_json::value::RawValue>>(value) {
+        Ok(list) => array(list, out, |raw, out| write_schema(raw.get(), out, depth + 1)),
+        Err(_) => out.extend_from_slice(value.as_bytes()),
+    }
+}
+
+/// Whether OpenAI's strict mode takes the schema: closed objects whose properties are all required.
+pub(crate) fn is_strict(schema: &str) -> bool {
+    let root = Node::parse(schema);
+    root.is_some_and(|root| !CHOICES.iter().any(|key| root.has(key)) && strict_node(&root, 0))
+}
+
+fn strict_node(node: &Node<'_>, depth: u8) -> bool {
+    if depth > DEPTH {
+        return false;
+    }
+    let properties = node.get("properties").and_then(Node::parse);
+    let is_object = properties.is_some() || node.get("type") == Some("\"object\"");
+    if is_object && !is_closed(node, properties.as_ref()) {
+        return false;
+    }
+    let below = |text: &str| Node::parse(text).is_none_or(|node| strict_node(&node, depth + 1));
+    let map = |node: Option<Node<'_>>| node.is_none_or(|map| map.fields.iter().all(|(_, value)| below(value)));
+    let branches: Vec<&serde_json::value::RawValue> =
+        node.get("anyOf").and_then(|list| serde_json::from_str(list).ok()).unwrap_or_default();
+    let defined = ["$defs", "definitions"].into_iter().all(|key| map(node.get(key).and_then(Node::parse)));
+    !node.has("oneOf")
+        && !node.has("allOf")
+        && defined
+        && map(properties)
+        && node.get("items").is_none_or(below)
+        && branches.into_iter().all(|raw| below(raw.get()))
+}
+
+fn is_closed(node: &Node<'_>, properties: Option<&Node<'_>>) -> bool {
+    let required = node.required();
+    let names = properties.into_iter().flat_map(|map| &map.fields);
+    node.get("additionalProperties") == Some("false")
+        && names.into_iter().all(|(name, _)| required.iter().any(|r| r == name))
+}

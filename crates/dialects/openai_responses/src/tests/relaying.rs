@@ -1,0 +1,82 @@
+use super::*;
+use dialect::{Signal, splice};
+use hub::StopReason;
+
+fn relayed(request: &Value) -> (Value, Losses) {
+    let body = body(request);
+    let traits = ModelTraits::default();
+    let relay = Responses.relay(&head(), &body, &Target { model: "up", stream: false, traits: &traits });
+    let sent = splice::apply(body.bytes(), body.index(), &relay.edits);
+    (serde_json::from_slice(&sent).unwrap(), relay.losses)
+}
+
+#[test]
+fn only_the_model_changes() {
+    let request =
+        json!({"model": "m", "previous_response_id": "resp_1", "x": 1, "max_output_tokens": 5, "input": "hi"});
+    let (sent, losses) = relayed(&request);
+    let mut expect = request;
+    expect["model"] = json!("up");
+    assert_eq!(sent, expect);
+    assert!(losses.is_silent());
+}
+
+#[test]
+fn reasoning_of_other_vendors_is_left_out() {
+    let own = json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"});
+    let foreign =
+        json!({"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "bos1:anthropic:signature:1:s"});
+    let said = json!({"role": "user", "content": "\"bos1:a:b:1:x\""});
+    let (sent, losses) = relayed(&json!({"model": "m", "input": [own, foreign, said]}));
+    assert_eq!(sent["input"], json!([own, said]));
+    assert!(!losses.is_silent());
+}
+
+#[test]
+fn the_session_is_the_agents_own() {
+    let peek = |headers: &[(&'static str, &str)], json: &Value| {
+        let mut head = head();
+        headers.iter().for_each(|(name, value)| {
+            head.headers.insert(*name, value.parse().unwrap());
+        });
+        Responses.peek(&head, &body(json)).unwrap().session
+    };
+    assert_eq!(peek(&[("session-id", "s")], &json!({"model": "m", "prompt_cache_key": "k"})).as_deref(), Some("s"));
+    assert_eq!(peek(&[], &json!({"model": "m", "prompt_cache_key": "k"})).as_deref(), Some("k"));
+    assert_eq!(peek(&[], &json!({"model": "m"})), None);
+    assert_eq!(Responses.peek(&head(), &body(&json!({"input": "x"}))).unwrap_err().param.as_deref(), Some("model"));
+}
+
+#[test]
+fn a_watch_sees_content_usage_and_the_end() {
+    let mut watch = Responses.scanner();
+    let mut see = |json: Value, named: bool| {
+        let data = json.to_string();
+        let event = json["type"].as_str().unwrap().as_bytes().to_vec();
+        let signal = watch.frame(Frame { event: named.then_some(&event), data: data.as_bytes() });
+        match signal {
+            Signal::Quiet => "quiet",
+            Signal::Content => "content",
+            Signal::UsageOnly => "usage",
+            Signal::Terminal => "end",
+            Signal::Fault(_) => "fault",
+        }
+    };
+    for named in [true, false] {
+        assert_eq!(see(json!({"type": "response.created", "response": {}}), named), "quiet");
+        assert_eq!(see(json!({"type": "response.output_item.added", "item": {"type": "message"}}), named), "quiet");
+        assert_eq!(
+            see(json!({"type": "response.output_item.added", "item": {"type": "function_call", "name": "t"}}), named),
+            "content"
+        );
+        assert_eq!(see(json!({"type": "response.output_text.delta", "delta": "x"}), named), "content");
+        assert_eq!(see(json!({"type": "codex.rate_limits", "x": 1}), named), "quiet");
+        assert_eq!(see(json!({"type": "error", "message": "no", "code": "server_error"}), named), "fault");
+    }
+    let end = json!({"type": "response.completed", "response": {"status": "completed", "usage": {"input_tokens": 7, "output_tokens": 2}}});
+    assert_eq!(see(end.clone(), true), "end");
+    assert_eq!(see(end, true), "quiet");
+    let observed = watch.observed();
+    assert_eq!((observed.usage.fresh, observed.usage.output, observed.end_mark), (Some(7), Some(2), true));
+    assert_eq!(observed.stop.as_ref().unwrap().reason, StopReason::ToolCalls);
+}

@@ -1,0 +1,48 @@
+//! Token counts: inclusive totals here, separate buckets in the hub (translation.md section 12).
+
+use bytes::BytesMut;
+use dialect::Object;
+use hub::{CacheWrite, Usage};
+
+use crate::wire::{self, as_count, lenient};
+
+/// Reads the figures of an answer.
+pub(crate) fn read(answer: &wire::Answer<'_>) -> Usage {
+    let figures: wire::Usage<'_> = lenient(answer.usage);
+    let input = figures.input_tokens_details.as_ref();
+    let cache_read = as_count(input.and_then(|details| details.cached_tokens));
+    let written = as_count(input.and_then(|details| details.cache_write_tokens));
+    let cached = cache_read.unwrap_or(0).saturating_add(written.unwrap_or(0));
+    let reasoning = figures.output_tokens_details.as_ref().and_then(|details| details.reasoning_tokens);
+    let searches = answer.tool_usage.as_ref().and_then(|tools| tools.web_search.as_ref());
+    Usage {
+        fresh: as_count(figures.input_tokens).map(|all| all.saturating_sub(cached)),
+        cache_read,
+        cache_write: written.map(|total| CacheWrite { total, ..CacheWrite::default() }),
+        output: as_count(figures.output_tokens),
+        reasoning: as_count(reasoning),
+        web_searches: as_count(searches.and_then(|searches| searches.num_requests)),
+        ..Usage::default()
+    }
+}
+
+/// Writes the figures. Current SDKs insist on every field (facts on clients, 8), so what is not known is 0 there; an
+/// answer of which nothing is known has `usage: null`.
+pub(crate) fn write(usage: &Usage, out: &mut BytesMut) {
+    if usage.is_unknown() {
+        return out.extend_from_slice(b"null");
+    }
+    let (input, output) = (usage.input_total(), usage.output.unwrap_or(0));
+    let mut object = Object::open(out);
+    object.number("input_tokens", input);
+    let mut details = Object::open(object.key("input_tokens_details"));
+    details.number("cached_tokens", usage.cache_read.unwrap_or(0));
+    details.number("cache_write_tokens", usage.cache_write.map_or(0, |write| write.total));
+    details.close();
+    object.number("output_tokens", output);
+    let mut details = Object::open(object.key("output_tokens_details"));
+    details.number("reasoning_tokens", usage.reasoning.unwrap_or(0));
+    details.close();
+    object.number("total_tokens", input.saturating_add(output));
+    object.close();
+}
