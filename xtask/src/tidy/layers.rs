@@ -31,6 +31,7 @@ const LAYERS: &[Layer] = &[
     pure("bosporus-dialect-gemini", DIALECTS),
     pure("bosporus-dialect-ollama", DIALECTS),
     pure("bosporus-dialect-openai-chat", DIALECTS),
+    pure("bosporus-dialect-openai-responses", DIALECTS),
     pure(
         "bosporus-dialects",
         &[
@@ -40,6 +41,7 @@ const LAYERS: &[Layer] = &[
             "bosporus-dialect-gemini",
             "bosporus-dialect-ollama",
             "bosporus-dialect-openai-chat",
+            "bosporus-dialect-openai-responses",
         ],
     ),
     pure("bosporus-pool", &["bosporus-hub"]),
@@ -53,6 +55,7 @@ const LAYERS: &[Layer] = &[
             "bosporus-dialect-gemini",
             "bosporus-dialect-ollama",
             "bosporus-dialect-openai-chat",
+            "bosporus-dialect-openai-responses",
             "bosporus-dialects",
             "bosporus-pool",
             "bosporus-config",

@@ -73,3 +73,6 @@ fn recognises(head: &Parts) -> bool {
     let path = head.uri.path();
     path == "/v1beta" || path.starts_with("/v1beta/") || path::has_google_key(head)
 }
+
+#[cfg(test)]
+mod tests;

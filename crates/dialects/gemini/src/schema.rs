@@ -157,7 +157,10 @@ fn merge<'a>(fields: &mut Fields<'a>, branches: Vec<Node<'a>>, all: bool) {
         required = Some(match required {
             None => names,
             Some(before) if all => union(before, names),
-            Some(before) => before.into_iter().filter(|name| names.contains(name)).collect(),
+            Some(before) => {
+                let names: HashSet<String> = names.iter().map(Node::json).collect();
+                before.into_iter().filter(|name| names.contains(&name.json())).collect()
+            }
         });
         for (key, value) in branch.0 {
             match (&*key, value) {
@@ -182,20 +185,14 @@ fn add_properties<'a>(fields: &mut Fields<'a>, more: Fields<'a>) {
         Some(Node::Object(inner)) => inner,
         _ => Fields::default(),
     };
-    for (name, schema) in more.0 {
-        if properties.get(&name).is_none() {
-            properties.0.push((name, schema));
-        }
-    }
+    let known: HashSet<String> = properties.0.iter().map(|(name, _)| name.to_string()).collect();
+    properties.0.extend(more.0.into_iter().filter(|(name, _)| !known.contains(&**name)));
     fields.set("properties", Node::Object(properties));
 }
 
 fn union<'a>(mut left: Vec<Node<'a>>, right: Vec<Node<'a>>) -> Vec<Node<'a>> {
-    for item in right {
-        if !left.contains(&item) {
-            left.push(item);
-        }
-    }
+    let known: HashSet<String> = left.iter().map(Node::json).collect();
+    left.extend(right.into_iter().filter(|item| !known.contains(&item.json())));
     left
 }
 
@@ -385,7 +382,8 @@ fn settle_arrays(fields: &mut Fields<'_>) {
 fn settle_required(fields: &mut Fields<'_>) {
     let Some(required) = fields.take("required") else { return };
     let (Node::Array(mut names), Some(Node::Object(properties))) = (required, fields.get("properties")) else { return };
-    names.retain(|name| name.as_text().is_some_and(|name| properties.get(&name).is_some()));
+    let known: HashSet<&str> = properties.0.iter().map(|(name, _)| &**name).collect();
+    names.retain(|name| name.as_text().is_some_and(|name| known.contains(&*name)));
     if !names.is_empty() {
         fields.set("required", Node::Array(names));
     }

@@ -1,3 +1,5 @@
+//! Lowering, case by case, and its laws.
+
 use super::*;
 use proptest::prelude::*;
 
@@ -82,6 +84,11 @@ fn hostile_schemas_end() {
     let wide: Vec<String> = (0..5_000).map(|n| format!(r#""p{n}":{{"const":{n}}}"#)).collect();
     let wide = format!(r#"{{"type":"object","properties":{{{}}}}}"#, wide.join(","));
     assert!(for_tool(&wide).json.is_some());
+    let names: Vec<String> = (0..20_000).map(|n| format!(r#""p{n}""#)).collect();
+    let properties: Vec<String> = names.iter().map(|name| format!("{name}:{{}}")).collect();
+    let branch = format!(r#"{{"properties":{{{}}},"required":[{}]}}"#, properties.join(","), names.join(","));
+    let many = format!(r#"{{"allOf":[{branch},{branch}]}}"#);
+    assert!(for_tool(&many).json.is_some());
 }
 
 proptest! {

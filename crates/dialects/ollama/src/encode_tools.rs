@@ -1,6 +1,8 @@
 //! Decides which tools go to an Ollama server and writes them. There is no choice among tools on this wire: what is
 //! sent of the list stands for it.
 
+use std::collections::HashSet;
+
 use dialect::{NameMap, NameRule, Object, Target};
 use hub::{Fault, Losses, Part, Request, Tool, ToolChoice, ToolKind};
 
@@ -40,8 +42,10 @@ impl<'a> Plan<'a> {
         let declared = request.tools.iter().map(|tool| tool.name.as_str());
         let names = NameMap::new(declared.chain(called), RULE);
         let mut plan = Self { tools: Vec::with_capacity(request.tools.len()), names, custom: Vec::new() };
+        let mut seen = HashSet::with_capacity(request.tools.len());
+        let only = Only::of(request.tool_choice.as_ref());
         for tool in &request.tools {
-            if keeps(request.tool_choice.as_ref(), &tool.name) {
+            if only.keeps(&tool.name) && seen.insert(tool.name.as_str()) {
                 plan.admit(tool, request, target, losses)?;
             }
         }
@@ -56,9 +60,6 @@ impl<'a> Plan<'a> {
         target: &Target<'_>,
         losses: &mut Losses,
     ) -> Result<(), Fault> {
-        if self.tools.iter().any(|known| known.name == tool.name) {
-            return Ok(());
-        }
         match &tool.kind {
             ToolKind::Function(_) => self.tools.push(tool),
             ToolKind::Custom(_) => {
@@ -131,12 +132,26 @@ fn describe(tool: &Tool, function: &mut Object<'_>) {
     }
 }
 
-/// Whether a choice leaves a tool in the list.
-fn keeps(choice: Option<&ToolChoice>, name: &str) -> bool {
-    match choice {
-        Some(ToolChoice::None) => false,
-        Some(ToolChoice::Tool(only)) => only == name,
-        Some(ToolChoice::Subset { names, .. }) => names.iter().any(|kept| kept == name),
-        Some(ToolChoice::Auto | ToolChoice::Required) | None => true,
+/// What a choice leaves of the list.
+enum Only<'a> {
+    All,
+    These(HashSet<&'a str>),
+}
+
+impl<'a> Only<'a> {
+    fn of(choice: Option<&'a ToolChoice>) -> Self {
+        match choice {
+            Some(ToolChoice::None) => Self::These(HashSet::new()),
+            Some(ToolChoice::Tool(only)) => Self::These(HashSet::from([only.as_str()])),
+            Some(ToolChoice::Subset { names, .. }) => Self::These(names.iter().map(String::as_str).collect()),
+            Some(ToolChoice::Auto | ToolChoice::Required) | None => Self::All,
+        }
+    }
+
+    fn keeps(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(names) => names.contains(name),
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! Calls may come without ids, and results then name only the tool: ids are made from the place of the call, so that
 //! the same history gives the same bytes every turn, and a result answers the first call of its tool that waits.
 
+use std::collections::{HashMap, VecDeque};
+
 use dialect::read::{Raw, as_text};
 use dialect::{Body, parse_data_url, sniff};
 use hub::{CallKind, Fault, Losses, Media, Part, Request, Role, Source, Text, Thought, ToolCall, ToolResult, Turn};
@@ -16,7 +18,7 @@ pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> R
     if messages.is_empty() {
         return Err(Fault::bad_request("`messages` must hold at least one message").at("messages"));
     }
-    let mut reader = Reader { request, losses, leading: true, waiting: Vec::new(), answered: false };
+    let mut reader = Reader { request, losses, leading: true, waiting: Waiting::default(), answered: false };
     messages.into_iter().enumerate().try_for_each(|(at, message)| reader.message(at, message))
 }
 
@@ -25,8 +27,7 @@ struct Reader<'a> {
     losses: &'a mut Losses,
     /// Only system messages have come so far.
     leading: bool,
-    /// Name and id of the calls that wait for their results.
-    waiting: Vec<(String, String)>,
+    waiting: Waiting,
     /// A result has come since the last call.
     answered: bool,
 }
@@ -77,11 +78,11 @@ impl Reader<'_> {
         parts.extend(thought.map(|text| Part::Thinking(Thought { text: text.into_owned(), ..Thought::default() })));
         parts.extend(said(at, &message)?);
         if std::mem::take(&mut self.answered) {
-            self.waiting.clear();
+            self.waiting = Waiting::default();
         }
         for (n, call) in message.tool_calls.into_iter().flatten().enumerate() {
             let call = tool_call(at, n, call)?;
-            self.waiting.push((call.name.clone(), call.id.clone()));
+            self.waiting.add(&call);
             parts.push(Part::ToolCall(call));
         }
         self.push(Role::Assistant, parts);
@@ -92,18 +93,51 @@ impl Reader<'_> {
         let parts = said(at, &message)?;
         let id = message.tool_call_id.map(|id| id.owned()).filter(|id| !id.is_empty());
         let name = message.tool_name.map(|name| name.owned()).filter(|name| !name.is_empty());
-        let call = self.waiting.iter().position(|(called, known)| match (&id, &name) {
-            (Some(id), _) => known == id,
-            (None, Some(name)) => called == name,
-            (None, None) => true,
-        });
-        let found = call.map(|call| self.waiting.remove(call));
+        let found = self.waiting.take(id.as_deref(), name.as_deref());
         self.answered = true;
         let (known, call_id) = found.unwrap_or_default();
         let name = name.or(Some(known).filter(|name| !name.is_empty()));
         let call_id = id.unwrap_or(call_id);
         self.push(Role::User, vec![Part::ToolResult(ToolResult { call_id, name, parts, ..ToolResult::default() })]);
         Ok(())
+    }
+}
+
+/// The calls that wait for their results. Found without a search: a history may hold very many of them.
+#[derive(Default)]
+struct Waiting {
+    /// Name and id; taken when the result has come.
+    calls: Vec<Option<(String, String)>>,
+    by_id: HashMap<String, VecDeque<usize>>,
+    by_name: HashMap<String, VecDeque<usize>>,
+    /// All calls before this one are answered.
+    next: usize,
+}
+
+impl Waiting {
+    fn add(&mut self, call: &ToolCall) {
+        let at = self.calls.len();
+        self.by_id.entry(call.id.clone()).or_default().push_back(at);
+        self.by_name.entry(call.name.clone()).or_default().push_back(at);
+        self.calls.push(Some((call.name.clone(), call.id.clone())));
+    }
+
+    /// The call that a result answers: the one of its id, else the first of its tool, else the first.
+    fn take(&mut self, id: Option<&str>, name: Option<&str>) -> Option<(String, String)> {
+        let queue = match (id, name) {
+            (Some(id), _) => self.by_id.get_mut(id)?,
+            (None, Some(name)) => self.by_name.get_mut(name)?,
+            (None, None) => {
+                self.next += self.calls.get(self.next..)?.iter().take_while(|call| call.is_none()).count();
+                return self.calls.get_mut(self.next)?.take();
+            }
+        };
+        while let Some(at) = queue.pop_front() {
+            if let Some(call) = self.calls.get_mut(at).and_then(Option::take) {
+                return Some(call);
+            }
+        }
+        None
     }
 }
 

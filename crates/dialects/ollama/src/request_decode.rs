@@ -1,5 +1,7 @@
 //! Reads a request into the hub: both forms here, messages and options in their own files.
 
+use std::collections::HashSet;
+
 use dialect::read::as_text;
 use dialect::{Body, Decoded};
 use hub::{
@@ -132,6 +134,7 @@ fn thinking(body: &Body) -> Result<Thinking, Fault> {
 fn tools(body: &Body) -> Result<Vec<Tool>, Fault> {
     let declared: Vec<wire::Tool<'_>> = body.get("tools")?.unwrap_or_default();
     let mut tools: Vec<Tool> = Vec::with_capacity(declared.len());
+    let mut names = HashSet::with_capacity(declared.len());
     for (at, tool) in declared.into_iter().enumerate() {
         let function = tool.function.unwrap_or_default();
         let name = function.name.filter(|name| !name.is_empty()).ok_or_else(|| {
@@ -139,7 +142,7 @@ fn tools(body: &Body) -> Result<Vec<Tool>, Fault> {
         })?;
         let name = name.owned();
         // Providers refuse a name twice: the first declaration counts.
-        if tools.iter().any(|known| known.name == name) {
+        if !names.insert(name.clone()) {
             continue;
         }
         let schema = function.parameters.map(|raw| Json::trusted(raw.get()));

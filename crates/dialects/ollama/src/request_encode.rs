@@ -110,7 +110,7 @@ fn format(request: &Request, body: &mut Object<'_>) {
     match &request.format {
         Format::Text => (),
         Format::Json => body.text("format", "json"),
-        Format::Schema(schema) => body.raw("format", &schema.schema.as_str().replace(['\n', '\r'], " ")),
+        Format::Schema(schema) => body.raw("format", schema.schema.as_str()),
     }
 }
 

@@ -123,6 +123,21 @@ fn results_find_their_calls_by_name_and_order() {
 }
 
 #[test]
+fn very_many_calls_are_paired_in_no_time() {
+    let many = 20_000;
+    let calls: Vec<_> = (0..many).map(|n| json!({"id": format!("c{n}"), "function": {"name": "t"}})).collect();
+    let results = (0..many).rev().map(|n| json!({"role": "tool", "tool_call_id": format!("c{n}"), "content": "x"}));
+    let nameless = (0..many).map(|_| json!({"role": "tool", "content": "x"}));
+    let tools: Vec<_> = (0..many).map(|n| json!({"function": {"name": format!("t{n}")}})).collect();
+    let asked = json!({"role": "assistant", "tool_calls": calls});
+    let messages: Vec<_> = [asked.clone()].into_iter().chain(results).chain([asked]).chain(nameless).collect();
+    let begun = std::time::Instant::now();
+    let decoded = chat(&json!({"messages": messages, "tools": tools})).unwrap();
+    assert_eq!((decoded.request.turns.len(), decoded.request.tools.len()), (2 * many + 2, many));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_at_its_place() {
     for (request, param) in [
         (json!({"messages": {"role": "user"}}), "messages"),
