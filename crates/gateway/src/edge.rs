@@ -278,7 +278,7 @@ fn probe(head: &Parts, origin: Option<&HeaderValue>) -> Option<Response<ReplyBod
 const FRONT_PAGE: &str = concat!(
     r#"{"message":"Bosporus","version":""#,
     env!("CARGO_PKG_VERSION"),
-    r#"","endpoints":["POST /v1/chat/completions","POST /v1/messages","GET /v1/models"]}"#
+    r#"","endpoints":["POST /v1/chat/completions","POST /v1/responses","POST /v1/messages","POST /v1beta/models/{model}:generateContent","POST /api/chat","GET /v1/models"]}"#
 );
 
 /// The client's id where it is short and printable, else a new one.

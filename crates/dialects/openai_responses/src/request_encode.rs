@@ -52,7 +52,8 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     Ok(Encoded {
         body: out.freeze(),
         headers: HeaderMap::new(),
-        memo: Memo { names: plan.names, ..Memo::default() },
+        // Responses has no stop strings: the gateway matches them.
+        memo: Memo { names: plan.names, stop: request.sampling.stop.clone(), ..Memo::default() },
         losses,
     })
 }
@@ -169,7 +170,6 @@ fn sampling(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losse
     }
     let absent = [
         ("top_k", sampling.top_k.is_some()),
-        ("stop", !sampling.stop.is_empty()),
         ("seed", sampling.seed.is_some()),
         ("frequency_penalty", sampling.frequency_penalty.is_some()),
         ("presence_penalty", sampling.presence_penalty.is_some()),
