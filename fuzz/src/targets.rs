@@ -83,7 +83,8 @@ fn request(data: &[u8]) {
                 let target = Wanted { model: "wanted", stream, traits: &traits };
                 let Ok(encoded) = wire.encode_request(&request, &target) else { continue };
                 let sent = fields("an encoded request", &encoded.body);
-                assert_eq!(text(&sent, "model"), Some("\"wanted\""), "{dialect:?}");
+                // Some dialects name the model in the address, not in the body.
+                assert!(matches!(text(&sent, "model"), None | Some("\"wanted\"")), "{dialect:?}");
                 let again = wire.encode_request(&request, &target).map(|encoded| encoded.body);
                 assert_eq!(again.ok().as_ref(), Some(&encoded.body), "{dialect:?}: two encodings differ");
             }
@@ -267,8 +268,11 @@ fn fault(data: &[u8]) {
             let answer = client.render_fault(&fault, "req_1");
             assert!(answer.status.is_client_error() || answer.status.is_server_error(), "{fault:?}");
             let shown = fields("an error", &answer.body);
-            let error = fields("an error", text(&shown, "error").unwrap_or_default().as_bytes());
-            assert!(text(&error, "message").is_some_and(|message| message.starts_with('"')), "{error:?}");
+            let error = text(&shown, "error").unwrap_or_default();
+            // Most dialects have an object with a message, one has the bare words.
+            let nested = error.starts_with('{').then(|| fields("an error", error.as_bytes()));
+            let words = nested.as_ref().map_or(Some(error), |nested| text(nested, "message"));
+            assert!(words.is_some_and(|words| words.starts_with('"')), "{error}");
         }
     }
 }

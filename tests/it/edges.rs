@@ -44,7 +44,7 @@ async fn lost_callers_are_shown_the_way() {
         ("/chat/completions", "/v1/chat/completions"),
         ("/v2/chat/completions", "/v1/chat/completions"),
         ("/v1/v1/chat/completions", "/v1/chat/completions"),
-        ("/api/messages", "/v1/messages"),
+        ("/v9/messages", "/v1/messages"),
         ("/nothing/of/the/kind", ""),
         ("/%ff%fe", ""),
         ("/v1/../etc/passwd", ""),

@@ -65,6 +65,12 @@ pub(crate) fn decode(body: &Body, model: String) -> Result<Decoded, Fault> {
 }
 
 fn decode_plain(body: &Body, model: String) -> Result<Decoded, Fault> {
+    if Fields::of(body).raw("cachedContent", "cached_content").is_some() {
+        // A relay passes it on. Elsewhere a part of the prompt would be missing, which is worse than an error.
+        let words =
+            "cachedContent lives at the Google account that made it; send the content itself, or choose a Gemini model";
+        return Err(Fault::unsupported("cachedContent", words));
+    }
     let mut losses = Losses::default();
     let mut request = Request { model, ..Request::default() };
     read_system(body, &mut request)?;
@@ -80,7 +86,7 @@ fn decode_plain(body: &Body, model: String) -> Result<Decoded, Fault> {
     let strange = body.fields().filter(|(name, json)| !KNOWN.contains(&name.as_ref()) && *json != "null");
     request.extras.extend(strange.map(|(name, json)| Extra {
         origin: ID,
-        field: if name == "cached_content" { "cachedContent".into() } else { name.into_owned() },
+        field: name.into_owned(),
         json: Json::trusted(json),
     }));
     Ok(Decoded { request, losses })

@@ -21,6 +21,14 @@ fn what_is_no_request_names_its_field() {
 }
 
 #[test]
+fn a_prompt_that_lies_at_google_is_not_left_out() {
+    for name in ["cachedContent", "cached_content"] {
+        let fault = decode(&json!({"contents": [{"parts": [{"text": "x"}]}], (name): "cachedContents/1"})).unwrap_err();
+        assert_eq!((fault.kind, fault.param.as_deref()), (hub::FaultKind::Unsupported, Some("cachedContent")));
+    }
+}
+
+#[test]
 fn both_spellings_mean_the_same() {
     let camel = decode(&json!({
         "systemInstruction": {"parts": [{"text": "s"}]},
