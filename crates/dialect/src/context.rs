@@ -1,6 +1,5 @@
 //! The small records that travel beside requests and answers.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -114,8 +113,6 @@ pub struct Memo {
     pub think_tags: bool,
     /// The upstream is known to end streams after the finish reason without an end mark.
     pub lax_end: bool,
-    /// The earlier history already used these call ids with these proofs; reserved for wires without a slot.
-    pub seals: HashMap<String, hub::Seal>,
 }
 
 /// What a relayed request needs changed.
