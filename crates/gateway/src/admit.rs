@@ -1,4 +1,4 @@
-//! Who may ask: client keys, in every place where SDKs put them, looked up by their digests.
+//! Who may ask: client keys, in every place where SDKs put them, found by their digests and compared in constant time.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,6 +11,7 @@ use http::request::Parts;
 use hub::{Fault, FaultKind};
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq as _;
 
 /// The headers that may hold a key, in the order of cliproxyapi.md 1.3.
 static HEADERS: [HeaderName; 3] =
@@ -18,17 +19,31 @@ static HEADERS: [HeaderName; 3] =
 /// The same for the query.
 const QUERY: [&str; 2] = ["key", "auth_token"];
 
-/// The keys of the configuration by their digests. How long a look-up takes may tell something of the digest of what
-/// was presented, which nobody can steer towards the digest of a key, and nothing of a key.
+/// The keys of the configuration by their digests: an index finds the keys that are worth a comparison, whatever their
+/// number, and the comparison itself takes the same time for every digest.
+///
+/// What the index may tell by its time is whether some key's digest begins with the same eight bytes as the digest of
+/// what was presented. Nobody can come nearer to such a beginning step by step: the index is hashed with a secret of
+/// this process, so that a guess is either right in all eight bytes or tells nothing, and whoever had guessed them
+/// would know a part of a digest, from which no key follows.
 pub(crate) struct KeyTable {
-    labels: HashMap<[u8; 32], Arc<str>>,
+    index: HashMap<[u8; 8], Vec<Entry>>,
     anybody: Arc<str>,
+}
+
+struct Entry {
+    digest: [u8; 32],
+    label: Arc<str>,
 }
 
 impl KeyTable {
     pub(crate) fn new(keys: &[ClientKey]) -> Self {
-        let labels = keys.iter().map(|key| (digest(key.key.expose()), key.label.as_str().into())).collect();
-        Self { labels, anybody: "-".into() }
+        let mut index: HashMap<_, Vec<_>> = HashMap::with_capacity(keys.len());
+        for key in keys {
+            let digest = digest(key.key.expose());
+            index.entry(beginning(&digest)).or_default().push(Entry { digest, label: key.label.as_str().into() });
+        }
+        Self { index, anybody: "-".into() }
     }
 
     /// The label of the key that the request carries. No keys at all: everybody is let in.
@@ -36,19 +51,29 @@ impl KeyTable {
     /// # Errors
     /// An unauthenticated fault.
     pub(crate) fn admit(&self, head: &Parts) -> Result<Arc<str>, Fault> {
-        if self.labels.is_empty() {
+        if self.index.is_empty() {
             return Ok(Arc::clone(&self.anybody));
         }
         let mut presented = false;
         for candidate in candidates(head) {
             presented = true;
-            if let Some(label) = self.labels.get(&digest(&candidate)) {
-                return Ok(Arc::clone(label));
+            if let Some(entry) = self.find(&digest(&candidate)) {
+                return Ok(Arc::clone(&entry.label));
             }
         }
         let message = if presented { "Invalid API key" } else { "Missing API key" };
         Err(Fault::new(FaultKind::Unauthenticated, message))
     }
+
+    /// The key with this digest; the later of two with one text, as a map would have it.
+    fn find(&self, presented: &[u8; 32]) -> Option<&Entry> {
+        let worth = self.index.get(&beginning(presented))?;
+        worth.iter().rev().find(|entry| entry.digest.ct_eq(presented).into())
+    }
+}
+
+fn beginning(digest: &[u8; 32]) -> [u8; 8] {
+    std::array::from_fn(|at| digest[at])
 }
 
 fn digest(key: &str) -> [u8; 32] {
@@ -113,6 +138,23 @@ mod tests {
         ] {
             assert_eq!(admit(uri, headers), Ok("key-1".into()), "{uri} {headers:?}");
         }
+    }
+
+    #[test]
+    fn digests_that_begin_alike_are_told_apart() {
+        let keys = [("right", "key-1")].map(|(key, label)| ClientKey { key: Secret::new(key), label: label.into() });
+        let mut table = KeyTable::new(&keys);
+        let right = digest("right");
+        for at in 8..32 {
+            let mut alike = right;
+            alike[at] ^= 1;
+            assert!(table.find(&alike).is_none(), "differs in byte {at}");
+            let entry = Entry { digest: alike, label: at.to_string().into() };
+            table.index.get_mut(&beginning(&alike)).unwrap().push(entry);
+            assert_eq!(&*table.find(&alike).unwrap().label, at.to_string());
+        }
+        assert_eq!(&*table.find(&right).unwrap().label, "key-1");
+        assert_eq!(table.index.len(), 1);
     }
 
     #[test]
