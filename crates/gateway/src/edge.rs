@@ -112,7 +112,7 @@ impl Exchange<'_> {
         match self.route.operation {
             Operation::ListModels(catalogue) => {
                 let query = head.uri.query().unwrap_or_default();
-                Ok(respond(catalogue.list(&self.snapshot.cards, query)))
+                Ok(respond(catalogue.list(&self.snapshot.names.cards, query)))
             }
             Operation::GetModel(catalogue) => {
                 let id = percent_encoding::percent_decode_str(self.rest).decode_utf8_lossy();
@@ -129,7 +129,7 @@ impl Exchange<'_> {
     }
 
     fn model(&self, catalogue: &dyn Catalogue, id: &str) -> Result<Response<ReplyBody>, Fault> {
-        let known = |name: &str| self.snapshot.cards.iter().find(|card| card.id == name);
+        let known = |name: &str| self.snapshot.names.cards.iter().find(|card| card.id == name);
         let card = known(id).or_else(|| self.route.client.plain_name(id).and_then(known));
         card.map(|card| respond(catalogue.one(card))).ok_or_else(|| {
             let shown: String = id.chars().take(128).collect();
@@ -174,10 +174,10 @@ impl Exchange<'_> {
 
     /// The name that is served: the one that was written, or the plain one behind it.
     fn known_as(&self, model: String) -> String {
-        if self.snapshot.serves_exactly(&model) {
+        if self.snapshot.names.serves_exactly(&model) {
             return model;
         }
-        let plain = self.route.client.plain_name(&model).filter(|plain| self.snapshot.resolve(plain).is_some());
+        let plain = self.route.client.plain_name(&model).filter(|plain| self.snapshot.names.resolve(plain).is_some());
         plain.map(str::to_owned).unwrap_or(model)
     }
 

@@ -12,6 +12,7 @@ mod events;
 mod faults;
 mod headers;
 mod inbound;
+mod names;
 mod outflow;
 mod record;
 mod relay;

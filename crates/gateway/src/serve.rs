@@ -146,8 +146,9 @@ impl Serve<'_> {
     /// # Errors
     /// When nobody serves it.
     pub(crate) fn resolve(&self, model: &str) -> Result<&ModelRoute, Fault> {
-        self.snapshot.resolve(model).ok_or_else(|| {
-            let hint = self.snapshot.similar(model).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+        self.snapshot.names.resolve(model).ok_or_else(|| {
+            let hint =
+                self.snapshot.names.similar(model).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
             let shown: String = model.chars().take(128).collect();
             Fault::new(FaultKind::ModelNotFound, format!("no configured account serves the model `{shown}`{hint}"))
                 .at("model")
