@@ -13,10 +13,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::anthropic::Anthropic;
+use crate::gemini::Gemini;
 use crate::lively::Ids;
 use crate::openai::OpenAi;
 use crate::provider::Provider;
 use crate::reply::Reply;
+use crate::responses::Responses;
 use crate::scenario;
 use crate::serve;
 
@@ -269,6 +271,72 @@ impl FakeAnthropic {
 }
 
 impl Deref for FakeAnthropic {
+    type Target = Fake;
+
+    fn deref(&self) -> &Fake {
+        &self.0
+    }
+}
+
+/// Gemini: `POST /v1beta/models/MODEL:generateContent`, `:streamGenerateContent`, `:countTokens`, `GET /v1beta/models`.
+#[derive(Debug)]
+pub struct FakeGemini(Fake);
+
+impl FakeGemini {
+    /// Starts on a free port.
+    ///
+    /// # Errors
+    /// If no loopback port can be bound.
+    pub async fn start() -> io::Result<Self> {
+        Self::start_on(0).await
+    }
+
+    /// Starts on a given port.
+    ///
+    /// # Errors
+    /// If the port cannot be bound.
+    pub async fn start_on(port: u16) -> io::Result<Self> {
+        Fake::start(Box::new(Gemini), port).await.map(Self)
+    }
+}
+
+impl Deref for FakeGemini {
+    type Target = Fake;
+
+    fn deref(&self) -> &Fake {
+        &self.0
+    }
+}
+
+/// OpenAI Responses: `POST /v1/responses`, `POST /v1/responses/input_tokens`, `GET /v1/models`.
+#[derive(Debug)]
+pub struct FakeResponses(Fake);
+
+impl FakeResponses {
+    /// Starts on a free port.
+    ///
+    /// # Errors
+    /// If no loopback port can be bound.
+    pub async fn start() -> io::Result<Self> {
+        Self::start_on(0).await
+    }
+
+    /// Starts on a given port.
+    ///
+    /// # Errors
+    /// If the port cannot be bound.
+    pub async fn start_on(port: u16) -> io::Result<Self> {
+        Fake::start(Box::new(Responses), port).await.map(Self)
+    }
+
+    /// The address as `base-url` settings want it: with `/v1`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("{}/v1", self.url())
+    }
+}
+
+impl Deref for FakeResponses {
     type Target = Fake;
 
     fn deref(&self) -> &Fake {

@@ -11,11 +11,13 @@ mod delivery;
 mod fake;
 mod gate;
 pub mod gateway;
+mod gemini;
 mod lively;
 mod media;
 mod openai;
 mod provider;
 mod reply;
+mod responses;
 mod scenario;
 mod schema;
 mod seal;
@@ -23,7 +25,7 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
-pub use fake::{Fake, FakeAnthropic, FakeOpenAi, Recorded};
+pub use fake::{Fake, FakeAnthropic, FakeGemini, FakeOpenAi, FakeResponses, Recorded};
 pub use gate::Gate;
 pub use gateway::Gateway;
 pub use reply::{Encoding, Quirk, Reply, Style, Trouble};

@@ -9,8 +9,9 @@ use crate::answer::{Answer, Ask, Block, Choice, Shape, Stop, Think, Tool, Usage}
 /// User text is quoted back up to this many characters.
 const QUOTE: usize = 400;
 
-/// The model that plays an agent: it calls the tool that the prompt spells as `Name {"json": "arguments"}`.
-pub(crate) const AGENT_MODEL: &str = "agent-model";
+/// What the models that play an agent are called: they call a tool only where the prompt spells it as
+/// `Name {"json": "arguments"}`.
+const AGENT: &str = "agent-model";
 
 /// Answers a request as a friendly, predictable model would.
 pub(crate) fn answer(ask: &Ask) -> Answer {
@@ -92,7 +93,7 @@ fn calls(ask: &Ask) -> Vec<Block> {
     }
     let forced = matches!(ask.choice, Choice::Any | Choice::This(_));
     let asked = ask.results.is_empty() && (ask.text.contains("use the tool") || ask.text.contains("weather"));
-    if !(forced && ask.results.is_empty() || asked) || ask.model == AGENT_MODEL {
+    if !(forced && ask.results.is_empty() || asked) || ask.model.ends_with(AGENT) {
         return Vec::new();
     }
     let count = if ask.parallel && ask.text.contains("both") { 2 } else { 1 };

@@ -27,7 +27,7 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// OpenAI only: the field.
     pub(crate) param: Option<String>,
-    /// OpenAI only: a word for programs.
+    /// OpenAI and Google: a word for programs.
     pub(crate) code: Option<&'static str>,
     pub(crate) retry_after: Option<u64>,
 }
@@ -56,6 +56,7 @@ impl Refusal {
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     pub(crate) headers: &'a HeaderMap,
+    pub(crate) path: &'a str,
     pub(crate) query: &'a str,
     pub(crate) body: &'a [u8],
     pub(crate) route: &'a Route,
@@ -86,4 +87,8 @@ pub(crate) trait Provider: Send + Sync + fmt::Debug {
     fn count(&self, ask: &Ask) -> Value;
     /// The name of the header that carries the request id.
     fn id_header(&self) -> &'static str;
+    /// Whether the time to wait stands in a header.
+    fn says_retry_after(&self) -> bool {
+        true
+    }
 }

@@ -3,12 +3,23 @@
 use std::time::Duration;
 
 use crate::gate::Gate;
-use crate::lively::AGENT_MODEL;
 use crate::reply::{Encoding, Quirk, Reply, Style, Trouble};
 
 /// Names that a fresh fake answers to. Classes of models go by name: see the providers' own rules.
-pub(crate) const MODELS: [&str; 7] =
-    ["chat-model", "claude-model", "claude-old-model", "claude-adaptive-model", "reasoning-model", AGENT_MODEL, "slow"];
+pub(crate) const MODELS: [&str; 12] = [
+    "chat-model",
+    "claude-model",
+    "claude-old-model",
+    "claude-adaptive-model",
+    "gemini-2.5-model",
+    "gemini-3-model",
+    "gpt-5-model",
+    "reasoning-model",
+    "slow",
+    "agent-model",
+    "gemini-3-agent-model",
+    "claude-adaptive-agent-model",
+];
 
 /// Names that select a fault or an oddity.
 pub(crate) const FAULTS: [&str; 32] = [

@@ -146,7 +146,8 @@ fn check(head: &Parts, body: &[u8], shared: &Shared) -> Result<Checked, Refusal>
         Route::Model(name) => return Err(provider.unknown_model(name)),
         Route::Generate | Route::Count => (),
     }
-    let call = Call { headers: &head.headers, query: head.uri.query().unwrap_or_default(), body, route: &route };
+    let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
+    let call = Call { headers: &head.headers, path, query, body, route: &route };
     let ask = provider.check(&call)?;
     if !names.contains(&ask.model) {
         return Err(provider.unknown_model(&ask.model));
@@ -220,7 +221,7 @@ fn refused(refusal: &Refusal, status: u16, shared: &Shared, reply: &Reply) -> Pl
     let id = shared.ids.next("req_");
     let mut planned = json_body(status, &shared.provider.refusal_body(refusal, &id), reply);
     planned.headers.push((shared.provider.id_header().to_owned(), id));
-    if let Some(seconds) = refusal.retry_after {
+    if let Some(seconds) = refusal.retry_after.filter(|_| shared.provider.says_retry_after()) {
         planned.headers.push(("retry-after".to_owned(), seconds.to_string()));
     }
     planned

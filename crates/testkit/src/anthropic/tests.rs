@@ -20,7 +20,7 @@ fn headers(version: &'static str) -> HeaderMap {
 fn check(body: &Value, version: &'static str) -> Result<(), Refusal> {
     let body = body.to_string();
     let headers = headers(version);
-    let call = Call { headers: &headers, query: "", body: body.as_bytes(), route: &Route::Generate };
+    let call = Call { headers: &headers, path: "", query: "", body: body.as_bytes(), route: &Route::Generate };
     Anthropic.check(&call).map(drop)
 }
 
@@ -263,7 +263,7 @@ fn keys_versions_and_paths() {
 fn the_outer_form() {
     let base = with(&json!({})).to_string();
     let call = |headers: &HeaderMap, body: &str, query: &str, route: Route| {
-        Anthropic.check(&Call { headers, query, body: body.as_bytes(), route: &route }).map(drop)
+        Anthropic.check(&Call { headers, path: "", query, body: body.as_bytes(), route: &route }).map(drop)
     };
     let mut plain = headers("2026-10-21");
     plain.insert("content-type", HeaderValue::from_static("text/plain"));

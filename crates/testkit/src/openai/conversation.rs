@@ -81,7 +81,7 @@ fn check_part(part: &Value, place: &str) -> Checked {
     }
 }
 
-fn check_picture(url: &str, place: &str) -> Checked {
+pub(crate) fn check_picture(url: &str, place: &str) -> Checked {
     if url.starts_with("http://") || url.starts_with("https://") {
         return Ok(());
     }
@@ -104,7 +104,7 @@ fn check_picture(url: &str, place: &str) -> Checked {
     Ok(())
 }
 
-fn check_file(file: &Value, place: &str) -> Checked {
+pub(crate) fn check_file(file: &Value, place: &str) -> Checked {
     let Some(data) = file["file_data"].as_str() else {
         let missing = format!("{place}.file.file_id");
         return match is_empty(&file["file_id"]) {

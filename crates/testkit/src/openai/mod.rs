@@ -4,10 +4,10 @@
 //! clients have reported it. One vendor's addition is understood unless switched off: `reasoning_content`.
 
 mod ask;
-mod conversation;
+pub(crate) mod conversation;
 mod quirks;
 mod render;
-mod rules;
+pub(crate) mod rules;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -147,10 +147,10 @@ impl Provider for OpenAi {
     }
 }
 
-fn wrong_key() -> Refusal {
+pub(crate) fn wrong_key() -> Refusal {
     Refusal::new(401, "invalid_request_error", "Incorrect API key provided: sk-****.").code("invalid_api_key")
 }
 
-fn error(refusal: &Refusal) -> Value {
+pub(crate) fn error(refusal: &Refusal) -> Value {
     json!({"message": refusal.message, "type": refusal.kind, "param": refusal.param, "code": refusal.code})
 }

@@ -49,7 +49,7 @@ fn without_vendor_fields(body: &Value) -> Value {
     body
 }
 
-fn refusal(violation: &Violation) -> Refusal {
+pub(crate) fn refusal(violation: &Violation) -> Refusal {
     let param = violation.path.bracketed();
     let (message, code) = match &violation.flaw {
         Flaw::Missing => (format!("Missing required parameter: '{param}'."), "missing_required_parameter"),
@@ -198,7 +198,7 @@ fn check_tools(body: &Map<String, Value>) -> Checked {
 }
 
 /// Names of functions and formats.
-pub(super) fn check_name(name: &str, param: &str) -> Checked {
+pub(crate) fn check_name(name: &str, param: &str) -> Checked {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if name.len() > 64 {
         let what = "string too long. Expected a string with maximum length 64";
@@ -213,7 +213,7 @@ pub(super) fn check_name(name: &str, param: &str) -> Checked {
     Ok(())
 }
 
-fn check_parameters(function: &Value, name: &str, param: &str) -> Checked {
+pub(crate) fn check_parameters(function: &Value, name: &str, param: &str) -> Checked {
     let Some(schema) = function.get("parameters") else { return Ok(()) };
     let found = match schema["type"].as_str() {
         Some("object") if schema.get("properties").is_none() => Some("object schema missing properties".to_owned()),
@@ -232,7 +232,7 @@ fn check_parameters(function: &Value, name: &str, param: &str) -> Checked {
 }
 
 /// The first thing in a schema that the API refuses.
-fn schema_flaw(schema: &Value, strict: bool) -> Option<String> {
+pub(crate) fn schema_flaw(schema: &Value, strict: bool) -> Option<String> {
     let kind = schema["type"].as_str();
     if kind == Some("array") && schema.get("items").is_none() && schema.get("prefixItems").is_none() {
         return Some("In context=(), array schema missing items".to_owned());
@@ -300,14 +300,14 @@ fn check_format(body: &Map<String, Value>) -> Checked {
     }
 }
 
-pub(super) fn is_set(body: &Map<String, Value>, name: &str) -> bool {
+pub(crate) fn is_set(body: &Map<String, Value>, name: &str) -> bool {
     body.get(name).is_some_and(|value| !value.is_null())
 }
 
-pub(super) fn list<'a>(body: &'a Map<String, Value>, name: &str) -> &'a [Value] {
+pub(crate) fn list<'a>(body: &'a Map<String, Value>, name: &str) -> &'a [Value] {
     body.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-pub(super) fn text<'a>(body: &'a Map<String, Value>, name: &str) -> &'a str {
+pub(crate) fn text<'a>(body: &'a Map<String, Value>, name: &str) -> &'a str {
     body.get(name).and_then(Value::as_str).unwrap_or_default()
 }

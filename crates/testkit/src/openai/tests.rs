@@ -12,7 +12,7 @@ const PDF: &str = "JVBERi0xLjQKJSVFT0YK";
 fn check_as(body: &str, vendor: bool) -> Result<(), Refusal> {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/json; charset=utf-8"));
-    let call = Call { headers: &headers, query: "", body: body.as_bytes(), route: &Route::Generate };
+    let call = Call { headers: &headers, path: "", query: "", body: body.as_bytes(), route: &Route::Generate };
     OpenAi { vendor }.check(&call).map(drop)
 }
 
