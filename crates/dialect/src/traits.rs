@@ -3,8 +3,9 @@
 use bytes::{Bytes, BytesMut};
 use http::Method;
 use http::request::Parts;
-use hub::{DialectId, Event, Fault, RawFault, Request, Response};
+use hub::{DialectId, Event, Fault, Losses, RawFault, Request, Response, Thinking};
 
+use crate::splice::Edit;
 use crate::{
     Body, Decoded, Echo, Encoded, Frame, Framing, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Signal,
     Target,
@@ -134,6 +135,9 @@ pub trait ClientSide: Send + Sync {
 pub trait WireSide: Send + Sync {
     /// What a relayed request needs changed: model, usage request, required headers.
     fn relay(&self, head: &Parts, body: &Body, target: &Target<'_>) -> Relay;
+
+    /// What makes a relayed request think as `wish` says, whatever its own fields say.
+    fn rethink(&self, body: &Body, wish: Thinking, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit>;
 
     /// Writes a request of another dialect. `request` has been mended.
     ///

@@ -105,6 +105,34 @@ impl Level {
 }
 
 impl Thinking {
+    /// What a word behind a model's name asks for: a level, `none`, `auto`, `-1`, or a budget in tokens. `None` for a
+    /// word that means nothing.
+    pub fn from_suffix(word: &str) -> Option<Self> {
+        let word = word.trim();
+        if let Some(level) = Level::from_word(word) {
+            return Some(Self { level: Some(level), ..Self::default() });
+        }
+        let mode = match word.to_ascii_lowercase().as_str() {
+            "none" => Mode::Off,
+            "auto" | "-1" => Mode::Auto,
+            digits if digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.is_empty() => {
+                // More than fits is more than any model takes: the model's own range bounds it.
+                match digits.parse().unwrap_or(u32::MAX) {
+                    0 => Mode::Off,
+                    tokens => Mode::Budget(tokens),
+                }
+            }
+            _ => return None,
+        };
+        Some(Self { mode: Some(mode), ..Self::default() })
+    }
+
+    /// The same with the effort of `wish`; whether reasoning is shown stays.
+    #[must_use]
+    pub fn with_effort_of(self, wish: Self) -> Self {
+        Self { mode: wish.mode, level: wish.level, show: self.show }
+    }
+
     /// Whether the client said nothing about reasoning.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
@@ -135,9 +163,48 @@ impl Thinking {
     }
 }
 
+/// Splits `model(word)` into the model and the word; `None` where nothing stands in brackets at the end.
+pub fn split_suffix(model: &str) -> Option<(&str, &str)> {
+    let (name, word) = model.strip_suffix(')')?.rsplit_once('(')?;
+    (!name.is_empty()).then_some((name, word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn suffixes_are_read_in_every_form() {
+        let budget = |tokens| Some((Some(Mode::Budget(tokens)), None));
+        for (word, expect) in [
+            ("high", Some((None, Some(Level::High)))),
+            ("XHigh", Some((None, Some(Level::XHigh)))),
+            (" max ", Some((None, Some(Level::Max)))),
+            ("none", Some((Some(Mode::Off), None))),
+            ("0", Some((Some(Mode::Off), None))),
+            ("Auto", Some((Some(Mode::Auto), None))),
+            ("-1", Some((Some(Mode::Auto), None))),
+            ("8192", budget(8_192)),
+            ("99999999999999999999", budget(u32::MAX)),
+            ("", None),
+            ("-2", None),
+            ("1.5", None),
+            ("fast", None),
+        ] {
+            let read = Thinking::from_suffix(word).map(|wish| (wish.mode, wish.level));
+            assert_eq!(read, expect, "{word:?}");
+        }
+    }
+
+    #[test]
+    fn only_brackets_at_the_very_end_are_a_suffix() {
+        assert_eq!(split_suffix("m(high)"), Some(("m", "high")));
+        assert_eq!(split_suffix("m(a)(b)"), Some(("m(a)", "b")));
+        assert_eq!(split_suffix("m()"), Some(("m", "")));
+        for name in ["m", "(high)", "m(high", "m)high(", "m(high) ", ")"] {
+            assert_eq!(split_suffix(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn budgets_and_levels_convert_as_published() {

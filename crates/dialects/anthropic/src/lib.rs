@@ -18,6 +18,7 @@ mod relay;
 mod request_decode;
 mod request_encode;
 mod response;
+mod rethink;
 mod scanner;
 mod schema;
 mod seals;
@@ -38,7 +39,7 @@ use dialect::{
 };
 use http::request::Parts;
 use http::{HeaderValue, Method};
-use hub::{DialectId, Fault, RawFault, Request, Response};
+use hub::{DialectId, Fault, Losses, RawFault, Request, Response, Thinking};
 
 use crate::names::{BETA_HEADER, VERSION, VERSION_HEADER};
 
@@ -143,7 +144,7 @@ impl WireSide for Messages {
         let mut model = BytesMut::with_capacity(target.model.len() + 2);
         quoted(target.model, &mut model);
         let mut edits = vec![Edit::set("model", String::from_utf8_lossy(&model).into_owned())];
-        let mut losses = hub::Losses::default();
+        let mut losses = Losses::default();
         relay::mend(body, &mut edits, &mut losses);
         let mut headers = http::HeaderMap::with_capacity(4);
         let version = head.headers.get(VERSION_HEADER).cloned();
@@ -152,6 +153,10 @@ impl WireSide for Messages {
             headers.append(BETA_HEADER, beta.clone());
         }
         Relay { edits, headers, hide_usage: false, losses }
+    }
+
+    fn rethink(&self, body: &Body, wish: Thinking, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit> {
+        rethink::edits(body, wish, target, losses)
     }
 
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {

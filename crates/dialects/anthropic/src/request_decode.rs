@@ -74,6 +74,22 @@ pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
     Ok(Decoded { request, losses })
 }
 
+/// What bears on thinking: turns, tools, limits and the wish itself, of a request that is relayed as it stands.
+///
+/// # Errors
+/// A bad-request fault that names the field.
+pub(crate) fn decode_for_thinking(body: &Body) -> Result<Request, Fault> {
+    let mut request = Request {
+        turns: turns(body)?,
+        tools: tools(body)?,
+        sampling: sampling(body)?,
+        thinking: thinking(body)?,
+        ..Request::default()
+    };
+    choice(body, &mut request)?;
+    Ok(request)
+}
+
 /// What names a resource of the client's Anthropic account cannot be had elsewhere.
 fn refuse_server_state(body: &Body) -> Result<(), Fault> {
     let filled = |field: &str| body.raw(field).is_some_and(|text| !matches!(text.trim(), "[]" | "{}" | "\"\""));

@@ -230,23 +230,8 @@ impl Parts<'_> {
     }
 
     fn thinking(&self, body: &mut Open<'_>) {
-        match self.plan.mode {
-            Wire::Absent => (),
-            Wire::Disabled => body.raw("thinking", r#"{"type":"disabled"}"#),
-            Wire::Budget { tokens, hide } => {
-                let mut object = Open::typed(body.key("thinking"), "enabled");
-                object.count("budget_tokens", tokens);
-                // Older models, which know budgets only, do not know the field.
-                if hide && self.target.traits.thinking.adaptive == Some(true) {
-                    object.raw("display", "\"omitted\"");
-                }
-                object.end();
-            }
-            Wire::Adaptive { show } => {
-                let mut object = Open::typed(body.key("thinking"), "adaptive");
-                object.text("display", if show { "summarized" } else { "omitted" });
-                object.end();
-            }
+        if self.plan.mode != Wire::Absent {
+            self.plan.mode.write(&self.target.traits.thinking, body.key("thinking"));
         }
         self.output_config(body);
     }

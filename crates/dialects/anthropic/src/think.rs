@@ -4,8 +4,11 @@
 //! oldest form, a budget. The API's own limits hold here: a budget is at least 1,024 tokens and below the cap on
 //! output, and no thinking goes with a forced tool, a prefilled answer, or a tool loop whose proofs are lost.
 
+use bytes::BytesMut;
 use dialect::{Target, ThinkingTraits};
 use hub::{Level, Losses, Mode, Request, Show, Thinking};
+
+use crate::json::Open;
 
 /// The least budget that the API takes, in tokens.
 const MIN_BUDGET: u64 = 1_024;
@@ -46,6 +49,28 @@ impl Wire {
     /// Whether the model is asked to think.
     pub(crate) fn is_on(self) -> bool {
         matches!(self, Self::Budget { .. } | Self::Adaptive { .. })
+    }
+
+    /// Writes the value of the `thinking` field.
+    pub(crate) fn write(self, traits: &ThinkingTraits, out: &mut BytesMut) {
+        match self {
+            Self::Absent => out.extend_from_slice(b"null"),
+            Self::Disabled => out.extend_from_slice(br#"{"type":"disabled"}"#),
+            Self::Budget { tokens, hide } => {
+                let mut object = Open::typed(out, "enabled");
+                object.count("budget_tokens", tokens);
+                // Older models, which know budgets only, do not know the field.
+                if hide && traits.adaptive == Some(true) {
+                    object.raw("display", "\"omitted\"");
+                }
+                object.end();
+            }
+            Self::Adaptive { show } => {
+                let mut object = Open::typed(out, "adaptive");
+                object.text("display", if show { "summarized" } else { "omitted" });
+                object.end();
+            }
+        }
     }
 }
 

@@ -1,16 +1,17 @@
 //! The two faces of Gemini: what routing reads early; the rest is delegated.
 
 use bytes::{Bytes, BytesMut};
+use dialect::splice::Edit;
 use dialect::{
     Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
     StreamEncoder, Target, WireSide,
 };
 use http::HeaderMap;
 use http::request::Parts;
-use hub::{DialectId, Fault, FaultKind, Losses, RawFault, Request, Response};
+use hub::{DialectId, Fault, FaultKind, Losses, RawFault, Request, Response, Thinking};
 
 use crate::path::{self, Asked};
-use crate::{fault, relay, request_decode, request_encode, response, scanner, stream_decode, stream_encode};
+use crate::{fault, relay, request_decode, request_encode, response, rethink, scanner, stream_decode, stream_encode};
 
 /// Where agents name their conversation.
 const SESSIONS: [&str; 3] = ["session-id", "x-session-id", "x-session-affinity"];
@@ -83,6 +84,10 @@ impl WireSide for Gemini {
         let mut losses = Losses::default();
         let edits = relay::edits(body, target.model, &mut losses);
         Relay { edits, headers: HeaderMap::new(), hide_usage: false, losses }
+    }
+
+    fn rethink(&self, body: &Body, wish: Thinking, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit> {
+        rethink::edits(body, wish, target, losses)
     }
 
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {

@@ -19,6 +19,7 @@ mod request_decode;
 mod request_encode;
 mod response;
 mod results;
+mod rethink;
 mod scanner;
 mod schema;
 mod seals;

@@ -9,7 +9,7 @@ use dialect::{
 };
 use http::HeaderMap;
 use http::request::Parts;
-use hub::{DialectId, Fault, Losses, RawFault, Request, Response};
+use hub::{DialectId, Fault, Losses, RawFault, Request, Response, Thinking};
 
 use crate::stream_encode::{Encoder, Form};
 use crate::{fault, request_decode, request_encode, response, scanner, stream_decode};
@@ -64,6 +64,13 @@ impl WireSide for Chat {
             edits.push(default("options", Some("num_ctx"), &window.to_string()));
         }
         Relay { edits, headers: HeaderMap::new(), hide_usage: false, losses: Losses::default() }
+    }
+
+    fn rethink(&self, _: &Body, wish: Thinking, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit> {
+        vec![match request_encode::think(&wish, target, losses) {
+            Some(json) => Edit::set("think", json),
+            None => Edit::remove("think"),
+        }]
     }
 
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {

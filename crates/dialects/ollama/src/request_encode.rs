@@ -6,7 +6,7 @@ use bytes::BytesMut;
 
 use dialect::{Encoded, Memo, Object, Target, quoted};
 use http::HeaderMap;
-use hub::{Fault, Format, Level, Losses, Request, Sampling};
+use hub::{Fault, Format, Level, Losses, Request, Sampling, Thinking};
 
 use crate::ID;
 use crate::encode_messages::Messages;
@@ -67,33 +67,32 @@ fn refuse(request: &Request, target: &Target<'_>) -> Result<(), Fault> {
     }
 }
 
-/// A model that does not think refuses to be asked: only one that is known to think is.
 fn thinking(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
-    let wanted = request.thinking;
+    if let Some(json) = think(&request.thinking, target, losses) {
+        body.raw("think", &json);
+    }
+}
+
+/// The `think` field. A model that does not think refuses to be asked: only one that is known to think is.
+pub(crate) fn think(wanted: &Thinking, target: &Target<'_>, losses: &mut Losses) -> Option<String> {
     let traits = &target.traits.thinking;
     if wanted.is_default() {
-        return;
+        return None;
     }
     if wanted.is_off() {
-        match traits.can_disable {
-            Some(false) => losses.dropped("thinking", "the model always thinks"),
-            Some(true) | None if traits.supported != Some(false) => body.flag("think", false),
-            Some(true) | None => (),
+        if traits.can_disable == Some(false) {
+            losses.dropped("thinking", "the model always thinks");
+            return None;
         }
-        return;
+        return (traits.supported != Some(false)).then(|| "false".to_owned());
     }
     if traits.supported != Some(true) {
         if wanted.mode.is_some() || wanted.level.is_some() {
             losses.dropped("thinking", "the model is not known to think; its `thinking` in the configuration says so");
         }
-        return;
+        return None;
     }
-    let Some(effort) = wanted.effort() else {
-        if wanted.mode.is_some() {
-            body.flag("think", true);
-        }
-        return;
-    };
+    let Some(effort) = wanted.effort() else { return wanted.mode.map(|_| "true".to_owned()) };
     let sent = effort.nearest(&traits.levels).unwrap_or(effort);
     let sent = match sent {
         Level::Minimal => Level::Low,
@@ -103,7 +102,7 @@ fn thinking(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losse
     if wanted.level != Some(sent) {
         losses.approximated("thinking", format!("sent as {}", sent.word()));
     }
-    body.text("think", sent.word());
+    Some(format!("\"{}\"", sent.word()))
 }
 
 fn format(request: &Request, body: &mut Object<'_>) {

@@ -8,10 +8,10 @@ use dialect::{
 };
 use http::HeaderMap;
 use http::request::Parts;
-use hub::{DialectId, Fault, Losses, RawFault, Request, Response};
+use hub::{DialectId, Fault, Losses, RawFault, Request, Response, Thinking};
 
 use crate::wire::{Str, StreamOptions};
-use crate::{fault, request_decode, request_encode, response, scanner, stream_decode, stream_encode};
+use crate::{fault, request_decode, request_encode, response, rethink, scanner, stream_decode, stream_encode};
 
 /// Chat Completions, client side and wire side.
 #[derive(Debug)]
@@ -61,6 +61,10 @@ impl WireSide for Chat {
         }
         let hide_usage = streams && !asked && !target.traits.quirks.no_stream_options;
         Relay { edits, headers: HeaderMap::new(), hide_usage, losses: Losses::default() }
+    }
+
+    fn rethink(&self, body: &Body, wish: Thinking, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit> {
+        rethink::edits(body, wish, target, losses)
     }
 
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {

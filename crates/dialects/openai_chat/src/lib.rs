@@ -21,6 +21,7 @@ mod models;
 mod request_decode;
 mod request_encode;
 mod response;
+mod rethink;
 mod scanner;
 mod schema;
 mod stream_decode;

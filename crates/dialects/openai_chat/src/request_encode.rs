@@ -3,9 +3,9 @@
 //! Identical requests give identical bytes, or prompt caches would miss.
 
 use bytes::BytesMut;
-use dialect::{Encoded, MaxTokensField, Memo, Object, Target, quoted};
+use dialect::{Effort, Encoded, MaxTokensField, Memo, Object, Target, quoted};
 use http::HeaderMap;
-use hub::{Fault, Format, Losses, Mode, Part, Request, Schema, Source, Tier};
+use hub::{Fault, Format, Losses, Part, Request, Schema, Source, Tier};
 
 use crate::encode_messages::Messages;
 use crate::encode_tools::Plan;
@@ -202,35 +202,7 @@ fn schema_name(name: &str) -> String {
 
 /// Chat knows reasoning only as an effort.
 fn thinking(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
-    let wanted = request.thinking;
-    let traits = &target.traits.thinking;
-    if traits.supported == Some(false) {
-        if wanted.effort().is_some() {
-            losses.dropped("thinking", "the model does not think");
-        }
-        return;
-    }
-    if wanted.is_off() {
-        return off(target, body, losses);
-    }
-    let Some(effort) = wanted.effort() else { return };
-    let sent = effort.nearest(&traits.levels).unwrap_or(effort);
-    if sent != effort || matches!((wanted.mode, wanted.level), (Some(Mode::Budget(_)), None)) {
-        losses.approximated("thinking", format!("sent as effort {}", sent.word()));
-    }
-    body.text("reasoning_effort", sent.word());
-}
-
-fn off(target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
-    let traits = &target.traits.thinking;
-    match (traits.can_disable, traits.levels.iter().min()) {
-        (Some(false), Some(least)) => {
-            losses.approximated("thinking", format!("the model always thinks: sent as effort {}", least.word()));
-            body.text("reasoning_effort", least.word());
-        }
-        (Some(false), None) => losses.dropped("thinking", "the model always thinks"),
-        (Some(true) | None, _) => body.text("reasoning_effort", "none"),
-    }
+    body.text_if("reasoning_effort", Effort::of(&request.thinking, &target.traits.thinking, losses).word());
 }
 
 fn service(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {

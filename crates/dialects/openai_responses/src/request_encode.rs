@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use bytes::BytesMut;
-use dialect::{Encoded, Memo, Object, Target};
+use dialect::{Effort, Encoded, Memo, Object, Target};
 use http::HeaderMap;
 use hub::{Fault, Format, Losses, Mode, Part, Request, Role, Schema, Show, Source, Text, Tier};
 
@@ -221,16 +221,10 @@ fn schema_name(name: &str) -> String {
 fn thinking(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) -> bool {
     let wanted = request.thinking;
     let traits = &target.traits.thinking;
+    let effort = Effort::of(&wanted, traits, losses).word();
     if traits.supported == Some(false) {
-        if wanted.effort().is_some() {
-            losses.dropped("thinking", "the model does not think");
-        }
         return false;
     }
-    let effort = match wanted.is_off() {
-        true => off(target, losses),
-        false => level(request, target, losses),
-    };
     // Text arrives only when a summary is asked for. A client that names an effort and no more may not expect any,
     // and OpenAI gives summaries to verified organisations only.
     let explicit = matches!(wanted.mode, Some(Mode::Auto | Mode::Budget(_)));
@@ -246,31 +240,6 @@ fn thinking(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losse
     }
     reasoning.close();
     effort != Some("none")
-}
-
-fn level(request: &Request, target: &Target<'_>, losses: &mut Losses) -> Option<&'static str> {
-    let wanted = request.thinking;
-    let effort = wanted.effort()?;
-    let sent = effort.nearest(&target.traits.thinking.levels).unwrap_or(effort);
-    if sent != effort || matches!((wanted.mode, wanted.level), (Some(Mode::Budget(_)), None)) {
-        losses.approximated("thinking", format!("sent as effort {}", sent.word()));
-    }
-    Some(sent.word())
-}
-
-fn off(target: &Target<'_>, losses: &mut Losses) -> Option<&'static str> {
-    let traits = &target.traits.thinking;
-    match (traits.can_disable, traits.levels.iter().min()) {
-        (Some(false), Some(least)) => {
-            losses.approximated("thinking", format!("the model always thinks: sent as effort {}", least.word()));
-            Some(least.word())
-        }
-        (Some(false), None) => {
-            losses.dropped("thinking", "the model always thinks");
-            None
-        }
-        (Some(true) | None, _) => Some("none"),
-    }
 }
 
 /// Whether the history holds reasoning of OpenAI's own: such a conversation goes on with proofs.

@@ -3,14 +3,14 @@
 use std::sync::LazyLock;
 
 use bytes::{Bytes, BytesMut};
-use dialect::splice::Edit;
+use dialect::splice::{Change, Edit};
 use dialect::{
-    Body, ClientSide, Decoded, Echo, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
-    StreamEncoder, Target, WireSide, quoted,
+    Body, ClientSide, Decoded, Echo, Effort, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner,
+    StreamDecoder, StreamEncoder, Target, WireSide, quoted,
 };
 use http::HeaderMap;
 use http::request::Parts;
-use hub::{Carried, DialectId, Fault, Losses, RawFault, Request, Response, Seal};
+use hub::{Carried, DialectId, Fault, Losses, RawFault, Request, Response, Seal, Thinking};
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
@@ -88,6 +88,16 @@ impl WireSide for Responses {
             losses.dropped("input", "reasoning of another vendor's model cannot be verified and was left out");
         }
         Relay { edits, headers: HeaderMap::new(), hide_usage: false, losses }
+    }
+
+    fn rethink(&self, body: &Body, wish: Thinking, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit> {
+        let path = vec!["reasoning".into(), "effort".into()];
+        let change = match Effort::of(&wish, &target.traits.thinking, losses).word() {
+            Some(word) => Change::Set(json_text(word)),
+            None if body.has("reasoning") => Change::Remove,
+            None => return Vec::new(),
+        };
+        vec![Edit { path, change }]
     }
 
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {
