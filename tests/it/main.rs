@@ -20,6 +20,7 @@ mod relay;
 mod secrets;
 mod shapes;
 mod start;
+mod suffix;
 mod translate;
 mod upstream_nonsense;
 mod wire;

@@ -74,6 +74,36 @@ pub fn object(text: &[u8]) -> Result<Object, ScanError> {
     Ok(object)
 }
 
+/// The entries of one list that fills the whole text. Nothing is checked but what is needed to tell them apart.
+///
+/// # Errors
+/// When the text is not exactly one list.
+pub fn list(text: &[u8]) -> Result<Vec<Range<usize>>, ScanError> {
+    let mut scanner = Cursor { text, at: 0, is_ascii: true };
+    scanner.space();
+    scanner.expect(b'[')?;
+    let mut entries = Vec::new();
+    scanner.space();
+    if scanner.peek() == Some(b']') {
+        scanner.at += 1;
+    } else {
+        loop {
+            scanner.space();
+            let from = scanner.at;
+            scanner.value()?;
+            entries.push(from..scanner.at);
+            scanner.space();
+            match scanner.next()? {
+                b',' => (),
+                b']' => break,
+                _ => return Err(ScanError::Malformed(scanner.at - 1)),
+            }
+        }
+    }
+    scanner.space();
+    if scanner.at < text.len() { Err(ScanError::Malformed(scanner.at)) } else { Ok(entries) }
+}
+
 impl Object {
     /// The position of a field in `fields`.
     pub fn position(&self, text: &[u8], key: &str) -> Option<usize> {

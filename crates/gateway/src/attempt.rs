@@ -93,9 +93,12 @@ impl Attempt<'_> {
     ) -> Result<Committed, Fault> {
         let (model, traits) = self.seat.model(&inbound.peek.model);
         let stream = inbound.peek.reply.stream;
-        let Relay { edits, headers, hide_usage, losses } =
-            side.relay(inbound.head, &inbound.body, &Target { model, stream, traits: &traits });
-        let body = splice::apply_in_pieces(inbound.body.bytes(), inbound.body.index(), &edits);
+        let target = Target { model, stream, traits: &traits };
+        let mut losses = Losses::default();
+        let body = inbound.adjust.body(&inbound.body, side, &target, &mut losses);
+        let Relay { edits, headers, hide_usage, losses: more } = side.relay(inbound.head, &body, &target);
+        losses.extend(more);
+        let body = splice::apply_in_pieces(body.bytes(), body.index(), &edits);
         record.losses = audible(&losses);
         let reply = self.send(wire, side, inbound, body, headers, record).await?;
         let rename = (self.seat.force_mapping && model != inbound.peek.reply.model)

@@ -13,6 +13,7 @@ use hub::{Fault, FaultKind};
 use hyper::body::Incoming;
 use transport::{PeerInfo, ReplyBody};
 
+use crate::adjust::{self, Adjust};
 use crate::app::Worker;
 use crate::inbound::Inbound;
 use crate::record::{Ended, Record};
@@ -150,6 +151,7 @@ impl Exchange<'_> {
         peek.reply.created = now();
         peek.reply.started = Some(Instant::now());
         peek.model = self.known_as(peek.model);
+        let effort = adjust::take_suffix(&self.snapshot.names, self.route.client, &mut peek);
         peek.reply.seed = random();
         if let Some(record) = record {
             record.model.clone_from(&peek.model);
@@ -157,7 +159,7 @@ impl Exchange<'_> {
         }
         let own = matches!(self.route.operation, Operation::Generate)
             .then(|| self.route.client.own_answer(&body, &peek.reply));
-        let mut inbound = Inbound::new(head, body, peek);
+        let mut inbound = Inbound::new(head, body, peek, Adjust { effort });
         let serve = Serve { worker: self.worker, snapshot: Arc::clone(self.snapshot), client: self.route.client };
         if let Some(own) = own.flatten() {
             serve.resolve(&inbound.peek.model)?;

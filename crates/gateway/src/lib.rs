@@ -2,6 +2,7 @@
 //!
 //! It names no dialect and no provider: dialects come from their registry, places from theirs.
 
+mod adjust;
 mod admit;
 mod app;
 mod attempt;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dialect::{ClientSide, Target, splice};
 use http::Response;
-use hub::{Fault, FaultKind};
+use hub::{Fault, FaultKind, Losses};
 use pool::{Lease, Outcome};
 use tokio::sync::OwnedSemaphorePermit;
 use transport::ReplyBody;
@@ -114,12 +114,14 @@ impl Serve<'_> {
         let lease = Lease::new(Arc::clone(&seat.account), seat.secret.clone());
         let attempt =
             Attempt { worker: self.worker, snapshot: &self.snapshot, client: self.client, seat, lease: &lease };
-        let relay = side.relay(inbound.head, &inbound.body, &Target { model, stream: false, traits: &traits });
+        let target = Target { model, stream: false, traits: &traits };
+        let body = inbound.adjust.body(&inbound.body, side, &target, &mut Losses::default());
+        let relay = side.relay(inbound.head, &body, &target);
         let call = Call {
             purpose: Purpose::CountTokens,
             model,
             stream: false,
-            body: splice::apply_in_pieces(inbound.body.bytes(), inbound.body.index(), &relay.edits),
+            body: splice::apply_in_pieces(body.bytes(), body.index(), &relay.edits),
             headers: relay.headers,
             client: &inbound.head.headers,
         };

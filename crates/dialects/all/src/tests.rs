@@ -4,4 +4,10 @@
 
 mod matrix;
 mod registry;
+mod rethinking;
 mod rounds;
+
+/// The wire side of a dialect.
+fn side(id: &str) -> &'static dyn dialect::WireSide {
+    crate::ALL.iter().find(|dialect| dialect.id.0 == id).and_then(|dialect| dialect.wire).unwrap()
+}

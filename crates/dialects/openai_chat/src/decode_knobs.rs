@@ -85,7 +85,8 @@ fn format(body: &Body) -> Result<Format, Fault> {
     }
 }
 
-/// Reasoning under OpenAI's name, OpenRouter's and the vendors'; the first that says something counts.
+/// Reasoning under OpenAI's name, OpenRouter's and the vendors', and as agents put it into `extra_body` for Anthropic;
+/// the first that says something counts.
 fn thinking(body: &Body, losses: &mut Losses) -> Result<Thinking, Fault> {
     let mut thinking = Thinking::default();
     if let Some(word) = body.get::<String>("reasoning_effort")? {
@@ -94,14 +95,10 @@ fn thinking(body: &Body, losses: &mut Losses) -> Result<Thinking, Fault> {
     if let Some(reasoning) = body.get::<wire::Reasoning<'_>>("reasoning")? {
         openrouter(&reasoning, &mut thinking, losses);
     }
-    if let Some(vendor) = body.get::<wire::VendorThinking<'_>>("thinking")? {
-        let mode = match (vendor.kind.as_deref(), vendor.budget_tokens) {
-            (Some("disabled"), _) => Some(Mode::Off),
-            (_, Some(tokens)) => Some(Mode::Budget(tokens)),
-            (Some("enabled" | "adaptive" | "auto"), None) => Some(Mode::Auto),
-            (_, None) => None,
-        };
-        settle(mode, &mut thinking);
+    let extra: Option<wire::ExtraBody<'_>> = body.get("extra_body")?;
+    let nested = extra.and_then(|extra| extra.anthropic).and_then(|anthropic| anthropic.thinking);
+    for vendor in [body.get::<wire::VendorThinking<'_>>("thinking")?, nested].into_iter().flatten() {
+        settle(vendor.mode(), &mut thinking);
     }
     let enabled: Option<bool> = body.get("enable_thinking")?;
     let budget: Option<u32> = body.get("thinking_budget")?;
@@ -111,6 +108,17 @@ fn thinking(body: &Body, losses: &mut Losses) -> Result<Thinking, Fault> {
         thinking.show = Show::No;
     }
     Ok(thinking)
+}
+
+impl wire::VendorThinking<'_> {
+    fn mode(&self) -> Option<Mode> {
+        match (self.kind.as_deref(), self.budget_tokens) {
+            (Some("disabled"), _) => Some(Mode::Off),
+            (_, Some(tokens)) => Some(Mode::Budget(tokens)),
+            (Some("enabled" | "adaptive" | "auto"), None) => Some(Mode::Auto),
+            (_, None) => None,
+        }
+    }
 }
 
 fn settle(mode: Option<Mode>, thinking: &mut Thinking) {

@@ -48,6 +48,7 @@ const KNOWN: &[&str] = &[
     "thinking",
     "enable_thinking",
     "thinking_budget",
+    "extra_body",
     "include_reasoning",
     "service_tier",
     "user",

@@ -271,6 +271,21 @@ pub(crate) struct VendorThinking<'a> {
     pub(crate) budget_tokens: Option<u32>,
 }
 
+/// What SDKs add for a vendor, when a program sends it as it is named there.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ExtraBody<'a> {
+    #[serde(borrow)]
+    pub(crate) anthropic: Option<AnthropicExtra<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct AnthropicExtra<'a> {
+    #[serde(borrow)]
+    pub(crate) thinking: Option<VendorThinking<'a>>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct WebSearchOptions<'a> {

@@ -19,7 +19,7 @@ fn decode_fault(json: &str) -> Fault {
 
 fn encode_with(request: &Request, traits: &ModelTraits) -> Result<(Value, Encoded), Fault> {
     let mut request = request.clone();
-    hub::mend(&mut request, &mut hub::Losses::default());
+    hub::mend(&mut request, &mut Losses::default());
     let encoded = Messages.encode_request(&request, &Target { model: "wire-name", stream: false, traits })?;
     Ok((serde_json::from_slice(&encoded.body).unwrap(), encoded))
 }
@@ -230,7 +230,7 @@ fn sampling_follows_the_model_and_the_thinking() {
     let (body, encoded) = encode_with(&request, &refuses).unwrap();
     assert!(body["temperature"].is_null() && body["top_p"].is_null() && body["top_k"].is_null());
     assert_eq!(losses(&encoded), ["-temperature", "-top_p", "-top_k"]);
-    let thinking = hub::Thinking { level: Some(Level::Low), ..hub::Thinking::default() };
+    let thinking = Thinking { level: Some(Level::Low), ..Thinking::default() };
     let (body, _) = encode_with(&Request { thinking, ..request }, &ModelTraits::default()).unwrap();
     assert_eq!(body["thinking"], json!({"type":"enabled","budget_tokens":1024}));
     assert!(body["temperature"].is_null() && body["top_p"].is_null() && body["top_k"].is_null());
@@ -289,7 +289,7 @@ fn choices_have_their_words() {
 
 #[test]
 fn a_forced_tool_wins_over_thinking() {
-    let thinking = hub::Thinking { level: Some(Level::High), ..hub::Thinking::default() };
+    let thinking = Thinking { level: Some(Level::High), ..Thinking::default() };
     let request = Request { tools: vec![function("a")], tool_choice: Some(ToolChoice::Required), thinking, ..ask() };
     let (body, encoded) = encode_with(&request, &ModelTraits::default()).unwrap();
     assert_eq!((&body["thinking"]["type"], &body["tool_choice"]["type"]), (&json!("disabled"), &json!("any")));
@@ -436,7 +436,7 @@ fn lost_proofs_turn_manual_thinking_off() {
             })],
         },
     ];
-    let thinking = hub::Thinking { level: Some(Level::High), ..hub::Thinking::default() };
+    let thinking = Thinking { level: Some(Level::High), ..Thinking::default() };
     let body = encode(&Request { turns, thinking, ..ask() });
     assert_eq!(body["thinking"], json!({"type":"disabled"}));
 }

@@ -57,6 +57,12 @@ fn reasoning_is_read_under_every_name() {
         (json!({"thinking": {"type": "disabled"}}), Some(Mode::Off), None, Show::Default),
         (json!({"thinking": {"type": "enabled", "budget_tokens": 7}}), Some(Mode::Budget(7)), None, Show::Default),
         (json!({"enable_thinking": false, "thinking_budget": 9}), Some(Mode::Off), None, Show::Default),
+        (
+            json!({"extra_body": {"anthropic": {"thinking": {"type": "enabled", "budget_tokens": 7}}}}),
+            Some(Mode::Budget(7)),
+            None,
+            Show::Default,
+        ),
         (json!({"enable_thinking": true, "thinking_budget": 9}), Some(Mode::Budget(9)), None, Show::Default),
         (json!({"enable_thinking": true}), Some(Mode::Auto), None, Show::Default),
         (json!({"reasoning_effort": "low", "thinking": {"type": "disabled"}}), None, Some(Level::Low), Show::Default),
