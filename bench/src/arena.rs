@@ -154,10 +154,18 @@ fn config(addr: SocketAddr, mock: SocketAddr, setup: Setup) -> Result<String> {
         writeln!(text, "      - api-key: \"bench-upstream-chat-{account:04}\"")?;
     }
     text.push_str(&models(Dialect::Chat)?);
-    text.push_str("claude-api-key:\n");
-    for account in 0..accounts {
-        write!(text, "  - api-key: \"bench-upstream-messages-{account:04}\"\n    base-url: \"http://{mock}\"\n")?;
-        text.push_str(&models(Dialect::Messages)?);
+    for (section, base, dialect) in [
+        ("claude-api-key", "", Dialect::Messages),
+        ("codex-api-key", "/v1", Dialect::Responses),
+        ("gemini-api-key", "", Dialect::Gemini),
+        ("ollama", "", Dialect::Ollama),
+    ] {
+        writeln!(text, "{section}:")?;
+        for account in 0..accounts {
+            let key = format!("bench-upstream-{section}-{account:04}");
+            write!(text, "  - api-key: \"{key}\"\n    base-url: \"http://{mock}{base}\"\n")?;
+            text.push_str(&models(dialect)?);
+        }
     }
     Ok(text)
 }
@@ -209,6 +217,6 @@ mod tests {
             assert!(text.contains(part), "{part}");
         }
         assert!(!config(mock, mock, Setup::Fresh).unwrap().contains("bench-upstream"));
-        assert_eq!(config(mock, mock, Setup::Features).unwrap().matches("bench-upstream").count(), 1000);
+        assert_eq!(config(mock, mock, Setup::Features).unwrap().matches("bench-upstream").count(), 2500);
     }
 }

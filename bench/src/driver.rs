@@ -23,6 +23,9 @@ pub struct Check {
     pub end: &'static str,
 }
 
+/// Bytes at the end of a body in which the end mark is looked for: some dialects repeat the answer in their last event.
+const TAIL: usize = 32 * 1024;
+
 impl Check {
     /// Says what is wrong with a body, if anything is.
     pub fn judge(&self, body: &[u8]) -> Result<()> {
@@ -32,7 +35,7 @@ impl Check {
                 return Err(format!("{mark:?} occurs {found} times, not {wanted}").into());
             }
         }
-        let tail = &body[body.len().saturating_sub(256)..];
+        let tail = &body[body.len().saturating_sub(TAIL)..];
         memmem::find(tail, self.end.as_bytes())
             .ok_or_else(|| format!("the answer does not end with {:?}", self.end))?;
         Ok(())

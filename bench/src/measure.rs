@@ -94,14 +94,20 @@ async fn verify(arena: &Arena, row: &Row, product: &Served) -> Result<()> {
     let mut connection = Connection::open(product.addr).await?;
     connection.call(&call(product, row)).await?;
     let seen = arena.mock.recorded().ok_or("nothing was recorded")?;
-    in_order(&connection.body)?;
+    in_order(&connection.body, row.answer)?;
     if matches!(arena.subject, Subject::StandIn) {
         return Ok(());
     }
-    if memmem::find(&seen.head, row.upstream.path().as_bytes()).is_none() {
+    if memmem::find(&seen.head, row.upstream.mark().as_bytes()).is_none() {
         return Err("the request did not arrive in the upstream's dialect".into());
     }
-    let mut wanted = vec![format!("\"{}\"", row.upstream_model())];
+    let mut wanted = Vec::new();
+    if row.upstream == Dialect::Gemini {
+        let place = format!("/models/{}:", row.upstream_model());
+        memmem::find(&seen.head, place.as_bytes()).ok_or("the upstream was not asked for its model")?;
+    } else {
+        wanted.push(format!("\"{}\"", row.upstream_model()));
+    }
     if row.ask == Ask::Agent {
         wanted.extend((0..20).map(|tool| format!("\"tool_{tool}\"")));
     }
@@ -111,10 +117,12 @@ async fn verify(arena: &Arena, row: &Row, product: &Served) -> Result<()> {
     Ok(())
 }
 
-/// Text pieces must come in the order in which they were sent.
-fn in_order(body: &[u8]) -> Result<()> {
-    for (wanted, at) in memmem::find_iter(body, "tok.0").enumerate() {
+/// Text pieces must come in the order in which they were sent; where a dialect repeats the whole, again in that order.
+fn in_order(body: &[u8], answer: Answer) -> Result<()> {
+    let pieces = answer.text_pieces();
+    for (index, at) in memmem::find_iter(body, "tok.0").enumerate() {
         let number = std::str::from_utf8(body.get(at + 4..at + 8).unwrap_or_default())?;
+        let wanted = index % pieces;
         if number.parse() != Ok(wanted) {
             return Err(format!("piece {number} stands where {wanted} belongs").into());
         }

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::Result;
+use crate::bodies::Dialect;
 
 /// When the parts of an answer are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +46,11 @@ impl Reply {
         Self { parts: Arc::new(vec![Bytes::from(head + body)]), pace: Pace::Unpaced }
     }
 
-    /// A stream of server-sent events, one HTTP chunk and one write for each element of `events`.
-    pub fn events(events: &[String], pace: Pace) -> Self {
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n";
+    /// A stream of events or lines, one HTTP chunk and one write for each element of `events`.
+    pub fn stream(media_type: &str, events: &[String], pace: Pace) -> Self {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
+        );
         let mut parts: Vec<Bytes> =
             events.iter().map(|event| Bytes::from(format!("{:x}\r\n{event}\r\n", event.len()))).collect();
         parts[0] = Bytes::from([head.as_bytes(), &parts[0]].concat());
@@ -56,13 +59,15 @@ impl Reply {
     }
 }
 
-/// What the mock plays: an answer for each of its dialects.
+/// What the mock plays: an answer for each dialect, in the order of [`Dialect::ALL`].
 #[derive(Clone, Debug)]
-pub struct Play {
-    /// For paths that end in `/chat/completions`.
-    pub chat: Reply,
-    /// For paths that end in `/messages`.
-    pub messages: Reply,
+pub struct Play(pub [Reply; 5]);
+
+impl Play {
+    /// The answer in one dialect.
+    pub fn of(&self, dialect: Dialect) -> &Reply {
+        &self.0[dialect as usize]
+    }
 }
 
 /// The last request as it arrived, kept when recording is on.
@@ -188,7 +193,8 @@ fn body_length(head: &[u8]) -> Result<usize> {
 fn choose(head: &[u8], script: &Script) -> Reply {
     let play = script.play.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    if memmem::find(line, b"/messages").is_some() { play.messages.clone() } else { play.chat.clone() }
+    let spoken = Dialect::ALL.into_iter().find(|dialect| memmem::find(line, dialect.mark().as_bytes()).is_some());
+    play.of(spoken.unwrap_or(Dialect::Chat)).clone()
 }
 
 async fn send(stream: &mut TcpStream, reply: &Reply, held: &mut watch::Receiver<u64>) -> Result<()> {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::bodies::{Answer, Ask, CHUNKS, Dialect};
+use crate::bodies::Dialect::{self, Chat, Gemini, Messages, Ollama, Responses};
+use crate::bodies::{Answer, Ask, CHUNKS};
 use crate::mock::Pace;
 
 /// Work whose CPU time is compared with the bare proxy's.
@@ -39,8 +40,8 @@ const PACED: Pace = Pace::Every(Duration::from_millis(2));
 const SMALL: Row = Row {
     name: "chat-small",
     title: "Chat to Chat, small reply",
-    client: Dialect::Chat,
-    upstream: Dialect::Chat,
+    client: Chat,
+    upstream: Chat,
     model: "m-chat",
     ask: Ask::Small,
     answer: Answer::Small,
@@ -73,7 +74,7 @@ const PICTURE: Row = Row {
 const AGENT: Row = Row {
     name: "agent-messages-chat",
     title: "Anthropic to Chat, 100 KB agent request, streamed answer",
-    client: Dialect::Messages,
+    client: Messages,
     ask: Ask::Agent,
     answer: Answer::Agent,
     calls: 320,
@@ -81,19 +82,23 @@ const AGENT: Row = Row {
     ..SMALL
 };
 
-/// From a Chat row to the same row in Anthropic Messages on both sides.
-const fn messages(row: Row, name: &'static str, title: &'static str) -> Row {
-    Row { name, title, client: Dialect::Messages, upstream: Dialect::Messages, model: "m-claude", ..row }
-}
-
 /// From a Chat row to one with a client of another dialect.
-const fn messages_to_chat(row: Row, name: &'static str, title: &'static str, budget: f64) -> Row {
-    Row { name, title, client: Dialect::Messages, budget, ..row }
+const fn from(row: Row, client: Dialect, name: &'static str, title: &'static str, budget: f64) -> Row {
+    Row { name, title, client, budget, ..row }
 }
 
 /// From a Chat row to one with an upstream of another dialect.
-const fn chat_to_messages(row: Row, name: &'static str, title: &'static str, budget: f64) -> Row {
-    Row { name, title, client: Dialect::Chat, upstream: Dialect::Messages, model: "m-claude", budget, ..row }
+const fn to(row: Row, upstream: Dialect, name: &'static str, title: &'static str, budget: f64) -> Row {
+    Row { name, title, upstream, model: model(upstream), budget, ..row }
+}
+
+/// From a Chat row to the same row in another dialect on both sides.
+const fn both(row: Row, dialect: Dialect, name: &'static str, title: &'static str) -> Row {
+    Row { name, title, client: dialect, upstream: dialect, model: model(dialect), ..row }
+}
+
+const fn model(upstream: Dialect) -> &'static str {
+    models(upstream)[0].1
 }
 
 /// The same row with one piece every 2 ms: each piece is a wake-up of its own.
@@ -102,35 +107,64 @@ const fn paced(row: Row, name: &'static str, title: &'static str) -> Row {
 }
 
 /// All rows, in the order of the table.
-pub const ROWS: [Row; 18] = [
+pub const ROWS: [Row; 42] = [
     SMALL,
-    messages(SMALL, "messages-small", "Anthropic to Anthropic, small reply"),
+    both(SMALL, Messages, "messages-small", "Anthropic to Anthropic, small reply"),
+    both(SMALL, Responses, "responses-small", "Responses to Responses, small reply"),
+    both(SMALL, Gemini, "gemini-small", "Gemini to Gemini, small reply"),
+    both(SMALL, Ollama, "ollama-small", "Ollama to Ollama, small reply"),
     Row { name: "chat-small-alias", title: "Chat to Chat, small reply, aliased model", model: "fast", ..SMALL },
     STREAM,
-    messages(STREAM, "messages-stream", "Anthropic to Anthropic, 200-chunk stream"),
+    both(STREAM, Messages, "messages-stream", "Anthropic to Anthropic, 200-chunk stream"),
+    both(STREAM, Responses, "responses-stream", "Responses to Responses, 200-chunk stream"),
+    both(STREAM, Gemini, "gemini-stream", "Gemini to Gemini, 200-chunk stream"),
+    both(STREAM, Ollama, "ollama-stream", "Ollama to Ollama, 200-chunk stream"),
     paced(STREAM, "chat-stream-paced", "Chat to Chat, 200 chunks 2 ms apart"),
-    paced(messages(STREAM, "", ""), "messages-stream-paced", "Anthropic to Anthropic, 200 chunks 2 ms apart"),
+    paced(both(STREAM, Messages, "", ""), "messages-stream-paced", "Anthropic to Anthropic, 200 chunks 2 ms apart"),
     PICTURE,
     Row { name: "chat-picture-alias", title: "Chat to Chat, 1 MB picture, aliased model", model: "fast", ..PICTURE },
-    messages(PICTURE, "messages-picture", "Anthropic to Anthropic, 1 MB picture"),
+    both(PICTURE, Messages, "messages-picture", "Anthropic to Anthropic, 1 MB picture"),
     Row {
         model: "quick",
-        ..messages(PICTURE, "messages-picture-alias", "Anthropic to Anthropic, 1 MB picture, aliased model")
+        ..both(PICTURE, Messages, "messages-picture-alias", "Anthropic to Anthropic, 1 MB picture, aliased model")
     },
-    messages_to_chat(SMALL, "small-messages-chat", "Anthropic to Chat, small reply", 2.0),
-    chat_to_messages(SMALL, "small-chat-messages", "Chat to Anthropic, small reply", 2.0),
-    messages_to_chat(STREAM, "stream-messages-chat", "Anthropic to Chat, 200-chunk stream", 1.5),
-    chat_to_messages(STREAM, "stream-chat-messages", "Chat to Anthropic, 200-chunk stream", 1.5),
+    from(SMALL, Messages, "small-messages-chat", "Anthropic to Chat, small reply", 2.0),
+    from(SMALL, Responses, "small-responses-chat", "Responses to Chat, small reply", 2.0),
+    from(SMALL, Gemini, "small-gemini-chat", "Gemini to Chat, small reply", 2.0),
+    from(SMALL, Ollama, "small-ollama-chat", "Ollama to Chat, small reply", 2.0),
+    to(SMALL, Messages, "small-chat-messages", "Chat to Anthropic, small reply", 2.0),
+    to(SMALL, Responses, "small-chat-responses", "Chat to Responses, small reply", 2.0),
+    to(SMALL, Gemini, "small-chat-gemini", "Chat to Gemini, small reply", 2.0),
+    to(SMALL, Ollama, "small-chat-ollama", "Chat to Ollama, small reply", 2.0),
+    from(STREAM, Messages, "stream-messages-chat", "Anthropic to Chat, 200-chunk stream", 1.5),
+    from(STREAM, Responses, "stream-responses-chat", "Responses to Chat, 200-chunk stream", 1.5),
+    from(STREAM, Gemini, "stream-gemini-chat", "Gemini to Chat, 200-chunk stream", 1.5),
+    from(STREAM, Ollama, "stream-ollama-chat", "Ollama to Chat, 200-chunk stream", 1.5),
+    to(STREAM, Messages, "stream-chat-messages", "Chat to Anthropic, 200-chunk stream", 1.5),
+    to(STREAM, Responses, "stream-chat-responses", "Chat to Responses, 200-chunk stream", 1.5),
+    to(STREAM, Gemini, "stream-chat-gemini", "Chat to Gemini, 200-chunk stream", 1.5),
+    to(STREAM, Ollama, "stream-chat-ollama", "Chat to Ollama, 200-chunk stream", 1.5),
     AGENT,
-    chat_to_messages(AGENT, "agent-chat-messages", "Chat to Anthropic, 100 KB agent request, streamed answer", 1.8),
+    from(AGENT, Responses, "agent-responses-chat", "Responses to Chat, 100 KB agent request, streamed answer", 1.8),
+    from(AGENT, Gemini, "agent-gemini-chat", "Gemini to Chat, 100 KB agent request, streamed answer", 1.8),
+    from(AGENT, Ollama, "agent-ollama-chat", "Ollama to Chat, 100 KB agent request, streamed answer", 1.8),
+    to(CHAT_AGENT, Messages, "agent-chat-messages", "Chat to Anthropic, 100 KB agent request, streamed answer", 1.8),
+    to(CHAT_AGENT, Responses, "agent-chat-responses", "Chat to Responses, 100 KB agent request, streamed answer", 1.8),
+    to(CHAT_AGENT, Gemini, "agent-chat-gemini", "Chat to Gemini, 100 KB agent request, streamed answer", 1.8),
+    to(CHAT_AGENT, Ollama, "agent-chat-ollama", "Chat to Ollama, 100 KB agent request, streamed answer", 1.8),
     paced(AGENT, "agent-messages-chat-paced", "Anthropic to Chat, agent request, chunks 2 ms apart"),
 ];
 
+const CHAT_AGENT: Row = Row { client: Chat, ..AGENT };
+
 /// The models that the product's config must serve, per upstream: (upstream name, client's name).
-pub fn models(upstream: Dialect) -> [(&'static str, &'static str); 2] {
+pub const fn models(upstream: Dialect) -> [(&'static str, &'static str); 2] {
     match upstream {
-        Dialect::Chat => [("m-chat", "m-chat"), ("m-chat", "fast")],
-        Dialect::Messages => [("m-claude", "m-claude"), ("m-claude", "quick")],
+        Chat => [("m-chat", "m-chat"), ("m-chat", "fast")],
+        Messages => [("m-claude", "m-claude"), ("m-claude", "quick")],
+        Responses => [("m-responses", "m-responses"), ("m-responses", "swift")],
+        Gemini => [("m-gemini", "m-gemini"), ("m-gemini", "rapid")],
+        Ollama => [("m-ollama", "m-ollama"), ("m-ollama", "local")],
     }
 }
 

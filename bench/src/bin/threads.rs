@@ -71,7 +71,7 @@ fn start_all(mock: &Mock) -> Result<Vec<Served>> {
 }
 
 fn play(reply: Reply) -> Play {
-    Play { chat: reply.clone(), messages: reply }
+    Play(std::array::from_fn(|_| reply.clone()))
 }
 
 fn small() -> Reply {
@@ -87,7 +87,7 @@ fn stream(chunks: usize, pace: Pace) -> Reply {
         })
         .collect();
     events.push("data: [DONE]\n\n".into());
-    Reply::events(&events, pace)
+    Reply::stream("text/event-stream", &events, pace)
 }
 
 fn call(proxy: &Served, tokens: usize, end: &'static str) -> Call {
