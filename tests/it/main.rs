@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod harness;
+mod heads;
 mod tongue;
 
 mod bodies;

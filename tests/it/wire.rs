@@ -14,28 +14,34 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::edges::demo;
-use crate::harness::{BEARER, MODEL, PATIENCE, assert_healthy, request_lines, soon};
+use crate::harness::{BEARER, MODEL, PATIENCE, Setup, assert_healthy, request_lines, soon};
 use crate::tongue::{Chat, Messages};
 
 /// A connection driven by hand.
-struct Raw {
-    stream: TcpStream,
-    seen: Vec<u8>,
+pub(crate) struct Raw<T = TcpStream> {
+    pub(crate) stream: T,
+    pub(crate) seen: Vec<u8>,
 }
 
 impl Raw {
-    async fn connect(gateway: &Gateway) -> Self {
-        let stream = TcpStream::connect(host(gateway)).await.unwrap();
+    pub(crate) async fn connect(gateway: &Gateway) -> Self {
+        Self::over(TcpStream::connect(host(gateway)).await.unwrap())
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Raw<T> {
+    pub(crate) fn over(stream: T) -> Self {
         Self { stream, seen: Vec::new() }
     }
 
     /// Writes; a server that has hung up already is no failure here.
-    async fn say(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn say(&mut self, bytes: impl AsRef<[u8]>) {
         _ = self.stream.write_all(bytes.as_ref()).await;
+        _ = self.stream.flush().await;
     }
 
     /// Reads until `text` has come `count` times, or the connection has ended.
-    async fn until(&mut self, text: &str, count: usize) -> String {
+    pub(crate) async fn until(&mut self, text: &str, count: usize) -> String {
         let mut piece = [0; 8192];
         loop {
             let so_far = String::from_utf8_lossy(&self.seen).into_owned();
@@ -50,7 +56,7 @@ impl Raw {
     }
 
     /// Reads to the end of the connection.
-    async fn rest(&mut self) -> String {
+    pub(crate) async fn rest(&mut self) -> String {
         self.until("\u{0}never\u{0}", 1).await
     }
 }
@@ -83,25 +89,6 @@ async fn connections_are_kept_and_pipelined_requests_answered_in_order() {
 }
 
 #[tokio::test]
-async fn a_bomb_of_headers_is_a_431() {
-    let gateway = demo().start().await;
-    let bombs = [
-        format!("GET /v1/models HTTP/1.1\r\nhost: x\r\nx-bomb: {}\r\n\r\n", "a".repeat(1 << 20)),
-        format!("GET /v1/models HTTP/1.1\r\nhost: x\r\n{}\r\n", "x-many: 1\r\n".repeat(5_000)),
-        format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(1 << 20)),
-    ];
-    for bomb in bombs {
-        let mut raw = Raw::connect(&gateway).await;
-        raw.say(bomb).await;
-        let seen = raw.rest().await;
-        // With more on its way when the server closes, the answer may be lost to a reset.
-        let refused = seen.is_empty() || seen.starts_with("HTTP/1.1 431") || seen.starts_with("HTTP/1.1 414");
-        assert!(refused, "{seen}");
-        assert_healthy(&gateway).await;
-    }
-}
-
-#[tokio::test]
 async fn headers_a_little_over_the_limit_are_a_431() {
     let setup = demo().with("limits", json!({"header-bytes": "8KiB", "header-count": 40}));
     let gateway = setup.start().await;
@@ -121,7 +108,7 @@ async fn headers_a_little_over_the_limit_are_a_431() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_ends_quietly() {
+async fn what_is_no_http_harms_nobody() {
     let gateway = demo().start().await;
     for noise in [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".as_slice(),
@@ -139,24 +126,6 @@ async fn what_is_no_http_ends_quietly() {
         assert!(!seen.starts_with("HTTP/1.1 200"), "{noise:?}: {seen}");
         assert_healthy(&gateway).await;
     }
-}
-
-#[tokio::test]
-async fn a_slow_head_is_cut_off() {
-    let gateway = demo().with("limits", json!({"header-read-timeout": "1s"})).start().await;
-    let mut connections = Vec::new();
-    for start in ["", "P", "POST /v1/chat/completions HT", "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-slow: "]
-    {
-        let mut raw = Raw::connect(&gateway).await;
-        raw.say(start).await;
-        connections.push((start, raw));
-    }
-    assert_healthy(&gateway).await;
-    for (start, mut raw) in connections {
-        let seen = raw.rest().await;
-        assert!(seen.is_empty() || seen.starts_with("HTTP/1.1 408"), "{start:?}: {seen}");
-    }
-    assert_healthy(&gateway).await;
 }
 
 #[tokio::test]
@@ -268,19 +237,23 @@ async fn a_bomb_of_headers_over_http2_is_refused() {
 // === TLS ===
 
 /// A gateway with a certificate of its own, and what a client needs to trust it.
-async fn encrypted() -> (Gateway, Arc<rustls::RootCertStore>, tempfile::TempDir) {
+pub(crate) async fn encrypted_with(setup: Setup) -> (Gateway, Arc<rustls::RootCertStore>, tempfile::TempDir) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
     std::fs::write(&cert, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let gateway = demo().with("tls", json!({"enable": true, "cert": cert, "key": key})).start().await;
+    let gateway = setup.with("tls", json!({"enable": true, "cert": cert, "key": key})).start().await;
     let mut roots = rustls::RootCertStore::empty();
     roots.add(made.cert.der().clone()).unwrap();
     (gateway, Arc::new(roots), folder)
 }
 
-async fn tls(
+async fn encrypted() -> (Gateway, Arc<rustls::RootCertStore>, tempfile::TempDir) {
+    encrypted_with(demo()).await
+}
+
+pub(crate) async fn tls(
     gateway: &Gateway,
     roots: &Arc<rustls::RootCertStore>,
     protocols: &[&str],

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use transport::client::{ClientOptions, ClientTls, ProxyEnvironment};
 use transport::listen::{Handed, Handout};
 use transport::tls::ServerTls;
-use transport::{Client, DrainWatch, Drained, ServeOptions, serve};
+use transport::{Client, DrainWatch, Drained, Refuser, ServeOptions, serve};
 
 /// Connections that may wait for one worker.
 const QUEUE: usize = 256;
@@ -96,6 +96,8 @@ fn work(share: Share, handed: Handed, drain: DrainWatch) -> Drained {
     runtime.block_on(async move {
         let options = ClientOptions { tls: share.client_tls, environment: share.proxies, ..ClientOptions::default() };
         let worker = Worker::new(share.app, Client::new(options));
-        serve(handed, share.tls, share.options, move |request, peer| worker.clone().handle(request, peer), drain).await
+        let refusing = worker.clone();
+        let options = ServeOptions { refuser: Refuser::new(move |refused| refusing.refuse(refused)), ..share.options };
+        serve(handed, share.tls, options, move |request, peer| worker.clone().handle(request, peer), drain).await
     })
 }

@@ -284,7 +284,7 @@ const FRONT_PAGE: &str = concat!(
 );
 
 /// The client's id where it is short and printable, else a new one.
-fn request_id(head: &Parts) -> Arc<str> {
+pub(crate) fn request_id(head: &Parts) -> Arc<str> {
     let given = head.headers.get(headers::REQUEST_ID).and_then(|value| value.to_str().ok());
     match given.filter(|id| !id.is_empty() && id.len() <= ID_LENGTH && id.bytes().all(|b| b.is_ascii_graphic())) {
         Some(id) => id.into(),

@@ -16,6 +16,7 @@ mod inbound;
 mod names;
 mod outflow;
 mod record;
+mod refused;
 mod relay;
 mod routes;
 mod serve;

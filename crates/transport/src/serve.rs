@@ -9,18 +9,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::drain::{DrainWatch, Drained};
+use crate::guard::{Answering, Guard, Turns, Watch};
 use crate::listen::{self, Accept, Accepted};
+use crate::refusal::Refuser;
 use crate::reply::{BoxError, ReplyBody};
 use crate::sniff::{self, Version};
 use crate::spare;
@@ -33,7 +35,8 @@ pub struct ServeOptions {
     /// Connections open at once; at the cap, accepting waits. Clone one semaphore into every worker's options to
     /// share one cap among them.
     pub connections: Arc<Semaphore>,
-    /// From the first byte wanted to the end of the headers; also how long a kept-alive connection may idle.
+    /// From the first byte of a head to its last, and for the first head from the beginning of the connection; also how
+    /// long a kept-alive connection may idle.
     pub header_timeout: Duration,
     /// From accept to the end of the TLS handshake.
     pub handshake_timeout: Duration,
@@ -53,6 +56,8 @@ pub struct ServeOptions {
     pub ping_interval: Duration,
     /// How long a ping may stay unanswered before the connection is cut.
     pub ping_timeout: Duration,
+    /// Words the answers to HTTP/1.1 requests that are refused before the service sees them.
+    pub refuser: Refuser,
 }
 
 impl Default for ServeOptions {
@@ -68,6 +73,7 @@ impl Default for ServeOptions {
             max_error_resets: 200,
             ping_interval: Duration::from_secs(30),
             ping_timeout: Duration::from_secs(20),
+            refuser: Refuser::default(),
         }
     }
 }
@@ -198,13 +204,8 @@ where
                 self.speak(stream, peer, &mut drain).await
             }
         };
-        match ended {
-            // hyper has refused it already (400, 431); nobody else will ever see this request.
-            Err(error) if is_bad_request(&*error) => {
-                tracing::info!(target: "request", %peer, error = %Causes(&*error), "refused a malformed request head");
-            }
-            Err(error) => tracing::debug!(%peer, error = %Causes(&*error), "connection ended early"),
-            Ok(()) => (),
+        if let Err(error) = ended {
+            tracing::debug!(%peer, error = %Causes(&*error), "connection ended early");
         }
         drop(load);
     }
@@ -230,31 +231,54 @@ where
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let sniff = timeout(self.options.header_timeout, sniff::version(stream));
+        let deadline = Instant::now() + self.options.header_timeout;
         let sniffed = tokio::select! {
-            sniffed = sniff => sniffed??,
+            sniffed = sniff::version(stream, deadline) => sniffed?,
             () = drain.started() => return Ok(()),
         };
-        let Some((version, stream)) = sniffed else { return Ok(()) };
-        let server = Arc::clone(self);
-        let service = service_fn(move |request| {
-            // Boxed, because hyper keeps the room for this future as long as the answer streams.
-            let reply = Box::pin((server.service)(request, peer));
-            async move { Ok::<_, Infallible>(reply.await) }
-        });
-        let io = TokioIo::new(stream);
         // Boxed, because the task of every connection has room for the largest of all that it may become.
-        match version {
-            Version::Http1 => {
-                let mut connection = Box::pin(self.http1.serve_connection(io, service).with_upgrades());
+        match sniffed {
+            None => {}
+            Some((Version::Http1, stream)) => {
+                let (guard, turns) = Guard::new(stream, self.watch(peer), deadline);
+                let service = Arc::clone(self).answering(peer, turns);
+                let mut connection =
+                    Box::pin(self.http1.serve_connection(TokioIo::new(guard), service).with_upgrades());
                 until_drained(connection.as_mut(), |open| open.graceful_shutdown(), drain).await?;
             }
-            Version::Http2 => {
-                let mut connection = Box::pin(self.http2.serve_connection(io, service));
+            Some((Version::Http2, stream)) => {
+                let server = Arc::clone(self);
+                let service = service_fn(move |request| {
+                    let reply = Box::pin((server.service)(request, peer));
+                    async move { Ok::<_, Infallible>(reply.await) }
+                });
+                let mut connection = Box::pin(self.http2.serve_connection(TokioIo::new(stream), service));
                 until_drained(connection.as_mut(), |open| open.graceful_shutdown(), drain).await?;
             }
         }
         Ok(())
+    }
+
+    fn watch(&self, peer: PeerInfo) -> Watch {
+        Watch { peer, head_timeout: self.options.header_timeout, refuser: self.options.refuser.clone() }
+    }
+
+    /// The service of one HTTP/1.1 connection, which counts its turns.
+    fn answering(
+        self: Arc<Self>,
+        peer: PeerInfo,
+        turns: Turns,
+    ) -> impl Service<Request<Incoming>, Response = Response<Answering>, Error = Infallible, Future: Send> {
+        service_fn(move |request| {
+            let turn = turns.begin();
+            // Boxed, because hyper keeps the room for this future as long as the answer streams.
+            let reply = Box::pin((self.service)(request, peer));
+            async move {
+                let reply = reply.await;
+                let hands_over = reply.status() == StatusCode::SWITCHING_PROTOCOLS;
+                Ok(reply.map(|body| turn.answering(hands_over, body)))
+            }
+        })
     }
 }
 
@@ -277,7 +301,8 @@ fn http1_builder(options: &ServeOptions) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(options.header_timeout)
+        // The guard below has a clock of its own, and words for those who are late.
+        .header_read_timeout(None)
         .max_header_size(usize::try_from(options.max_header_bytes).unwrap_or(usize::MAX));
     // Asking for the default number explicitly would cost an allocation per request.
     if options.max_headers != 100 {
@@ -304,10 +329,6 @@ fn http2_builder(options: &ServeOptions, spawner: Spawner) -> http2::Builder<Spa
 /// How much of one request body may be under way unread, and of all bodies of one connection.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
-
-fn is_bad_request(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
-}
 
 /// An error with its causes on one line, since hyper keeps the telling part in the cause.
 struct Causes<'a>(&'a (dyn std::error::Error + 'static));

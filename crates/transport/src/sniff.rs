@@ -1,11 +1,12 @@
-//! Tells HTTP/1.1 from HTTP/2 with prior knowledge on a cleartext connection, by the first bytes. The caller bounds
-//! the time: a client that sends half a preface and stops must not hold the connection for ever.
+//! Tells HTTP/1.1 from HTTP/2 with prior knowledge on a cleartext connection, by the first bytes. A client that sends
+//! half a preface and stops is taken for one of HTTP/1.1 when its time is up, so that it can be told that it is late.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, timeout_at};
 
 /// What every HTTP/2 client sends first (RFC 9113, 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -26,12 +27,15 @@ pub(crate) struct Rewound<T> {
     inner: T,
 }
 
-/// Reads as little as is needed to know the version. `None` when the client left without a word.
-pub(crate) async fn version<T: AsyncRead + Unpin>(mut inner: T) -> io::Result<Option<(Version, Rewound<T>)>> {
+/// Reads as little as is needed to know the version. `None` when the client left without a word, or said none in time.
+pub(crate) async fn version<T: AsyncRead + Unpin>(
+    mut inner: T,
+    deadline: Instant,
+) -> io::Result<Option<(Version, Rewound<T>)>> {
     let mut seen = [0; PREFACE.len()];
     let mut filled = 0;
     let version = loop {
-        let count = inner.read(&mut seen[filled..]).await?;
+        let count = timeout_at(deadline, inner.read(&mut seen[filled..])).await.unwrap_or(Ok(0))?;
         if count == 0 && filled == 0 {
             return Ok(None);
         }

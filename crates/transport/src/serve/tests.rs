@@ -98,13 +98,121 @@ async fn slow_heads_are_cut_at_every_stage() {
     let stages: [&[u8]; 5] = [b"", b"P", b"PRI * HTTP/2.0\r\n", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n"];
     for server in [hello(None), hello(Some(tls.server()))] {
         for bytes in stages {
-            let started = tokio::time::Instant::now();
+            let started = Instant::now();
             let mut stream = dial(&server).await;
             stream.write_all(bytes).await.unwrap();
             closed(&mut stream).await;
             assert!(started.elapsed() <= Duration::from_secs(61), "{:?}", started.elapsed());
         }
     }
+}
+
+/// Seconds, of the clock that stands still.
+const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// One end of a connection in memory, whose other end is served: no kernel in between, so that the clock moves only
+/// when both sides wait.
+fn in_memory(tasks: &Tasks) -> (tokio::io::DuplexStream, crate::Drain) {
+    let (drain, mut watch) = crate::Drain::new();
+    let service = |_: Request<Incoming>, _: PeerInfo| async { Response::new(ReplyBody::whole("hello")) };
+    let server = Server::new(tasks.spawner(), None, ServeOptions::default(), service, watch.clone());
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let peer = PeerInfo { addr: crate::testing::LOCAL, security: Security::Plain };
+    tasks.spawn(async move {
+        let _ = Arc::new(server).speak(far, peer, &mut watch).await;
+    });
+    (near, drain)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_trickles_is_answered_when_its_time_is_up() {
+    let tasks = Tasks::new();
+    let (mut stream, _drain) = in_memory(&tasks);
+    let started = Instant::now();
+    stream.write_all(b"GET / HTTP/1.1\r\nx: ").await.unwrap();
+    let mut answer = Vec::new();
+    let mut sink = [0; 1024];
+    loop {
+        tokio::select! {
+            read = stream.read(&mut sink) => match read {
+                Ok(count @ 1..) => answer.extend_from_slice(&sink[..count]),
+                _ => break,
+            },
+            () = tokio::time::sleep(seconds(3)) => stream.write_all(b"a").await.unwrap(),
+        }
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&answer));
+    assert_eq!(started.elapsed().as_secs(), 30);
+    assert!(!tasks.is_empty(), "what the client still sends is read, so that the answer is not lost to a reset");
+    tokio::time::sleep(LINGER_AT_MOST).await;
+    assert!(tasks.is_empty(), "but not for ever");
+}
+
+/// Longer than a refused client is listened to.
+const LINGER_AT_MOST: Duration = seconds(5);
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_connection_may_idle_so_long_and_no_longer() {
+    let tasks = Tasks::new();
+    let (mut stream, _drain) = in_memory(&tasks);
+    for (idle, halfway) in [(0, 29), (29, 29), (29, 0), (0, 29)] {
+        tokio::time::sleep(seconds(idle)).await;
+        // The second half of the head has time of its own.
+        stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        tokio::time::sleep(seconds(halfway)).await;
+        stream.write_all(b"Host: x\r\n\r\n").await.unwrap();
+        read_until(&mut stream, "hello").await;
+    }
+    let idle = Instant::now();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.is_empty(), "an idle connection ends without a word: {}", String::from_utf8_lossy(&rest));
+    assert_eq!(idle.elapsed().as_secs(), 30);
+}
+
+#[tokio::test]
+async fn each_refusal_is_reported_once_and_an_answered_request_never() {
+    let reasons = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&reasons);
+    let refuser = Refuser::new(move |refused| {
+        seen.lock().unwrap().push((refused.reason, refused.head.uri.path().to_owned()));
+        Response::new(Bytes::from_static(b"refused"))
+    });
+    let options = ServeOptions { refuser, ..ServeOptions::default() };
+    let server =
+        served(None, options, |_, _| async { Response::new(ReplyBody::whole("HTTP/1.1 400 Bad Request\r\n")) });
+    let mut stream = dial(&server).await;
+    for _ in 0..3 {
+        stream.write_all(ASK).await.unwrap();
+        read_until(&mut stream, "400 Bad Request").await;
+    }
+    let answer = answer_to(&mut stream, b"GET /a HTTP/1.1\r\n: x\r\n\r\n").await;
+    assert!(answer.ends_with("\r\n\r\nrefused"), "{answer}");
+    let answer = answer_to(&mut dial(&server).await, &[b"GET /b?".as_slice(), &[b'x'; 400_000]].concat()).await;
+    assert!(answer.ends_with("\r\n\r\nrefused"), "{answer}");
+    let expected = [(crate::Reason::Malformed, "/a".to_owned()), (crate::Reason::TooLarge, "/b".to_owned())];
+    assert_eq!(*reasons.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn after_an_upgrade_nothing_is_taken_for_a_refusal() {
+    let server = served(None, ServeOptions::default(), |mut request, _| async move {
+        let upgraded = hyper::upgrade::on(&mut request);
+        let tasks = Tasks::new();
+        tasks.spawn(async move {
+            let mut stream = TokioIo::new(upgraded.await.unwrap());
+            stream.write_all(b"HTTP/1.1 400 is said by the other protocol").await.unwrap();
+            stream.shutdown().await.unwrap();
+        });
+        std::mem::forget(tasks);
+        let response = Response::builder().status(101).header("connection", "upgrade").header("upgrade", "echo");
+        response.body(ReplyBody::empty()).unwrap()
+    });
+    let ask = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n";
+    let answer = answer_to(&mut dial(&server).await, ask).await;
+    assert!(answer.starts_with("HTTP/1.1 101 ") && answer.ends_with("said by the other protocol"), "{answer}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,7 +301,7 @@ fn streaming(flag: Option<Flag>) -> (Release, crate::testing::Served) {
 
 const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-async fn read_until(stream: &mut TcpStream, text: &str) -> String {
+async fn read_until(stream: &mut (impl AsyncRead + Unpin), text: &str) -> String {
     let mut got = Vec::new();
     while !String::from_utf8_lossy(&got).contains(text) {
         assert_ne!(stream.read_buf(&mut got).await.unwrap(), 0, "{}", String::from_utf8_lossy(&got));
@@ -260,7 +368,7 @@ async fn the_deadline_of_a_drain_cuts_what_is_left() {
     read_until(&mut busy, "one").await;
     server.drain.start(Duration::from_secs(3600));
     server.drain.start(Duration::from_secs(5));
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     closed(&mut busy).await;
     assert!(started.elapsed() < Duration::from_secs(10), "the second call shortens");
     assert_eq!(server.done.await.unwrap(), Drained { finished: 0, aborted: 1 });
@@ -315,7 +423,7 @@ async fn http2_in_clear_by_prior_knowledge_goes_away_in_good_order() {
 async fn bodies_of_requests_are_bounded_on_the_wire() {
     let server = served(None, ServeOptions::default(), |request, _| async move {
         let got = crate::body::collect(request.into_body(), 8, Duration::from_secs(5)).await;
-        let status = got.map_or_else(|error| error.status(), |_| http::StatusCode::OK);
+        let status = got.map_or_else(|error| error.status(), |_| StatusCode::OK);
         Response::builder().status(status).body(ReplyBody::empty()).unwrap()
     });
     let cases = [

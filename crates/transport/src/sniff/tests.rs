@@ -13,7 +13,7 @@ async fn told(bytes: &[u8], piece: usize) -> Option<(Version, Vec<u8>)> {
         drop(near);
     };
     let read = async {
-        let (version, mut stream) = version(far).await.unwrap()?;
+        let (version, mut stream) = version(far, Instant::now() + std::time::Duration::from_secs(60)).await.unwrap()?;
         let mut all = Vec::new();
         stream.read_to_end(&mut all).await.unwrap();
         Some((version, all))
@@ -41,4 +41,20 @@ async fn no_byte_is_lost_however_the_start_is_cut() {
 #[tokio::test]
 async fn a_client_without_a_word_is_no_version() {
     assert_eq!(told(b"", 1).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_late_has_the_bytes_that_came() {
+    let deadline = || Instant::now() + std::time::Duration::from_secs(5);
+    let (mut near, far) = tokio::io::duplex(64);
+    near.write_all(b"PRI * HT").await.unwrap();
+    let (told, mut stream) = version(far, deadline()).await.unwrap().unwrap();
+    assert_eq!(told, Version::Http1);
+    drop(near);
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).await.unwrap();
+    assert_eq!(all, b"PRI * HT");
+
+    let (_near, far) = tokio::io::duplex(64);
+    assert!(version(far, deadline()).await.unwrap().is_none());
 }
