@@ -50,7 +50,9 @@ impl Reason {
 
 /// Words an answer to a refused request, and takes note of it. Called once for each.
 #[derive(Clone)]
-pub struct Refuser(Arc<dyn Fn(&Refused) -> Response<Bytes> + Send + Sync>);
+pub struct Refuser(Arc<Word>);
+
+type Word = dyn Fn(&Refused) -> Response<Bytes> + Send + Sync;
 
 impl Refuser {
     /// From a closure.
