@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::edges::demo;
-use crate::harness::{BEARER, MODEL, PATIENCE, Setup, assert_healthy, request_lines, soon};
+use crate::harness::{BEARER, MODEL, PATIENCE, Setup, assert_healthy, parse_request_lines, request_lines, soon};
 use crate::tongue::{Chat, Messages};
 
 /// A connection driven by hand.
@@ -231,6 +231,26 @@ async fn a_bomb_of_headers_over_http2_is_refused() {
     let answer = soon(sender.send_request(request.body(Full::new(Bytes::new())).unwrap())).await;
     let refused = answer.map_or(true, |response| response.status() == 431);
     assert!(refused, "neither an error nor a 431");
+    assert_eq!(ask_over(sender, "http", "still served".to_owned(), false).await.0, 200);
+    soon(gateway.log_until(|log| parse_request_lines(log).iter().any(|line| line["ended"] == "refused"))).await;
+    let lines = request_lines(&gateway, 2).await;
+    let refused: Vec<_> = lines.iter().filter(|line| line["ended"] == "refused").collect();
+    assert_eq!((lines.len(), refused.len()), (2, 1), "{lines:?}");
+    assert!(refused[0]["reason"].as_str().unwrap().contains("too large"), "{lines:?}");
+    assert!(refused[0]["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{lines:?}");
+    assert_healthy(&gateway).await;
+}
+
+#[tokio::test]
+async fn a_head_over_http2_that_never_ends_is_cut_off() {
+    let gateway = demo().with("limits", json!({"header-read-timeout": "1s"})).start().await;
+    let mut raw = Raw::connect(&gateway).await;
+    // Settings, then a head without its end.
+    raw.say(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\0\0\0\0\x01\x82").await;
+    raw.rest().await;
+    let lines = request_lines(&gateway, 1).await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0]["reason"].as_str().unwrap().contains("not whole within 1 s"), "{lines:?}");
     assert_healthy(&gateway).await;
 }
 

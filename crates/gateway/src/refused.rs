@@ -45,6 +45,9 @@ fn fault(reason: Reason, limits: &Limits) -> Fault {
         ),
         Reason::Malformed => (FaultKind::BadRequest, "the request's head is not well-formed HTTP".to_owned()),
         Reason::CutShort => (FaultKind::BadRequest, "the request ended before its head was whole".to_owned()),
+        Reason::Unseen => {
+            (FaultKind::BadRequest, "the request's head is too large, or against the rules of HTTP/2".to_owned())
+        }
         Reason::Late => (
             FaultKind::RequestTimeout,
             format!("the request's head was not whole within {} s", limits.header_read_timeout.as_secs_f64()),

@@ -91,6 +91,13 @@ struct Leaving {
     left: usize,
 }
 
+impl Watch {
+    /// Reports a refusal whose answer is not ours to word.
+    pub(crate) fn report(&self, reason: Reason) {
+        self.refuser.report(&Refused { reason, head: understand(&[]), peer: self.peer });
+    }
+}
+
 // === impl Turns ===
 
 impl Turns {

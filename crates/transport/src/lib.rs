@@ -9,6 +9,7 @@ pub mod body;
 pub mod client;
 mod coding;
 pub mod drain;
+mod frames;
 mod guard;
 pub mod listen;
 pub mod refusal;

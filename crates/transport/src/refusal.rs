@@ -34,6 +34,8 @@ pub enum Reason {
     Late,
     /// The client ended its side in the middle of the head.
     CutShort,
+    /// HTTP/2 has refused the head by itself: too large, or against the protocol. There is nobody left to answer.
+    Unseen,
 }
 
 impl Reason {
@@ -42,7 +44,7 @@ impl Reason {
     pub fn status(self) -> StatusCode {
         match self {
             Self::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Malformed | Self::CutShort => StatusCode::BAD_REQUEST,
+            Self::Malformed | Self::CutShort | Self::Unseen => StatusCode::BAD_REQUEST,
             Self::Late => StatusCode::REQUEST_TIMEOUT,
         }
     }
@@ -59,6 +61,11 @@ impl Refuser {
     #[must_use]
     pub fn new(word: impl Fn(&Refused) -> Response<Bytes> + Send + Sync + 'static) -> Self {
         Self(Arc::new(word))
+    }
+
+    /// Takes note of a refusal that was answered otherwise.
+    pub(crate) fn report(&self, refused: &Refused) {
+        drop((self.0)(refused));
     }
 
     /// The whole answer, ready to be written, after which the connection closes.

@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use crate::drain::{DrainWatch, Drained};
+use crate::frames::Frames;
 use crate::guard::{Answering, Guard, Turns, Watch};
 use crate::listen::{self, Accept, Accepted};
 use crate::refusal::Refuser;
@@ -248,11 +249,13 @@ where
             }
             Some((Version::Http2, stream)) => {
                 let server = Arc::clone(self);
+                let (frames, handed) = Frames::new(stream, self.watch(peer));
                 let service = service_fn(move |request| {
+                    handed.one_more();
                     let reply = Box::pin((server.service)(request, peer));
                     async move { Ok::<_, Infallible>(reply.await) }
                 });
-                let mut connection = Box::pin(self.http2.serve_connection(TokioIo::new(stream), service));
+                let mut connection = Box::pin(self.http2.serve_connection(TokioIo::new(frames), service));
                 until_drained(connection.as_mut(), |open| open.graceful_shutdown(), drain).await?;
             }
         }
