@@ -6,6 +6,7 @@
 mod arguments;
 mod body;
 mod context;
+pub mod embed;
 mod framing;
 pub mod hints;
 mod media;
@@ -32,5 +33,7 @@ pub use names::{NameMap, NameRule};
 pub use object::{Object, array};
 pub use target::{MaxTokensField, ModelTraits, Target, ThinkingTraits, WireQuirks};
 pub use think::Effort;
-pub use traits::{Catalogue, ClientSide, Dialect, Operation, Route, Scanner, StreamDecoder, StreamEncoder, WireSide};
+pub use traits::{
+    Beside, Catalogue, ClientSide, Dialect, Operation, Route, Scanner, StreamDecoder, StreamEncoder, WireSide,
+};
 pub use write::{escape, quoted};

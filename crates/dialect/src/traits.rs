@@ -5,6 +5,7 @@ use http::Method;
 use http::request::Parts;
 use hub::{DialectId, Event, Fault, Losses, RawFault, Request, Response, Thinking};
 
+use crate::embed::{EmbedClient, EmbedWire};
 use crate::splice::Edit;
 use crate::{
     Body, Decoded, Echo, Encoded, Frame, Framing, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Signal,
@@ -62,6 +63,8 @@ pub enum Operation {
     Generate,
     /// How many tokens a request would take.
     CountTokens,
+    /// Vectors for texts.
+    Embed(&'static dyn EmbedClient),
     /// The models that are callable.
     ListModels(&'static dyn Catalogue),
     /// One of them.
@@ -77,6 +80,7 @@ impl std::fmt::Debug for Operation {
         f.write_str(match self {
             Self::Generate => "Generate",
             Self::CountTokens => "CountTokens",
+            Self::Embed(_) => "Embed",
             Self::ListModels(_) => "ListModels",
             Self::GetModel(_) => "GetModel",
             Self::ShowModel(_) => "ShowModel",
@@ -159,6 +163,24 @@ pub trait WireSide: Send + Sync {
 
     /// Reads an error answer. The raw fault is kept inside.
     fn read_fault(&self, raw: RawFault) -> Fault;
+
+    /// What the language has beside answers.
+    fn beside(&self) -> Beside {
+        Beside::default()
+    }
+}
+
+/// What a language can be asked for beside answers; `None` is what it has not.
+#[derive(Clone, Copy, Default)]
+pub struct Beside {
+    /// Vectors for texts.
+    pub embed: Option<&'static dyn EmbedWire>,
+}
+
+impl std::fmt::Debug for Beside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Beside").field("embed", &self.embed.is_some()).finish()
+    }
 }
 
 /// Reads one upstream stream. All state inside, nothing shared.

@@ -34,10 +34,16 @@ impl Endpoint {
     /// # Errors
     /// A fault when the whole is no address.
     pub(crate) fn below(&self, rest: &str) -> Result<Self, Fault> {
-        let uri = format!("{}/{rest}", self.uri).parse();
+        let uri = format!("{}/{rest}", self.uri.to_string().trim_end_matches('/')).parse();
         let uri =
             uri.map_err(|_| Fault::new(FaultKind::BadRequest, "the model's name makes no address").at("model"))?;
         Ok(Self { uri, rules: self.rules.clone() })
+    }
+
+    /// The whole address.
+    #[cfg(test)]
+    pub(crate) fn uri(&self) -> String {
+        self.uri.to_string()
     }
 
     /// A POST of JSON. `auth` is the header that carries the secret, already made.

@@ -10,11 +10,13 @@ mod gemini_key;
 mod model;
 mod ollama;
 mod openai_compatible;
+mod openai_paths;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dialect::embed::{EmbedCall, EmbedRequest, Embedded};
 use dialect::splice::Pieces;
 use dialect::{Dialect, ModelCard, ModelTraits};
 use http::HeaderMap;
@@ -115,9 +117,20 @@ pub trait Upstream: Send + Sync + fmt::Debug {
         Err(Fault::new(hub::FaultKind::Internal, "this upstream answers over the network only"))
     }
 
-    /// Whether it counts tokens in its own dialect.
-    fn counts_tokens(&self) -> bool {
-        false
+    /// The dialect in which it takes calls of a purpose; `None` when it takes none.
+    fn takes(&self, purpose: Purpose, model: &str) -> Option<&'static Dialect> {
+        match purpose {
+            Purpose::Generate => self.wire(model),
+            Purpose::CountTokens | Purpose::Embed(_) => None,
+        }
+    }
+
+    /// Embeds without any network, for places that take no such calls.
+    ///
+    /// # Errors
+    /// A fault when the place cannot do what is asked.
+    fn embed(&self, _request: &EmbedRequest) -> Result<Embedded<'static>, Fault> {
+        Err(Fault::unsupported("model", format!("the model is served by `{}`, which gives no embeddings", self.kind())))
     }
 
     /// Refines whose fault a failure is.
@@ -150,6 +163,13 @@ pub enum Purpose {
     Generate,
     /// A token count.
     CountTokens,
+    /// Vectors for texts.
+    Embed(EmbedCall),
+}
+
+/// A call came to a place that does not take calls of its purpose: whoever sent it did not ask.
+pub(crate) fn not_taken() -> Fault {
+    Fault::new(hub::FaultKind::Internal, "the upstream takes no calls of this kind")
 }
 
 /// A local answer: events, each after a pause.

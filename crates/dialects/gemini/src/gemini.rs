@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use dialect::splice::Edit;
 use dialect::{
-    Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
+    Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
     StreamEncoder, Target, WireSide,
 };
 use http::HeaderMap;
@@ -11,7 +11,7 @@ use http::request::Parts;
 use hub::{DialectId, Fault, FaultKind, Losses, RawFault, Request, Response, Thinking};
 
 use crate::path::{self, Asked};
-use crate::{fault, relay, request_decode, request_encode, response, rethink, scanner, stream_decode, stream_encode};
+use crate::{embed, fault, relay, request_decode, request_encode, response, rethink, scanner, stream_decode, stream_encode};
 
 /// Where agents name their conversation.
 const SESSIONS: [&str; 3] = ["session-id", "x-session-id", "x-session-affinity"];
@@ -33,7 +33,7 @@ impl ClientSide for Gemini {
             other => {
                 let shown: String = other.chars().take(64).collect();
                 let words =
-                    format!("`{shown}` is not offered here: use generateContent, streamGenerateContent or countTokens");
+                    format!("`{shown}` is not offered here: use generateContent, streamGenerateContent, countTokens, embedContent or batchEmbedContents");
                 return Err(Fault::new(FaultKind::NotFound, words));
             }
         };
@@ -68,7 +68,7 @@ impl ClientSide for Gemini {
     }
 }
 
-fn asked(head: &Parts) -> Result<Asked, Fault> {
+pub(crate) fn asked(head: &Parts) -> Result<Asked, Fault> {
     path::read(head.uri.path())
         .filter(|asked| !asked.model.is_empty())
         .ok_or_else(|| Fault::bad_request("the address names no model: use .../models/{model}:{method}").at("model"))
@@ -108,5 +108,9 @@ impl WireSide for Gemini {
 
     fn read_fault(&self, raw: RawFault) -> Fault {
         fault::read(raw)
+    }
+
+    fn beside(&self) -> Beside {
+        Beside { embed: Some(&embed::MANY) }
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! Proofs of reasoning ([`hub::Seal`]) stand on any part here: `seals.rs` says how they keep their place.
 
+mod embed;
 mod fault;
 mod gemini;
 mod grounding;
@@ -46,10 +47,14 @@ pub const ID: DialectId = DialectId("gemini");
 pub static DIALECT: Dialect =
     Dialect { id: ID, routes: &ROUTES, framing: Framing::Sse, recognises, client: Some(&Gemini), wire: Some(&Gemini) };
 
-static ROUTES: [Route; 8] = [
+static ROUTES: [Route; 12] = [
     post("/v1beta/models/{rest}", path::counts, Operation::CountTokens),
+    post("/v1beta/models/{rest}", path::embeds_one, Operation::Embed(&embed::ONE)),
+    post("/v1beta/models/{rest}", path::embeds_many, Operation::Embed(&embed::MANY)),
     post("/v1beta/models/{rest}", path::generates, Operation::Generate),
     post("/v1/models/{rest}", path::counts, Operation::CountTokens),
+    post("/v1/models/{rest}", path::embeds_one, Operation::Embed(&embed::ONE)),
+    post("/v1/models/{rest}", path::embeds_many, Operation::Embed(&embed::MANY)),
     post("/v1/models/{rest}", path::generates, Operation::Generate),
     get("/v1beta/models", always, Operation::ListModels(&Models)),
     get("/v1beta/models/{rest}", always, Operation::GetModel(&Models)),

@@ -31,10 +31,25 @@ pub(crate) fn read(path: &str) -> Option<Asked> {
 
 /// Whether a path asks for a token count.
 pub(crate) fn counts(head: &Parts) -> bool {
-    read(head.uri.path()).is_some_and(|asked| asked.method == "countTokens")
+    asks(head, "countTokens")
 }
 
-/// Whether a path asks for anything else of a model; what is not offered is refused when it is read.
+/// Whether a path asks for one vector.
+pub(crate) fn embeds_one(head: &Parts) -> bool {
+    asks(head, "embedContent")
+}
+
+/// Whether a path asks for several.
+pub(crate) fn embeds_many(head: &Parts) -> bool {
+    asks(head, "batchEmbedContents")
+}
+
+fn asks(head: &Parts, method: &str) -> bool {
+    read(head.uri.path()).is_some_and(|asked| asked.method == method)
+}
+
+/// Whether a path asks for anything of a model; what no other route takes and is not offered is refused when it is
+/// read.
 pub(crate) fn generates(head: &Parts) -> bool {
     read(head.uri.path()).is_some_and(|asked| asked.method != "countTokens")
 }

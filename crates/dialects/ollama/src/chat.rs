@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use dialect::splice::{Change, Edit};
 use dialect::{
-    Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
+    Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
     StreamEncoder, Target, WireSide, quoted,
 };
 use http::HeaderMap;
@@ -12,7 +12,7 @@ use http::request::Parts;
 use hub::{DialectId, Fault, Losses, RawFault, Request, Response, Thinking};
 
 use crate::stream_encode::{Encoder, Form};
-use crate::{fault, request_decode, request_encode, response, scanner, stream_decode};
+use crate::{embed, fault, request_decode, request_encode, response, scanner, stream_decode};
 
 /// Chat, client side and wire side.
 #[derive(Debug)]
@@ -92,6 +92,10 @@ impl WireSide for Chat {
     fn read_fault(&self, raw: RawFault) -> Fault {
         fault::read(raw)
     }
+
+    fn beside(&self) -> Beside {
+        Beside { embed: Some(&embed::MANY) }
+    }
 }
 
 /// What both client forms and `/api/show` tell early. Older programs name the model `name`.
@@ -131,7 +135,7 @@ fn default(field: &'static str, below: Option<&'static str>, json: &str) -> Edit
     Edit { path, change: Change::Default(json.to_owned()) }
 }
 
-fn json_text(text: &str) -> String {
+pub(crate) fn json_text(text: &str) -> String {
     let mut out = BytesMut::with_capacity(text.len() + 2);
     quoted(text, &mut out);
     String::from_utf8_lossy(&out).into_owned()

@@ -5,6 +5,7 @@
 //! they end here.
 
 mod chat;
+mod embed;
 mod encode_messages;
 mod encode_tools;
 mod fault;

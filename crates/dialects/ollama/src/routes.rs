@@ -5,12 +5,12 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 
 use crate::chat::Chat;
+use crate::embed;
 use crate::generate::Generate;
 use crate::models::Models;
 
 /// The version whose behaviour we follow; editors ask for 0.6.4 at least.
 const VERSION: &str = r#"{"version":"0.12.10"}"#;
-const NO_EMBEDDINGS: &str = r#"{"error":"embeddings are not served here"}"#;
 const NO_LIBRARY: &str = r#"{"error":"models are not pulled, made or removed here: they come from the configuration"}"#;
 
 pub(crate) static ROUTES: [Route; 27] = [
@@ -20,8 +20,8 @@ pub(crate) static ROUTES: [Route; 27] = [
     route(Method::POST, "/api/show", Operation::ShowModel(&Models)),
     route(Method::GET, "/api/ps", Operation::Fixed(nothing_loaded)),
     route(Method::GET, "/api/version", Operation::Fixed(version)),
-    route(Method::POST, "/api/embed", Operation::Fixed(no_embeddings)),
-    route(Method::POST, "/api/embeddings", Operation::Fixed(no_embeddings)),
+    route(Method::POST, "/api/embed", Operation::Embed(&embed::MANY)),
+    route(Method::POST, "/api/embeddings", Operation::Embed(&embed::ONE)),
     route(Method::POST, "/api/pull", Operation::Fixed(no_library)),
     route(Method::POST, "/api/push", Operation::Fixed(no_library)),
     route(Method::POST, "/api/create", Operation::Fixed(no_library)),
@@ -34,8 +34,8 @@ pub(crate) static ROUTES: [Route; 27] = [
     route(Method::POST, "/ollama/api/show", Operation::ShowModel(&Models)),
     route(Method::GET, "/ollama/api/ps", Operation::Fixed(nothing_loaded)),
     route(Method::GET, "/ollama/api/version", Operation::Fixed(version)),
-    route(Method::POST, "/ollama/api/embed", Operation::Fixed(no_embeddings)),
-    route(Method::POST, "/ollama/api/embeddings", Operation::Fixed(no_embeddings)),
+    route(Method::POST, "/ollama/api/embed", Operation::Embed(&embed::MANY)),
+    route(Method::POST, "/ollama/api/embeddings", Operation::Embed(&embed::ONE)),
     route(Method::POST, "/ollama/api/pull", Operation::Fixed(no_library)),
     route(Method::POST, "/ollama/api/push", Operation::Fixed(no_library)),
     route(Method::POST, "/ollama/api/create", Operation::Fixed(no_library)),
@@ -63,10 +63,6 @@ fn version() -> HttpReply {
 /// Models are loaded elsewhere, where nobody can see it from here.
 fn nothing_loaded() -> HttpReply {
     HttpReply::json(StatusCode::OK, r#"{"models":[]}"#)
-}
-
-fn no_embeddings() -> HttpReply {
-    HttpReply::json(StatusCode::NOT_IMPLEMENTED, NO_EMBEDDINGS)
 }
 
 fn no_library() -> HttpReply {

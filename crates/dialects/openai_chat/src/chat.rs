@@ -3,13 +3,14 @@
 use bytes::{Bytes, BytesMut};
 use dialect::splice::Edit;
 use dialect::{
-    Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
+    Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
     StreamEncoder, Target, WireSide, quoted,
 };
 use http::HeaderMap;
 use http::request::Parts;
 use hub::{DialectId, Fault, Losses, RawFault, Request, Response, Thinking};
 
+use crate::embed::Embeddings;
 use crate::wire::{Str, StreamOptions};
 use crate::{fault, request_decode, request_encode, response, rethink, scanner, stream_decode, stream_encode};
 
@@ -86,6 +87,10 @@ impl WireSide for Chat {
     fn read_fault(&self, raw: RawFault) -> Fault {
         fault::read(raw)
     }
+
+    fn beside(&self) -> Beside {
+        Beside { embed: Some(&Embeddings) }
+    }
 }
 
 /// What both client forms tell early.
@@ -128,7 +133,7 @@ pub(crate) fn count(input_tokens: u64) -> Bytes {
     out.freeze()
 }
 
-fn json_text(text: &str) -> String {
+pub(crate) fn json_text(text: &str) -> String {
     let mut out = BytesMut::with_capacity(text.len() + 2);
     quoted(text, &mut out);
     String::from_utf8_lossy(&out).into_owned()

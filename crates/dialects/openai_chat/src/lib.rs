@@ -13,6 +13,7 @@ mod completions;
 mod decode_knobs;
 mod decode_parts;
 mod decode_tools;
+mod embed;
 mod encode_media;
 mod encode_messages;
 mod encode_tools;
@@ -37,6 +38,7 @@ use hub::DialectId;
 
 use crate::chat::Chat;
 use crate::completions::Completions;
+use crate::embed::Embeddings;
 use crate::models::Models;
 
 /// The name of this dialect.
@@ -48,7 +50,7 @@ pub const COMPLETIONS_ID: DialectId = DialectId("openai_completions");
 pub static DIALECT: Dialect =
     Dialect { id: ID, routes: &ROUTES, framing: Framing::Sse, recognises, client: Some(&Chat), wire: Some(&Chat) };
 
-static ROUTES: [Route; 4] = [
+static ROUTES: [Route; 5] = [
     Route {
         method: Method::POST,
         path: "/v1/chat/completions",
@@ -62,6 +64,13 @@ static ROUTES: [Route; 4] = [
         accepts: always,
         operation: Operation::Generate,
         client: &Completions,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/embeddings",
+        accepts: always,
+        operation: Operation::Embed(&Embeddings),
+        client: &Chat,
     },
     Route {
         method: Method::GET,

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::endpoint::{Endpoint, credential};
 use crate::model::configured;
-use crate::{AccountSpec, Call, Kind, Model, Place, Purpose, Upstream};
+use crate::{AccountSpec, Call, Kind, Model, Place, Purpose, Upstream, not_taken};
 
 /// The kind.
 pub(crate) static KIND: Kind = Kind { id: "claude-api-key", build };
@@ -45,12 +45,16 @@ impl Upstream for ClaudeKey {
         let endpoint = match call.purpose {
             Purpose::Generate => &self.messages,
             Purpose::CountTokens => &self.count,
+            Purpose::Embed(_) => return Err(not_taken()),
         };
         endpoint.post(call, credential(HeaderName::from_static("x-api-key"), "", secret)?)
     }
 
-    fn counts_tokens(&self) -> bool {
-        true
+    fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
+        match purpose {
+            Purpose::Generate | Purpose::CountTokens => Some(&dialect_anthropic::DIALECT),
+            Purpose::Embed(_) => None,
+        }
     }
 }
 

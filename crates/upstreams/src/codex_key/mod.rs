@@ -13,7 +13,7 @@ use pool::Secret;
 
 use crate::endpoint::{Endpoint, credential};
 use crate::model::configured;
-use crate::{AccountSpec, Call, Kind, Model, Place, Upstream};
+use crate::{AccountSpec, Call, Kind, Model, Place, Purpose, Upstream, openai_paths};
 
 /// The kind.
 pub(crate) static KIND: Kind = Kind { id: "codex-api-key", build };
@@ -21,6 +21,7 @@ pub(crate) static KIND: Kind = Kind { id: "codex-api-key", build };
 #[derive(Debug)]
 struct CodexKey {
     responses: Endpoint,
+    root: Endpoint,
 }
 
 impl Upstream for CodexKey {
@@ -37,7 +38,20 @@ impl Upstream for CodexKey {
     }
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
-        self.responses.post(call, credential(AUTHORIZATION, "Bearer ", secret)?)
+        let auth = credential(AUTHORIZATION, "Bearer ", secret)?;
+        match openai_paths::path(call.purpose) {
+            None => self.responses.post(call, auth),
+            Some(path) => self.root.below(path)?.post(call, auth),
+        }
+    }
+
+    /// What the API has beside answers stands beside them, in the language of Chat's routes.
+    fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
+        match purpose {
+            Purpose::Generate => Some(&dialect_openai_responses::DIALECT),
+            Purpose::CountTokens => None,
+            Purpose::Embed(_) => Some(&dialect_openai_chat::DIALECT),
+        }
     }
 }
 
@@ -47,9 +61,11 @@ fn build(config: &Config) -> Vec<Place> {
 
 /// The configuration insists on an address; an entry without one is not used.
 fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
-    let responses = Endpoint::new(entry.base_url.as_ref()?, "responses", &entry.headers)?;
+    let base = entry.base_url.as_ref()?;
+    let responses = Endpoint::new(base, "responses", &entry.headers)?;
+    let root = openai_paths::root(base, &entry.headers)?;
     Some(Place {
-        upstream: Arc::new(CodexKey { responses }),
+        upstream: Arc::new(CodexKey { responses, root }),
         accounts: vec![account(number, entry)],
         models: models(entry),
         prefix: entry.prefix.clone(),

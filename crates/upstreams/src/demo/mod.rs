@@ -1,14 +1,16 @@
 //! The built-in upstream that answers at once and offline, so that a fresh install can be tried before it has a key.
 //!
 //! One model, `demo`: it repeats what was said in a short lively text, thinks when asked to, and calls the first tool
-//! offered when there is one and no result yet. Its tokens are counted by the length of the words.
+//! offered when there is one and no result yet. Its tokens are counted by the length of the words. It embeds as well.
 
+mod vectors;
 mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use config::Config;
+use dialect::embed::{EmbedRequest, Embedded};
 use dialect::splice::Pieces;
 use dialect::{Dialect, ModelCard, ModelTraits, ThinkingTraits};
 use hub::{
@@ -44,6 +46,10 @@ impl Upstream for Demo {
 
     fn perform(&self, request: &Request, _model: &str) -> Result<Script, Fault> {
         Ok(Box::new(Answer::new(request).play()))
+    }
+
+    fn embed(&self, request: &EmbedRequest) -> Result<Embedded<'static>, Fault> {
+        vectors::embed(request)
     }
 }
 

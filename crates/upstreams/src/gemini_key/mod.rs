@@ -5,6 +5,7 @@ mod classes;
 use std::sync::Arc;
 
 use config::{Config, KeyEntry};
+use dialect::embed::EmbedCall;
 use dialect::splice::Pieces;
 use dialect::{Dialect, ModelCard, ModelTraits};
 use http::HeaderName;
@@ -49,14 +50,16 @@ impl Upstream for GeminiKey {
         endpoint.post(call, credential(HeaderName::from_static("x-goog-api-key"), "", secret)?)
     }
 
-    fn counts_tokens(&self) -> bool {
-        true
+    fn takes(&self, _purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
+        Some(&dialect_gemini::DIALECT)
     }
 }
 
 fn method(purpose: Purpose, stream: bool) -> &'static str {
     match (purpose, stream) {
         (Purpose::CountTokens, _) => "countTokens",
+        (Purpose::Embed(EmbedCall::Many), _) => "batchEmbedContents",
+        (Purpose::Embed(EmbedCall::One), _) => "embedContent",
         (Purpose::Generate, false) => "generateContent",
         (Purpose::Generate, true) => "streamGenerateContent?alt=sse",
     }

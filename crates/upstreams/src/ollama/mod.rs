@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use config::{Config, Ollama};
+use dialect::embed::EmbedCall;
 use dialect::splice::Pieces;
 use dialect::{Dialect, ModelTraits, WireQuirks};
 use http::HeaderValue;
@@ -13,7 +14,7 @@ use url::Url;
 
 use crate::endpoint::{Endpoint, credential};
 use crate::model::configured;
-use crate::{AccountSpec, Call, Kind, Place, Upstream};
+use crate::{AccountSpec, Call, Kind, Place, Purpose, Upstream};
 
 /// The kind.
 pub(crate) static KIND: Kind = Kind { id: "ollama", build };
@@ -24,6 +25,8 @@ const LOCAL: &str = "http://127.0.0.1:11434";
 #[derive(Debug)]
 struct OllamaServer {
     chat: Endpoint,
+    embed: Endpoint,
+    embeddings: Endpoint,
 }
 
 impl Upstream for OllamaServer {
@@ -37,11 +40,23 @@ impl Upstream for OllamaServer {
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let stream = call.stream;
-        let mut request = self.chat.post(call, credential(AUTHORIZATION, "Bearer ", secret)?)?;
+        let endpoint = match call.purpose {
+            Purpose::Generate | Purpose::CountTokens => &self.chat,
+            Purpose::Embed(EmbedCall::Many) => &self.embed,
+            Purpose::Embed(EmbedCall::One) => &self.embeddings,
+        };
+        let mut request = endpoint.post(call, credential(AUTHORIZATION, "Bearer ", secret)?)?;
         if stream {
             request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/x-ndjson"));
         }
         Ok(request)
+    }
+
+    fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
+        match purpose {
+            Purpose::CountTokens => None,
+            Purpose::Generate | Purpose::Embed(_) => Some(&dialect_ollama::DIALECT),
+        }
     }
 }
 
@@ -65,8 +80,14 @@ fn place(number: usize, server: &Ollama) -> Option<Place> {
         priority: entry.priority,
         weight: entry.weight,
     };
+    let endpoint = |path| Endpoint::new(&base, path, &entry.headers);
+    let upstream = OllamaServer {
+        chat: endpoint("api/chat")?,
+        embed: endpoint("api/embed")?,
+        embeddings: endpoint("api/embeddings")?,
+    };
     Some(Place {
-        upstream: Arc::new(OllamaServer { chat: Endpoint::new(&base, "api/chat", &entry.headers)? }),
+        upstream: Arc::new(upstream),
         accounts: vec![account],
         models: entry.models.iter().map(|model| configured(model, traits.clone(), KIND.id)).collect(),
         prefix: entry.prefix.clone(),
@@ -78,7 +99,6 @@ fn place(number: usize, server: &Ollama) -> Option<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Purpose;
     use http::HeaderMap;
 
     fn places(text: &str) -> Vec<Place> {

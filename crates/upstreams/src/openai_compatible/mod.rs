@@ -9,7 +9,7 @@ use pool::Secret;
 
 use crate::endpoint::{Endpoint, credential};
 use crate::model::configured;
-use crate::{AccountSpec, Call, Kind, Place, Upstream};
+use crate::{AccountSpec, Call, Kind, Place, Purpose, Upstream, openai_paths};
 
 /// The kind.
 pub(crate) static KIND: Kind = Kind { id: "openai-compatibility", build };
@@ -17,6 +17,7 @@ pub(crate) static KIND: Kind = Kind { id: "openai-compatibility", build };
 #[derive(Debug)]
 struct OpenAiCompatible {
     endpoint: Endpoint,
+    root: Endpoint,
 }
 
 impl Upstream for OpenAiCompatible {
@@ -29,7 +30,19 @@ impl Upstream for OpenAiCompatible {
     }
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
-        self.endpoint.post(call, credential(AUTHORIZATION, "Bearer ", secret)?)
+        let auth = credential(AUTHORIZATION, "Bearer ", secret)?;
+        match openai_paths::path(call.purpose) {
+            None => self.endpoint.post(call, auth),
+            Some(path) => self.root.below(path)?.post(call, auth),
+        }
+    }
+
+    /// What a server does not have it says itself.
+    fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
+        match purpose {
+            Purpose::CountTokens => None,
+            Purpose::Generate | Purpose::Embed(_) => Some(&dialect_openai_chat::DIALECT),
+        }
     }
 }
 
@@ -39,9 +52,10 @@ fn build(config: &Config) -> Vec<Place> {
 
 fn place(compat: &Compat) -> Option<Place> {
     let endpoint = Endpoint::new(&compat.base_url, "chat/completions", &compat.headers)?;
+    let root = openai_paths::root(&compat.base_url, &compat.headers)?;
     let traits = traits(compat);
     Some(Place {
-        upstream: std::sync::Arc::new(OpenAiCompatible { endpoint }),
+        upstream: std::sync::Arc::new(OpenAiCompatible { endpoint, root }),
         accounts: accounts(compat),
         models: compat.models.iter().map(|model| configured(model, traits.clone(), &compat.name)).collect(),
         prefix: compat.prefix.clone(),

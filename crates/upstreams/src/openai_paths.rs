@@ -1,0 +1,40 @@
+//! Where OpenAI's API keeps what it has beside chat, for every place that copies it.
+
+use dialect::embed::EmbedCall;
+use url::Url;
+
+use crate::Purpose;
+use crate::endpoint::Endpoint;
+
+/// What users paste behind the address that is meant.
+const TAILS: [&str; 2] = ["/chat/completions", "/responses"];
+
+/// The root of the API at `base`.
+pub(crate) fn root(base: &Url, rules: &[config::HeaderRule]) -> Option<Endpoint> {
+    let text = base.as_str().trim_end_matches('/');
+    let bare = TAILS.iter().find_map(|tail| text.strip_suffix(tail)).unwrap_or(text);
+    Endpoint::new(&Url::parse(bare).ok()?, "", rules)
+}
+
+/// The path below the root; `None` where a kind has an address of its own for the purpose.
+pub(crate) fn path(purpose: Purpose) -> Option<&'static str> {
+    match purpose {
+        Purpose::Generate | Purpose::CountTokens => None,
+        Purpose::Embed(EmbedCall::Many | EmbedCall::One) => Some("embeddings"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_is_found_behind_every_address_that_users_write() {
+        for base in ["https://a.example/v1", "https://a.example/v1/", "https://a.example/v1/chat/completions"] {
+            let root = root(&Url::parse(base).unwrap(), &[]).unwrap();
+            assert_eq!(root.below("embeddings").unwrap().uri(), "https://a.example/v1/embeddings");
+        }
+        let bare = root(&Url::parse("https://a.example/").unwrap(), &[]).unwrap();
+        assert_eq!(bare.below("embeddings").unwrap().uri(), "https://a.example/embeddings");
+    }
+}
