@@ -180,6 +180,9 @@ pub trait EmbedClient: Send + Sync {
     /// A bad-request fault that names the field, or an unsupported one for what no other language has.
     fn decode(&self, body: &Body) -> Result<EmbedRequest, Fault>;
 
+    /// Whether the answer says how many tokens were read.
+    fn tells_tokens(&self) -> bool;
+
     /// Writes the answer. `tokens` is what was read, told or estimated.
     ///
     /// # Errors
@@ -206,6 +209,16 @@ pub trait EmbedWire: Send + Sync {
 
     /// The tokens that a relayed answer speaks of.
     fn tokens(&self, body: &[u8]) -> Option<u64>;
+}
+
+/// The number behind the last `"key"` of an answer, found without a parse: an answer is long, and nothing else in it
+/// looks like this.
+pub fn number_behind(body: &[u8], key: &str) -> Option<u64> {
+    let quoted = [b"\"", key.as_bytes(), b"\""].concat();
+    let at = memchr::memmem::rfind(body, &quoted)? + quoted.len();
+    let rest = body[at..].trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    let digits = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+    std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()
 }
 
 /// Checks that each input has its vector.
@@ -261,6 +274,18 @@ mod tests {
         assert_eq!(written(&floats("[1, -2.5]"), VectorForm::Base64).unwrap(), "\"AACAPwAAIMA=\"");
         assert_eq!(written(&Vector::Base64("AACAPwAAIMA".into()), VectorForm::Floats).unwrap(), "[1.0,-2.5]");
         assert_eq!(written(&floats("[]"), VectorForm::Base64).unwrap(), "\"\"");
+    }
+
+    #[test]
+    fn the_count_is_found_at_the_end() {
+        let read = |body: &str| number_behind(body.as_bytes(), "prompt_tokens");
+        assert_eq!(read(r#"{"data":[],"usage":{"prompt_tokens" : 8,"total_tokens":9}}"#), Some(8));
+        assert_eq!(read(r#"{"usage":{"prompt_tokens":8}}"#), Some(8));
+        for none in
+            ["", "{}", r#""prompt_tokens""#, r#""prompt_tokens":"#, r#""prompt_tokens":null"#, "prompt_tokens:3"]
+        {
+            assert_eq!(read(none), None, "{none}");
+        }
     }
 
     #[test]

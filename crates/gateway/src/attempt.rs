@@ -15,6 +15,7 @@ use transport::{Payload, UpstreamReply};
 use upstreams::{Call, Purpose};
 
 use crate::app::Worker;
+use crate::errand::Errand;
 use crate::events::Events;
 use crate::inbound::Inbound;
 use crate::outflow::Outflow;
@@ -68,6 +69,10 @@ impl Attempt<'_> {
     }
 
     async fn execute(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
+        match inbound.errand {
+            Errand::Answer => (),
+            Errand::Vectors(client) => return Box::pin(self.embed(client, inbound, record)).await,
+        }
         let (model, _) = self.seat.model(&inbound.peek.model);
         let Some(wire) = self.seat.upstream.wire(model) else {
             record.way.1 = self.seat.upstream.kind();
@@ -101,8 +106,7 @@ impl Attempt<'_> {
         let body = splice::apply_in_pieces(body.bytes(), body.index(), &edits);
         record.losses = audible(&losses);
         let reply = self.send(wire, side, inbound, body, headers, record).await?;
-        let rename = (self.seat.force_mapping && model != inbound.peek.reply.model)
-            .then(|| Rename::new(model, &inbound.peek.reply.model));
+        let rename = self.rename(inbound);
         let reframed = inbound.peek.reply.stream_type.is_some();
         let mut committed = match (stream, is_stream(&reply.headers, wire.framing)) {
             (true, true) if reframed => {
@@ -263,6 +267,12 @@ impl Attempt<'_> {
 
     // === shared ===
 
+    /// How the client's name of the model comes back into the answer, where it shall.
+    pub(crate) fn rename(&self, inbound: &Inbound<'_>) -> Option<Rename> {
+        let (model, shown) = (self.seat.model(&inbound.peek.model).0, &inbound.peek.reply.model);
+        (self.seat.force_mapping && model != shown).then(|| Rename::new(model, shown))
+    }
+
     /// Sends the request and turns a refusal into a fault.
     fn send<'b>(
         &'b self,
@@ -377,7 +387,7 @@ fn is_stream(headers: &HeaderMap, framing: Framing) -> bool {
 }
 
 /// HTML or nothing with a 200 is no answer.
-fn look_for_json(body: &[u8]) -> Result<(), Fault> {
+pub(crate) fn look_for_json(body: &[u8]) -> Result<(), Fault> {
     let first = body.trim_ascii_start().first();
     if first == Some(&b'{') && body.trim_ascii_end().ends_with(b"}") {
         return Ok(());
@@ -447,12 +457,12 @@ async fn assemble(mut events: Events, limit: usize) -> Result<Response, Fault> {
 }
 
 /// How many losses the client should hear of.
-fn audible(losses: &Losses) -> usize {
+pub(crate) fn audible(losses: &Losses) -> usize {
     losses.iter().filter(|loss| loss.kind != hub::LossKind::Silent).count()
 }
 
 /// Says in a header what the translation could not carry.
-fn report(losses: &Losses, headers: &mut HeaderMap) {
+pub(crate) fn report(losses: &Losses, headers: &mut HeaderMap) {
     if losses.is_silent() {
         return;
     }

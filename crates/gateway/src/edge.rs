@@ -15,6 +15,7 @@ use transport::{PeerInfo, ReplyBody};
 
 use crate::adjust::{self, Adjust};
 use crate::app::Worker;
+use crate::errand::Errand;
 use crate::inbound::Inbound;
 use crate::record::{Ended, Record};
 use crate::routes::Matched;
@@ -125,7 +126,7 @@ impl Exchange<'_> {
                 self.model(catalogue, &peek.model)
             }
             Operation::Fixed(answer) => Ok(respond(answer())),
-            Operation::Generate | Operation::CountTokens => self.ask(head, incoming, record).await,
+            Operation::Generate | Operation::CountTokens | Operation::Embed(_) => self.ask(head, incoming, record).await,
         }
     }
 
@@ -147,7 +148,8 @@ impl Exchange<'_> {
         let full = || Fault::new(FaultKind::Unavailable, "the gateway is serving as many requests as it may");
         let permit = self.worker.app.permit().ok_or_else(full)?;
         let body = self.body(head, incoming).await?;
-        let mut peek = self.route.client.peek(head, &body)?;
+        let errand = Errand::of(self.route.operation);
+        let mut peek = errand.peek(self.route.client, head, &body)?;
         peek.reply.created = now();
         peek.reply.started = Some(Instant::now());
         peek.model = self.known_as(peek.model);
@@ -159,7 +161,7 @@ impl Exchange<'_> {
         }
         let own = matches!(self.route.operation, Operation::Generate)
             .then(|| self.route.client.own_answer(&body, &peek.reply));
-        let mut inbound = Inbound::new(head, body, peek, Adjust { effort });
+        let mut inbound = Inbound::new(head, body, peek, Adjust { effort }).on(errand);
         let serve = Serve { worker: self.worker, snapshot: Arc::clone(self.snapshot), client: self.route.client };
         if let Some(own) = own.flatten() {
             serve.resolve(&inbound.peek.model)?;

@@ -55,7 +55,7 @@ fn tool(tool: &Tool) -> u64 {
 }
 
 /// About 3.5 bytes of Latin script a token; a character of other scripts is about one each.
-fn text(words: &str) -> u64 {
+pub(crate) fn text(words: &str) -> u64 {
     let (mut ascii, mut other) = (0_u64, 0_u64);
     for c in words.chars() {
         if c.is_ascii() {

@@ -7,6 +7,7 @@ use http::request::Parts;
 use hub::Fault;
 
 use crate::adjust::Adjust;
+use crate::errand::Errand;
 
 /// A request that has been admitted and peeked at.
 pub(crate) struct Inbound<'a> {
@@ -14,6 +15,7 @@ pub(crate) struct Inbound<'a> {
     pub(crate) body: Body,
     pub(crate) peek: Peek,
     pub(crate) adjust: Adjust,
+    pub(crate) errand: Errand,
     /// The hub form, made when the first attempt needs it.
     /// Boxed, because most requests never need it and all are moved about.
     decoded: Option<Box<Decoded>>,
@@ -21,7 +23,12 @@ pub(crate) struct Inbound<'a> {
 
 impl<'a> Inbound<'a> {
     pub(crate) fn new(head: &'a Parts, body: Body, peek: Peek, adjust: Adjust) -> Self {
-        Self { head, body, peek, adjust, decoded: None }
+        Self { head, body, peek, adjust, errand: Errand::Answer, decoded: None }
+    }
+
+    /// The same for another errand.
+    pub(crate) fn on(self, errand: Errand) -> Self {
+        Self { errand, ..self }
     }
 
     /// The request in hub form, its history mended. Decoded once, however many attempts ask.

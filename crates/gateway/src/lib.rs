@@ -8,6 +8,8 @@ mod app;
 mod attempt;
 mod cors;
 mod edge;
+mod embed;
+mod errand;
 mod estimate;
 mod events;
 mod faults;

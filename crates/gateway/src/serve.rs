@@ -98,8 +98,7 @@ impl Serve<'_> {
 
     fn counts_natively(&self, seat: &Seat, requested: &str) -> bool {
         let (model, _) = seat.model(requested);
-        let same = seat.upstream.wire(model).is_some_and(|wire| wire.id == self.client.dialect());
-        same && seat.upstream.counts_tokens()
+        seat.upstream.takes(Purpose::CountTokens, model).is_some_and(|wire| wire.id == self.client.dialect())
     }
 
     async fn count_upstream(

@@ -3,7 +3,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use dialect::embed::{
-    EmbedCall, EmbedClient, EmbedInput, EmbedRequest, EmbedWire, Embedded, Vector, VectorForm, check_inputs, of_count,
+    EmbedCall, EmbedClient, EmbedInput, EmbedRequest, EmbedWire, Embedded, Vector, VectorForm, check_inputs,
+    number_behind, of_count,
 };
 use dialect::splice::Edit;
 use dialect::tree::Node;
@@ -69,6 +70,10 @@ impl EmbedClient for Embed {
         Ok(EmbedRequest { inputs, dimensions, form: VectorForm::Floats, truncate: None, losses })
     }
 
+    fn tells_tokens(&self) -> bool {
+        false
+    }
+
     fn encode(&self, answer: &Embedded<'_>, form: VectorForm, _: u64, _: &Reply) -> Result<Bytes, Fault> {
         let mut out = BytesMut::with_capacity(64 + answer.vectors.len() * 12 * 1024);
         let mut object = Object::open(&mut out);
@@ -103,7 +108,10 @@ fn input(item: Item<'_>, losses: &mut Losses) -> Result<EmbedInput, Fault> {
     };
     let texts: Option<Vec<_>> = parts.iter().map(|part| part.text.and_then(as_text)).collect();
     let texts = texts.ok_or_else(|| {
-        Fault::unsupported("content.parts", "the model's upstream embeds text only; pictures, sound and files it cannot")
+        Fault::unsupported(
+            "content.parts",
+            "the model's upstream embeds text only; pictures, sound and files it cannot",
+        )
     })?;
     if texts.len() > 1 {
         losses.approximated("content.parts", "several texts of one content were joined by line breaks");
@@ -201,8 +209,7 @@ impl EmbedWire for Embed {
     }
 
     fn tokens(&self, body: &[u8]) -> Option<u64> {
-        let answer: Answer<'_> = serde_json::from_slice(body).ok()?;
-        tokens(answer.usage_metadata)
+        number_behind(body, "promptTokenCount")
     }
 }
 

@@ -11,7 +11,9 @@ use http::request::Parts;
 use hub::{DialectId, Fault, FaultKind, Losses, RawFault, Request, Response, Thinking};
 
 use crate::path::{self, Asked};
-use crate::{embed, fault, relay, request_decode, request_encode, response, rethink, scanner, stream_decode, stream_encode};
+use crate::{
+    embed, fault, relay, request_decode, request_encode, response, rethink, scanner, stream_decode, stream_encode,
+};
 
 /// Where agents name their conversation.
 const SESSIONS: [&str; 3] = ["session-id", "x-session-id", "x-session-affinity"];
@@ -32,8 +34,9 @@ impl ClientSide for Gemini {
             "streamGenerateContent" => true,
             other => {
                 let shown: String = other.chars().take(64).collect();
-                let words =
-                    format!("`{shown}` is not offered here: use generateContent, streamGenerateContent, countTokens, embedContent or batchEmbedContents");
+                let words = format!(
+                    "`{shown}` is not offered here: use generateContent, streamGenerateContent, countTokens, embedContent or batchEmbedContents"
+                );
                 return Err(Fault::new(FaultKind::NotFound, words));
             }
         };

@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use dialect::embed::{
     EmbedCall, EmbedClient, EmbedInput, EmbedRequest, EmbedWire, Embedded, MAX_INPUTS, Vector, VectorForm,
-    check_inputs, of_count,
+    check_inputs, number_behind, of_count,
 };
 use dialect::read::{Raw, as_count, as_text};
 use dialect::splice::Edit;
@@ -46,6 +46,10 @@ impl EmbedClient for Embed {
             truncate: body.get("truncate")?,
             losses,
         })
+    }
+
+    fn tells_tokens(&self) -> bool {
+        self.0 == EmbedCall::Many
     }
 
     fn encode(&self, answer: &Embedded<'_>, form: VectorForm, tokens: u64, reply: &Reply) -> Result<Bytes, Fault> {
@@ -166,8 +170,7 @@ impl EmbedWire for Embed {
     }
 
     fn tokens(&self, body: &[u8]) -> Option<u64> {
-        let answer: Answer<'_> = serde_json::from_slice(body).ok()?;
-        as_count(answer.prompt_eval_count)
+        number_behind(body, "prompt_eval_count")
     }
 }
 

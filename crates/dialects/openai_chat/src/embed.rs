@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use bytes::{BufMut, Bytes, BytesMut};
 use dialect::embed::{
     EmbedCall, EmbedClient, EmbedInput, EmbedRequest, EmbedWire, Embedded, MAX_INPUTS, Vector, VectorForm,
-    check_inputs, of_count,
+    check_inputs, number_behind, of_count,
 };
 use dialect::splice::Edit;
 use dialect::{Body, Object, Peek, Reply};
@@ -42,6 +42,10 @@ impl EmbedClient for Embeddings {
             truncate: Some(false),
             losses: unknown(body),
         })
+    }
+
+    fn tells_tokens(&self) -> bool {
+        true
     }
 
     fn encode(&self, answer: &Embedded<'_>, form: VectorForm, tokens: u64, reply: &Reply) -> Result<Bytes, Fault> {
@@ -183,8 +187,7 @@ impl EmbedWire for Embeddings {
     }
 
     fn tokens(&self, body: &[u8]) -> Option<u64> {
-        let answer: Answer<'_> = serde_json::from_slice(body).ok()?;
-        tokens(answer.usage)
+        number_behind(body, "prompt_tokens")
     }
 }
 
