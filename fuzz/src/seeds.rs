@@ -15,9 +15,27 @@ pub struct Seeds {
     pub replies: Vec<Vec<u8>>,
     /// Streams that upstreams answer.
     pub streams: Vec<Vec<u8>>,
+    /// Requests for vectors, and answers to them.
+    pub vectors: Vec<Vec<u8>>,
     /// Configuration files.
     pub configs: Vec<Vec<u8>>,
 }
+
+/// In every language that has them.
+const VECTORS: [&str; 12] = [
+    r#"{"model":"m","input":["a","b"],"encoding_format":"base64","dimensions":4}"#,
+    r#"{"model":"m","input":[[1,2],[3]],"truncate":true}"#,
+    r#"{"requests":[{"model":"models/m","content":{"parts":[{"text":"a"}]},"taskType":"CLUSTERING"}]}"#,
+    r#"{"content":{"parts":{"text":"a"}},"title":"t","output_dimensionality":3}"#,
+    r#"{"model":"m","prompt":"a","options":{"x":1}}"#,
+    r#"{"data":[{"index":1,"embedding":[1e-3,-2]},{"index":0,"embedding":"AACAPwAAAD8="}],"usage":{"prompt_tokens":3}}"#,
+    r#"{"embeddings":[{"values":[0.5,1]},{"values":[]}]}"#,
+    r#"{"embeddings":[[0.5,1]],"prompt_eval_count":4}"#,
+    r#"{"error":{"message":"no"}}"#,
+    r#"{"error":"model not found"}"#,
+    r#"{"embedding":[1.5,-0.0,1e-45]}"#,
+    r#"{"data":[{"embedding":""},{"embedding":[]}],"usage":null}"#,
+];
 
 impl Seeds {
     /// Reads them from the project's folder.
@@ -25,7 +43,7 @@ impl Seeds {
     /// # Errors
     /// When a file cannot be read, or a vector is no JSON.
     pub fn read(root: &Path) -> io::Result<Self> {
-        let mut seeds = Self::default();
+        let mut seeds = Self { vectors: VECTORS.map(|text| text.as_bytes().to_vec()).into(), ..Self::default() };
         for file in files(&root.join("tests/conformance/vectors"), "json")? {
             let vectors: Vec<Value> = serde_json::from_slice(&fs::read(file)?).map_err(io::Error::other)?;
             vectors.iter().for_each(|vector| seeds.add(vector));

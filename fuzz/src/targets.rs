@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
+use dialect::embed::{EmbedClient, EmbedWire, VectorForm};
 use dialect::splice::Edit;
 use dialect::{
     Body, ClientSide, Decoded, Dialect, Frame, Framer, Framing, Memo, ModelTraits, Operation, Reply, StreamEncoder,
@@ -36,6 +37,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "framing", run: framing, seeds: |seeds| &seeds.streams },
     Target { name: "scanner", run: scanner, seeds: |seeds| &seeds.streams },
     Target { name: "fault", run: fault, seeds: |seeds| &seeds.replies },
+    Target { name: "embed", run: embed, seeds: |seeds| &seeds.vectors },
     Target { name: "config", run: configuration, seeds: |seeds| &seeds.configs },
 ];
 
@@ -90,6 +92,46 @@ fn request(data: &[u8]) {
             }
         }
     }
+}
+
+/// A request for vectors is refused or can be asked of every wire; an answer is refused or can be told every client.
+fn embed(data: &[u8]) {
+    for client in embed_clients() {
+        let Ok(body) = Body::parse(Bytes::copy_from_slice(data)) else { break };
+        let _ = client.peek(&head(), &body);
+        let Ok(request) = client.decode(&body) else { continue };
+        for wire in embed_wires() {
+            let sent = wire.encode(&request, &request.inputs, "wanted", &mut request.losses.clone());
+            fields("an encoded request for vectors", &sent);
+        }
+    }
+    for wire in embed_wires() {
+        let _ = wire.tokens(data);
+        if let Ok(body) = Body::parse(Bytes::copy_from_slice(data)) {
+            let edited = splice::apply(body.bytes(), body.index(), &wire.relay(&body, "wanted"));
+            fields("a relayed request for vectors", &edited);
+        }
+        for count in 1..4 {
+            let Ok(answer) = wire.decode(data, count) else { continue };
+            assert_eq!(answer.vectors.len(), count);
+            for (client, form) in embed_clients().into_iter().flat_map(|client| FORMS.map(|form| (client, form))) {
+                let told = client.encode(&answer, form, 1, &Reply::new("wanted", false));
+                told.iter().for_each(|body| drop(fields("an encoded answer of vectors", body)));
+            }
+        }
+    }
+}
+
+const FORMS: [VectorForm; 2] = [VectorForm::Floats, VectorForm::Base64];
+
+fn embed_clients() -> Vec<&'static dyn EmbedClient> {
+    let routes = dialects::ALL.iter().flat_map(|dialect| dialect.routes);
+    let client = |operation| if let Operation::Embed(client) = operation { Some(client) } else { None };
+    routes.filter_map(|route| client(route.operation)).collect()
+}
+
+fn embed_wires() -> Vec<&'static dyn EmbedWire> {
+    wires().into_iter().filter_map(|(_, wire)| wire.beside().embed).collect()
 }
 
 /// Edits change what they name and nothing else.

@@ -14,6 +14,7 @@ mod cancel;
 mod deadlines;
 mod drain;
 mod edges;
+mod embed;
 mod failover;
 mod keys;
 mod logs;

@@ -126,7 +126,9 @@ impl Exchange<'_> {
                 self.model(catalogue, &peek.model)
             }
             Operation::Fixed(answer) => Ok(respond(answer())),
-            Operation::Generate | Operation::CountTokens | Operation::Embed(_) => self.ask(head, incoming, record).await,
+            Operation::Generate | Operation::CountTokens | Operation::Embed(_) => {
+                self.ask(head, incoming, record).await
+            }
         }
     }
 

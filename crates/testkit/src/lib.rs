@@ -5,6 +5,7 @@
 
 mod answer;
 mod anthropic;
+mod beside;
 mod body;
 pub mod client;
 mod delivery;
@@ -25,6 +26,7 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
+pub use beside::vector;
 pub use fake::{Fake, FakeAnthropic, FakeGemini, FakeOpenAi, FakeResponses, Recorded};
 pub use gate::Gate;
 pub use gateway::Gateway;

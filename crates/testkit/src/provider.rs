@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use http::request::Parts;
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
 use crate::answer::{Answer, Ask};
+use crate::beside::Answered;
 use crate::delivery::Frame;
 use crate::lively::Ids;
 use crate::reply::{Quirk, Trouble};
@@ -85,6 +87,10 @@ pub(crate) trait Provider: Send + Sync + fmt::Debug {
     fn model(&self, name: &str) -> Value;
     /// The answer to a token count.
     fn count(&self, ask: &Ask) -> Value;
+    /// The answer to what is no conversation; `None` for paths that are.
+    fn beside(&self, _head: &Parts, _body: &[u8]) -> Option<Answered> {
+        None
+    }
     /// The name of the header that carries the request id.
     fn id_header(&self) -> &'static str;
     /// Whether the time to wait stands in a header.

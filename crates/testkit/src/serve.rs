@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::answer::{Answer, Ask};
+use crate::beside::{Answered, Side};
 use crate::body::{Guard, Script};
 use crate::delivery::{self, Frame, Step, Tail};
 use crate::fake::{Recorded, Shared};
@@ -126,6 +127,7 @@ async fn answer(head: &Parts, body: &[u8], shared: &Shared) -> io::Result<Planne
     match check(head, body, shared) {
         Err(refusal) => Ok(refused(&refusal, refusal.status, shared, &Reply::lively())),
         Ok(Checked::List(list)) => Ok(json_body(200, &list, &Reply::lively())),
+        Ok(Checked::Side(side)) => beside(side, shared).await,
         Ok(Checked::Ask(ask)) => scripted(&ask, shared.next_reply(&ask.model), shared).await,
     }
 }
@@ -133,10 +135,14 @@ async fn answer(head: &Parts, body: &[u8], shared: &Shared) -> io::Result<Planne
 enum Checked {
     List(Value),
     Ask(Box<Ask>),
+    Side(Side),
 }
 
 fn check(head: &Parts, body: &[u8], shared: &Shared) -> Result<Checked, Refusal> {
     let provider = &shared.provider;
+    if let Some(side) = provider.beside(head, body) {
+        return check_side(side, head, shared);
+    }
     let route = provider.route(&head.method, head.uri.path())?;
     provider.admit(&head.headers, &shared.key())?;
     let names = shared.models();
@@ -155,6 +161,32 @@ fn check(head: &Parts, body: &[u8], shared: &Shared) -> Result<Checked, Refusal>
     match route {
         Route::Count => Ok(Checked::List(provider.count(&ask))),
         _ => Ok(Checked::Ask(Box::new(ask))),
+    }
+}
+
+/// An Ollama server asks nobody for a key.
+fn check_side(side: Answered, head: &Parts, shared: &Shared) -> Result<Checked, Refusal> {
+    if !head.uri.path().starts_with("/api/") {
+        shared.provider.admit(&head.headers, &shared.key())?;
+    }
+    let side = side?;
+    if !shared.models().contains(&side.model) {
+        return Err(shared.provider.unknown_model(&side.model));
+    }
+    Ok(Checked::Side(side))
+}
+
+async fn beside(side: Side, shared: &Shared) -> io::Result<Planned> {
+    let reply = shared.next_reply(&side.model);
+    if let Some(gate) = reply.hold.clone() {
+        gate.pass().await;
+    }
+    match &reply.content {
+        Content::Trouble(trouble) => Ok(trouble_plan(*trouble, None, shared, &reply)),
+        Content::TroubleAs200(trouble) => Ok(trouble_plan(*trouble, Some(200), shared, &reply)),
+        Content::Raw { status, content_type, body } => raw(*status, content_type, body.clone(), &reply).await,
+        Content::Mislabelled(kind) => raw(200, kind, side.body, &reply).await,
+        Content::Lively | Content::Written(_) => raw(200, side.content_type, side.body, &reply).await,
     }
 }
 

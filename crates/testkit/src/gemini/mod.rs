@@ -11,10 +11,12 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use http::request::Parts;
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Ask};
+use crate::beside::{self, Answered};
 use crate::delivery::Frame;
 use crate::lively::Ids;
 use crate::provider::{Call, Provider, Refusal, Route};
@@ -160,6 +162,11 @@ impl Provider for Gemini {
 
     fn count(&self, ask: &Ask) -> Value {
         json!({"totalTokens": ask.prompt_tokens})
+    }
+
+    fn beside(&self, head: &Parts, body: &[u8]) -> Option<Answered> {
+        let (model, verb) = address(head.uri.path())?;
+        beside::gemini(model, verb, &head.headers, body)
     }
 
     fn id_header(&self) -> &'static str {

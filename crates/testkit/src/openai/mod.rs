@@ -12,10 +12,12 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use http::request::Parts;
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Ask};
+use crate::beside::{self, Answered};
 use crate::delivery::Frame;
 use crate::lively::Ids;
 use crate::provider::{Call, Provider, Refusal, Route};
@@ -88,6 +90,9 @@ impl Provider for OpenAi {
     }
 
     fn refusal_body(&self, refusal: &Refusal, _: &str) -> Value {
+        if refusal.kind == "ollama" {
+            return json!({"error": refusal.message});
+        }
         json!({"error": error(refusal)})
     }
 
@@ -140,6 +145,10 @@ impl Provider for OpenAi {
 
     fn count(&self, ask: &Ask) -> Value {
         json!({"input_tokens": ask.prompt_tokens})
+    }
+
+    fn beside(&self, head: &Parts, body: &[u8]) -> Option<Answered> {
+        beside::openai(head, body)
     }
 
     fn id_header(&self) -> &'static str {

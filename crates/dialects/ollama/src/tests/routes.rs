@@ -52,7 +52,7 @@ fn fixed_answers_are_what_programs_look_for() {
     assert!(read(&fixed("/api/version").body)["version"].is_string());
     assert_eq!(read(&fixed("/api/ps").body), json!({"models": []}));
     assert_eq!(&fixed("/ollama").body[..], b"Ollama is running");
-    for path in ["/api/embed", "/api/embeddings", "/ollama/api/pull"] {
+    for path in ["/api/push", "/ollama/api/pull"] {
         let reply = fixed(path);
         assert_eq!(reply.status, 501);
         assert!(read(&reply.body)["error"].is_string());
