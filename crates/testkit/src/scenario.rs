@@ -6,7 +6,7 @@ use crate::gate::Gate;
 use crate::reply::{Encoding, Quirk, Reply, Style, Trouble};
 
 /// Names that a fresh fake answers to. Classes of models go by name: see the providers' own rules.
-pub(crate) const MODELS: [&str; 12] = [
+pub(crate) const MODELS: [&str; 13] = [
     "chat-model",
     "claude-model",
     "claude-old-model",
@@ -18,6 +18,7 @@ pub(crate) const MODELS: [&str; 12] = [
     "slow",
     "agent-model",
     "gemini-3-agent-model",
+    "gpt-5-agent-model",
     "claude-adaptive-agent-model",
 ];
 

@@ -15,7 +15,13 @@ import openai
 import pytest
 
 DIRECT = os.environ.get("SDK_DIRECT") == "1"
-FAKES = {"chat": os.environ["SDK_OPENAI_FAKE"], "claude": os.environ["SDK_ANTHROPIC_FAKE"]}
+FAKES = {
+    "chat": os.environ["SDK_OPENAI_FAKE"],
+    "claude": os.environ["SDK_ANTHROPIC_FAKE"],
+    "gemini": os.environ["SDK_GEMINI_FAKE"],
+    "responses": os.environ["SDK_RESPONSES_FAKE"],
+}
+PLAIN = {"chat": "chat-model", "claude": "claude-model", "gemini": "gemini-3-model", "responses": "gpt-5-model"}
 
 # One transparent pixel, and the least that calls itself a PDF.
 PNG = base64.b64decode(
@@ -24,7 +30,7 @@ PNG = base64.b64decode(
 PDF = b"%PDF-1.4\n%%EOF\n"
 UNICODE = "grüße, 世界 🌍"
 
-upstreams = pytest.mark.parametrize("upstream", ["chat", "claude"])
+upstreams = pytest.mark.parametrize("upstream", list(FAKES))
 needs_gateway = pytest.mark.skipif(DIRECT, reason="needs the gateway")
 
 
@@ -34,9 +40,8 @@ def b64(data):
 
 def model(upstream, name=None):
     """The gateway's name for a model of one of the fakes."""
-    plain = {"chat": "chat-model", "claude": "claude-model"}
     if name is None:
-        return plain[upstream]
+        return PLAIN[upstream]
     return name if DIRECT else f"{upstream}-{name}"
 
 

@@ -1,7 +1,8 @@
-"""The official Anthropic client, messages, against both upstream dialects."""
+"""The official Anthropic client, messages, against each upstream dialect."""
 
 import asyncio
 import json
+import re
 
 import anthropic
 import pytest
@@ -24,6 +25,7 @@ WEATHER = {
     "description": "Weather of a city",
     "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 }
+LONG = "hi there, " + "and again " * 20
 THINKING = {"type": "enabled", "budget_tokens": 2000}
 
 
@@ -53,6 +55,11 @@ def text(message):
     return "".join(block.text for block in message.content if block.type == "text")
 
 
+def kinds(message):
+    """The blocks that say something: an empty thought only carries another vendor's proof, for the next turn."""
+    return [block.type for block in message.content if block.type != "thinking" or block.thinking]
+
+
 def blocks(message, kind):
     return [block for block in message.content if block.type == kind]
 
@@ -71,7 +78,7 @@ def test_plain(claude, upstream):
 @upstreams
 def test_stream(claude, upstream):
     whole, parts = ask(claude, upstream, "hi there"), streamed(claude, upstream, "hi there")
-    assert [(block.type, block.text) for block in parts.content] == [(block.type, block.text) for block in whole.content]
+    assert (kinds(parts), text(parts)) == (kinds(whole), text(whole)) == (["text"], text(whole))
     assert (parts.stop_reason, parts.usage.output_tokens) == (whole.stop_reason, whole.usage.output_tokens)
     assert parts.usage.input_tokens > 0
 
@@ -79,10 +86,11 @@ def test_stream(claude, upstream):
 @upstreams
 def test_raw_events_follow_the_grammar(claude, upstream):
     with ask(claude, upstream, "hi there", stream=True) as stream:
-        kinds = [event.type for event in stream]
-    assert kinds[:2] == ["message_start", "content_block_start"]
-    assert kinds[-3:] == ["content_block_stop", "message_delta", "message_stop"]
-    assert set(kinds[2:-3]) == {"content_block_delta"}
+        names = [event.type for event in stream]
+    assert names[0] == "message_start" and names[-2:] == ["message_delta", "message_stop"]
+    # One block at a time, each with what belongs between its start and its stop.
+    inner = "".join({"content_block_start": "<", "content_block_delta": ".", "content_block_stop": ">"}[name] for name in names[1:-2])
+    assert re.fullmatch(r"(<\.+>)+", inner)
 
 
 @upstreams
@@ -117,7 +125,7 @@ def test_tool_round_trip(claude, upstream, stream):
 def test_parallel_tools(claude, upstream, stream):
     question = user("explain the weather of both cities")
     first = either(claude, upstream, None, stream, messages=[question], tools=[WEATHER])
-    assert [block.type for block in first.content] == ["text", "tool_use", "tool_use"]
+    assert kinds(first) == ["text", "tool_use", "tool_use"]
     calls = blocks(first, "tool_use")
     assert [call.input["city"] for call in calls] == ["Paris", "Tōkyō"] and calls[0].id != calls[1].id
     results = [{"type": "tool_result", "tool_use_id": call.id, "content": [{"type": "text", "text": word}]} for call, word in zip(calls, ["wet", "dry"])]
@@ -136,7 +144,8 @@ def test_tool_choice(claude, upstream):
     assert calls() == [] and calls(type="auto") == [] and calls("the weather", type="none") == []
     assert len(calls(type="any")) == 1
     assert len(calls(type="tool", name="get_weather")) == 1
-    assert len(calls("the weather of both", type="auto", disable_parallel_tool_use=True)) == 1
+    if upstream != "gemini":  # It has no such switch, and calls that the model made are never cut out of an answer.
+        assert len(calls("the weather of both", type="auto", disable_parallel_tool_use=True)) == 1
 
 
 @upstreams
@@ -171,7 +180,7 @@ def test_tool_error_and_picture_in_a_result(claude, upstream):
 def test_thinking(claude, upstream, stream, kind):
     more = {"thinking": THINKING} if kind == "enabled" else {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}
     answer = either(claude, upstream, "think", stream, **more)
-    assert [block.type for block in answer.content] == ["thinking", "text"]
+    assert kinds(answer) == ["thinking", "text"]
     assert "Let me think about it" in answer.content[0].thinking and isinstance(answer.content[0].signature, str)
     assert "Let me think about it" not in text(answer)
 
@@ -182,14 +191,13 @@ def test_thinking_is_replayed_everywhere(claude, upstream, stream):
     """What one upstream thought goes back to it unaltered, and to the other one not at all, or in a form it takes."""
     question = user("the weather, redacted thoughts")
     first = either(claude, upstream, None, stream, messages=[question], tools=[WEATHER], thinking=THINKING)
-    kinds = [block.type for block in first.content]
-    assert kinds[0] == "thinking" and kinds[-1] == "tool_use"
+    assert kinds(first)[0] == "thinking" and kinds(first)[-1] == "tool_use"
     if upstream == "claude":
-        assert kinds == ["thinking", "redacted_thinking", "tool_use"]
+        assert kinds(first) == ["thinking", "redacted_thinking", "tool_use"]
     result = {"type": "tool_result", "tool_use_id": first.content[-1].id, "content": "fine"}
     turns = [question, {"role": "assistant", "content": first.content}, user([result])]
     words = "The tool answered: fine"
-    for other in [upstream] * 2 if DIRECT else ["chat", "claude", "chat", upstream]:
+    for other in [upstream] * 2 if DIRECT else ["chat", "claude", "gemini", "responses", "chat", upstream]:
         second = either(claude, other, None, stream, messages=turns, tools=[WEATHER], thinking=THINKING)
         assert words in text(second)
         # From here on the conversation holds the thinking of both, and both must go on with it.
@@ -246,8 +254,10 @@ def test_structured_output(claude, upstream):
 
 @upstreams
 def test_limits(claude, upstream):
-    short = ask(claude, upstream, "hi there", max_tokens=2)
-    assert (short.stop_reason, short.usage.output_tokens) == ("max_tokens", 2)
+    # Gemini's thinking, hidden or not, counts; Responses has a least number.
+    limit = {"gemini": 14, "responses": 16}.get(upstream, 2)
+    short = ask(claude, upstream, LONG, max_tokens=limit)
+    assert (short.stop_reason, short.usage.output_tokens) == ("max_tokens", limit)
     stopped = ask(claude, upstream, "hi there", stop_sequences=["You"])
     assert "You" not in text(stopped)
     if upstream == "claude":
@@ -354,6 +364,8 @@ def test_oddities_make_no_difference(claude, upstream, odd, stream):
 def test_content_after_the_end_reaches_nobody(claude, upstream):
     if upstream == "claude":
         pytest.skip("a relay passes on the bytes as they are")
+    if upstream == "gemini":
+        pytest.skip("a finish reason is no proof of the end there: some models write one on every chunk")
     for fault in ["fault-garbage", "fault-two-terminators"]:
         with ask(claude, upstream, "hi there", model=model(upstream, fault), stream=True) as stream:
             events = list(stream)

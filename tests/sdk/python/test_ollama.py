@@ -1,4 +1,4 @@
-"""The official Ollama client against both upstream dialects. There is no fake that speaks it, so only with the gateway."""
+"""The official Ollama client against each upstream dialect. There is no fake that speaks it, so only with the gateway."""
 
 import os
 
@@ -66,7 +66,9 @@ def test_picture_and_options(upstream):
     options = {"num_predict": 77, "stop": ["END"], "num_ctx": 4096}
     client().chat(model(upstream), [user("what is this?", images=[PNG])], options=options, keep_alive="1m")
     sent = last_request(upstream)
-    assert b64(PNG) in str(sent["messages"]) and 77 in (sent.get("max_tokens"), sent.get("max_completion_tokens"))
+    limits = [sent.get(name) for name in ("max_tokens", "max_completion_tokens", "max_output_tokens")]
+    limits.append(sent.get("generationConfig", {}).get("maxOutputTokens"))
+    assert b64(PNG) in str(sent) and 77 in limits
 
 
 @upstreams

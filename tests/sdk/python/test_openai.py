@@ -1,4 +1,4 @@
-"""The official OpenAI client, chat completions, against both upstream dialects."""
+"""The official OpenAI client, chat completions, against each upstream dialect."""
 
 import asyncio
 import json
@@ -134,8 +134,9 @@ def test_tool_choice(chat, upstream):
     assert calls() == [] and calls(tool_choice="auto") == []
     assert len(calls(tool_choice="required")) == 1
     assert len(calls(tool_choice={"type": "function", "function": {"name": "get_weather"}})) == 1
-    both = ask(chat, upstream, "weather of both", tools=[WEATHER], parallel_tool_calls=False)
-    assert len(both.choices[0].message.tool_calls) == 1
+    if upstream != "gemini":  # It has no such switch, and calls that the model made are never cut out of an answer.
+        both = ask(chat, upstream, "weather of both", tools=[WEATHER], parallel_tool_calls=False)
+        assert len(both.choices[0].message.tool_calls) == 1
     never = ask(chat, upstream, "the weather", tools=[WEATHER], tool_choice="none")
     assert not never.choices[0].message.tool_calls
 
@@ -161,7 +162,8 @@ def test_reasoning(chat, upstream, stream):
     else:
         message = ask(chat, upstream, "think", reasoning_effort="high").choices[0].message
         reasoning, text = getattr(message, "reasoning_content", ""), message.content
-    assert "Let me think about it" in reasoning
+    # Responses shows thoughts only to those who ask for a summary, and this dialect cannot.
+    assert upstream == "responses" or "Let me think about it" in reasoning
     assert "Let me think about it" not in text and UNICODE in text
 
 
@@ -171,7 +173,7 @@ def test_reasoning_is_replayed(chat, upstream):
     first = ask(chat, upstream, None, messages=[question], tools=[WEATHER], reasoning_effort="high").choices[0].message
     turn = first.model_dump(exclude_none=True)
     result = {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "fine"}
-    for other in [upstream] if DIRECT else ["chat", "claude", upstream]:
+    for other in [upstream] if DIRECT else ["chat", "claude", "gemini", "responses", upstream]:
         history = [question, turn, result]
         again = ask(chat, other, None, messages=history, tools=[WEATHER], reasoning_effort="high")
         assert "The tool answered: fine" in again.choices[0].message.content
@@ -209,15 +211,18 @@ def test_json_mode(chat, upstream):
     if upstream == "chat":
         assert json.loads(answer.choices[0].message.content)["answer"] == "answer in json"
     else:
-        # No such mode there: the wish can only be passed on in words.
-        sent = last_request("claude")
-        assert "json" in json.dumps([sent.get("system"), sent.get("output_config")]).lower()
+        # At Anthropic there is no such mode: the wish can only be passed on in words.
+        sent = last_request(upstream)
+        places = {"claude": ["system", "output_config"], "gemini": ["generationConfig"], "responses": ["text"]}[upstream]
+        assert "json" in json.dumps([sent.get(place) for place in places]).lower()
 
 
 @upstreams
 def test_limits(chat, upstream):
-    short = ask(chat, upstream, "hi there", max_tokens=2).choices[0]
-    assert (short.finish_reason, len(short.message.content.split())) == ("length", 2)
+    # Gemini's thinking, hidden or not, counts; Responses has a least number.
+    limit, words = {"gemini": (14, 3), "responses": (16, 16)}.get(upstream, (2, 2))
+    short = ask(chat, upstream, "hi there, " + "and again " * 20, max_tokens=limit).choices[0]
+    assert (short.finish_reason, len(short.message.content.split())) == ("length", words)
     stopped = ask(chat, upstream, "hi there", stop=["You"]).choices[0]
     assert stopped.finish_reason == "stop" and "You" not in stopped.message.content
 
@@ -288,9 +293,8 @@ def test_context_overflow(chat, upstream):
 
 @upstreams
 def test_error_in_mid_stream_raises(chat, upstream):
-    stream = ask(chat, upstream, "hi", model=model(upstream, "fault-midstream-error"), stream=True)
     with pytest.raises(openai.APIError):
-        collect(stream)
+        collect(ask(chat, upstream, "hi", model=model(upstream, "fault-midstream-error"), stream=True))
 
 
 @upstreams
@@ -317,6 +321,8 @@ def test_oddities_make_no_difference(chat, upstream, odd, stream):
 
 @upstreams
 def test_content_after_the_end_reaches_nobody(chat, upstream):
+    if upstream == "gemini":
+        pytest.skip("a finish reason is no proof of the end there: some models write one on every chunk")
     for fault in ["fault-garbage", "fault-two-terminators"]:
         got = collect(ask(chat, upstream, "hi there", model=model(upstream, fault), stream=True))
         assert got["text"].endswith("You said: hi there") and got["finish"] == ["stop"]

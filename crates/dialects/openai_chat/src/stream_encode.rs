@@ -287,6 +287,10 @@ impl Encoder {
                 out.extend_from_slice(b"\"tool_calls\":[");
                 let mut call = Object::open(out);
                 call.number("index", *index);
+                // Clients read `function` of every delta of a call without asking whether it is there.
+                let mut function = Object::open(call.key("function"));
+                function.text("arguments", "");
+                function.close();
                 crate::response::extra_content(&mut call, seal);
                 call.close();
                 out.extend_from_slice(b"]");

@@ -44,6 +44,10 @@ fn without_vendor_fields(body: &Value) -> Value {
     for message in messages.into_iter().flatten().filter_map(Value::as_object_mut) {
         if message.get("role").and_then(Value::as_str) == Some("assistant") {
             schema::VENDOR_MESSAGE_FIELDS.iter().for_each(|name| _ = message.remove(*name));
+            let calls = message.get_mut("tool_calls").and_then(Value::as_array_mut);
+            for call in calls.into_iter().flatten().filter_map(Value::as_object_mut) {
+                schema::VENDOR_CALL_FIELDS.iter().for_each(|name| _ = call.remove(*name));
+            }
         }
     }
     body

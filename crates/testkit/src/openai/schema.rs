@@ -216,3 +216,5 @@ pub(crate) const CREATE: Kind = Kind::Object(&[
 
 /// What vendors with visible reasoning read back in assistant turns.
 pub(crate) const VENDOR_MESSAGE_FIELDS: [&str; 3] = ["reasoning_content", "reasoning", "reasoning_details"];
+/// What they read back, or pass over, on the calls of those turns.
+pub(crate) const VENDOR_CALL_FIELDS: [&str; 1] = ["extra_content"];

@@ -83,7 +83,8 @@ const ITEM: Kind = Kind::Tagged {
             "reasoning",
             Kind::Object(&[
                 TYPE,
-                must("id", Kind::Text),
+                // The types say that the id must be there; the service, and an agent of its own vendor, do without.
+                ID,
                 must("summary", TEXT_LIST),
                 null("content", TEXT_LIST),
                 null("encrypted_content", Kind::Text),
