@@ -114,9 +114,16 @@ pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
     message.raw("role", "\"assistant\"");
     message.text("model", &reply.model);
     let mut content = Open::array(message.key("content"));
+    let mut kept = content.out.len();
     for (at, part) in response.parts.iter().enumerate() {
+        let before = content.out.len();
         write_part(part, call_number(at), reply, &mut content);
+        let is_bare = matches!(part, Part::Thinking(thought) if seals::is_bare(thought));
+        if !is_bare && content.out.len() > before {
+            kept = content.out.len();
+        }
     }
+    content.out.truncate(kept);
     content.end();
     usage::encode_stop(&response.stop, has_calls, &mut message);
     let mut counts = Open::object(message.key("usage"));

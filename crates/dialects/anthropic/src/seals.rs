@@ -37,6 +37,17 @@ pub(crate) fn write_for_last(seal: &Seal) -> String {
     marked(BEFORE, seal)
 }
 
+/// Whether another vendor gave the proof.
+pub(crate) fn is_foreign(seal: &Seal) -> bool {
+    seal.vendor != VENDOR
+}
+
+/// Whether a thought is nothing but another vendor's proof. At the end of an answer such a block is left out: clients,
+/// agents too, take the last block for the answer, and no vendor insists on a proof that no call follows.
+pub(crate) fn is_bare(thought: &Thought) -> bool {
+    thought.text.is_empty() && !thought.redacted && thought.seal.as_ref().is_some_and(is_foreign)
+}
+
 fn marked(mark: &str, seal: &Seal) -> String {
     let kind = format!("{mark}{}", seal.kind).into();
     Seal { vendor: seal.vendor.clone(), kind, data: seal.data.clone() }.pack()

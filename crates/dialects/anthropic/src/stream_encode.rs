@@ -26,6 +26,8 @@ pub(crate) struct Encoder {
     current: Option<Current>,
     waiting: Vec<Waiting>,
     calls: u32,
+    /// Foreign proofs on empty thoughts, until another block begins: see [`seals::is_bare`].
+    proofs: Vec<Seal>,
     stopped: bool,
 }
 
@@ -100,6 +102,7 @@ impl Encoder {
             current: None,
             waiting: Vec::new(),
             calls: 0,
+            proofs: Vec::new(),
             stopped: false,
         }
     }
@@ -207,7 +210,7 @@ impl Encoder {
 
     /// An empty thinking block that carries a proof.
     fn carrier(&mut self, signature: &str, out: &mut BytesMut) {
-        let index = self.take_index();
+        let index = self.take_index(out);
         begin_frame(index, out, thinking_head);
         signature_frame(index, signature, out);
         stop_frame(index, out);
@@ -241,7 +244,7 @@ impl Encoder {
         if matches!(&current.kind, Kind::ToolCall { name, .. } if name.is_empty()) {
             return None;
         }
-        let index = self.take_index();
+        let index = self.take_index(out);
         let minted = match &self.current.as_ref()?.kind {
             Kind::ToolCall { .. } => {
                 self.calls += 1;
@@ -256,7 +259,11 @@ impl Encoder {
         Some(index)
     }
 
-    fn take_index(&mut self) -> u64 {
+    /// The index of a block that begins now. What waited for one goes out first.
+    fn take_index(&mut self, out: &mut BytesMut) -> u64 {
+        for seal in std::mem::take(&mut self.proofs) {
+            self.carrier(&seals::write(&seal), out);
+        }
         let index = self.next;
         self.next += 1;
         index
@@ -266,7 +273,9 @@ impl Encoder {
         let Some(current) = &mut self.current else { return };
         let seal = current.seal.take();
         let held = std::mem::take(&mut current.held);
+        let begun = current.begun;
         match (&current.kind, &seal) {
+            (Kind::Thinking, Some(seal)) if !begun && seals::is_foreign(seal) => self.proofs.push(seal.clone()),
             (Kind::Thinking, Some(seal)) => {
                 if let Some(index) = self.begin(out) {
                     signature_frame(index, &seals::write(seal), out);
@@ -295,7 +304,7 @@ impl Encoder {
 
     /// Begins the current block with all that it holds.
     fn whole(&mut self, out: &mut BytesMut, write: impl FnOnce(&mut Open<'_>)) {
-        let index = self.take_index();
+        let index = self.take_index(out);
         if let Some(current) = &mut self.current {
             current.begun = true;
             current.index = index;
@@ -313,7 +322,7 @@ impl Encoder {
             return;
         }
         let json = foreign.json.clone();
-        let index = self.take_index();
+        let index = self.take_index(out);
         if let Some(current) = &mut self.current {
             current.begun = true;
             current.index = index;

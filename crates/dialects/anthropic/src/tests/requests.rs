@@ -196,6 +196,31 @@ fn a_proof_that_comes_late_in_a_stream_finds_its_call_too() {
     assert_eq!(decode(&json).request.turns[0].parts, [Part::ToolCall(first), Part::ToolCall(tool_call("g2"))]);
 }
 
+/// Agents take the last block for the answer: one that says nothing would empty it.
+#[test]
+fn a_foreign_proof_after_the_last_words_is_left_out() {
+    let proof = || {
+        let seal = Some(Seal::new("gemini", "empty", "c2ln"));
+        Part::Thinking(Thought { text: String::new(), seal, redacted: false })
+    };
+    let kinds = |parts: Vec<Part>| {
+        let answer = Response { parts, stop: hub::StopReason::End.into(), ..Response::default() };
+        let whole: Value = serde_json::from_slice(&Messages.encode_response(&answer, &Reply::new("m", false))).unwrap();
+        let mut events = Vec::new();
+        hub::replay(answer, &mut events);
+        let stream = String::from_utf8(encode_stream(&events, Reply::new("m", true)).to_vec()).unwrap();
+        let opened = stream.matches("event: content_block_start").count();
+        let list: Vec<String> =
+            whole["content"].as_array().unwrap().iter().map(|block| block["type"].as_str().unwrap().into()).collect();
+        assert_eq!(opened, list.len(), "a stream leaves out the same: {stream}");
+        list.join(" ")
+    };
+    assert_eq!(kinds(vec![text("hi"), proof(), proof()]), "text");
+    assert_eq!(kinds(vec![proof(), text("hi"), proof()]), "thinking text");
+    assert_eq!(kinds(vec![text("hi"), proof(), Part::ToolCall(tool_call("g1"))]), "text thinking tool_use");
+    assert_eq!(kinds(vec![proof()]), "");
+}
+
 fn tool_call(id: &str) -> ToolCall {
     ToolCall {
         id: id.into(),
