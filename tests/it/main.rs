@@ -18,6 +18,7 @@ mod embed;
 mod failover;
 mod keys;
 mod logs;
+mod names;
 mod relay;
 mod secrets;
 mod shapes;

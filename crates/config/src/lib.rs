@@ -23,8 +23,8 @@ mod tree;
 mod words;
 
 pub use checked::{
-    ClientKey, Compat, CompatKey, Config, Cors, Deadlines, HeaderRule, HeaderValueRule, KeyEntry, Limits, Log,
-    LogFormat, MaxTokensField, Modality, Model, Ollama, Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, Routing,
+    ChannelAlias, ClientKey, Compat, CompatKey, Config, Cors, Deadlines, HeaderRule, HeaderValueRule, KeyEntry, Limits,
+    Log, LogFormat, MaxTokensField, Modality, Model, Ollama, Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, Routing,
     Strategy, Streaming, ThinkingLevel, ThinkingRange, Tls,
 };
 pub use find::{find, places};

@@ -90,6 +90,10 @@ fn set(
             }
             set(&mut items[index], *kind, rest, value, span, problems)
         }
+        Kind::Map(kind) => {
+            let below = child(node, key, span).ok_or(Wrong::Shape)?;
+            set(below, *kind, rest, value, span, problems)
+        }
         Kind::Headers | Kind::Free => {
             let below = child(node, key, span).ok_or(Wrong::Shape)?;
             set(below, if matches!(kind, Kind::Headers) { Kind::Secret } else { kind }, rest, value, span, problems)
@@ -109,7 +113,7 @@ fn parsed(kind: Kind, value: &str, span: Span, problems: &mut Problems) -> Node 
     let plain_list = |text: &str| !text.trim_start().starts_with(['[', '-']);
     match kind {
         Kind::List(Kind::Text | Kind::Secret) if plain_list(value) => split(value, span),
-        Kind::List(_) | Kind::Section(_) | Kind::Headers | Kind::Free => {
+        Kind::List(_) | Kind::Map(_) | Kind::Section(_) | Kind::Headers | Kind::Free => {
             let root = tree::build(value, span.source, problems).root.unwrap_or_else(|| Node::scalar("", span));
             placed(root, span)
         }

@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Headers,
     /// A list.
     List(&'static Self),
+    /// A mapping with any keys.
+    Map(&'static Self),
     /// A mapping with known keys.
     Section(&'static [Field]),
     /// Anything at all; not looked into, never shown.
@@ -35,6 +37,7 @@ impl Kind {
         match self {
             Self::Section(fields) => fields,
             Self::List(Self::Section(fields)) => fields,
+            Self::Map(inner) => inner.fields(),
             _ => &[],
         }
     }
@@ -46,7 +49,7 @@ impl Kind {
             Self::Flag | Self::Number | Self::Measure => text.len() <= MAX_SHORT && !text.contains('#'),
             Self::Text => !text.contains(['#', '\n']),
             Self::Address => is_bare_address(text),
-            Self::Secret | Self::Headers | Self::List(_) | Self::Section(_) | Self::Free => false,
+            Self::Secret | Self::Headers | Self::List(_) | Self::Map(_) | Self::Section(_) | Self::Free => false,
         }
     }
 }
@@ -149,8 +152,8 @@ pub(crate) const ROOT: &[Field] = &[
     checked("vertex-api-key", Kind::List(&Kind::Section(VERTEX))),
     used("ollama", Kind::List(&Kind::Section(OLLAMA))),
     later("interactions-api-key"),
-    later("oauth-excluded-models"),
-    later("oauth-model-alias"),
+    used("oauth-excluded-models", Kind::Map(&TEXTS)),
+    used("oauth-model-alias", Kind::Map(&Kind::List(&Kind::Section(CHANNEL_ALIAS)))),
     later("oauth-request-scoped-errors"),
     later("payload"),
     later("plugins"),
@@ -276,6 +279,8 @@ macro_rules! key_entry {
             used("headers", Kind::Headers),
             used("models", Kind::List(&Kind::Section(MODEL))),
             used("excluded-models", TEXTS),
+            used("not-supported-models", TEXTS),
+            used("group", Kind::Text),
             used("prefix", Kind::Text),
             used("priority", Kind::Number),
             checked("weight", Kind::Number),
@@ -299,11 +304,22 @@ const CLAUDE: &[Field] = key_entry![
     refused("experimental-cch-signing", DISGUISE),
 ];
 
+const CHANNEL_ALIAS: &[Field] = &[
+    used("name", Kind::Text),
+    used("alias", Kind::Text),
+    used("fork", Kind::Flag),
+    used("display-name", Kind::Text),
+    used("force-mapping", Kind::Flag),
+];
+
 const COMPAT: &[Field] = &[
     used("name", Kind::Text),
     used("base-url", Kind::Address),
     used("disabled", Kind::Flag),
+    used("group", Kind::Text),
     used("prefix", Kind::Text),
+    used("excluded-models", TEXTS),
+    used("not-supported-models", TEXTS),
     used("priority", Kind::Number),
     used("headers", Kind::Headers),
     used("api-key-entries", Kind::List(&Kind::Section(COMPAT_KEY))),
@@ -316,8 +332,13 @@ const COMPAT: &[Field] = &[
     legacy("api-keys", SECRETS, "api-key-entries"),
 ];
 
-const COMPAT_KEY: &[Field] =
-    &[used("api-key", Kind::Secret), checked("weight", Kind::Number), used("proxy-url", Kind::Secret)];
+const COMPAT_KEY: &[Field] = &[
+    used("api-key", Kind::Secret),
+    checked("weight", Kind::Number),
+    used("proxy-url", Kind::Secret),
+    used("excluded-models", TEXTS),
+    used("not-supported-models", TEXTS),
+];
 
 const QUIRKS: &[Field] = &[
     used("max-tokens-field", Kind::Text),

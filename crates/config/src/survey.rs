@@ -34,6 +34,12 @@ impl Survey<'_> {
                     self.node(item, *kind, &format!("{path}[{index}]"));
                 }
             }
+            (Kind::Map(kind), Value::Mapping(entries)) => {
+                for entry in entries {
+                    self.cover_odd_key(entry);
+                    self.node(&entry.value, *kind, &join(path, &entry.key));
+                }
+            }
             (Kind::Headers, Value::Mapping(entries)) => {
                 for entry in entries {
                     self.cover_odd_key(entry);

@@ -129,6 +129,11 @@ pub trait ClientSide: Send + Sync {
         None
     }
 
+    /// The provider that a name carries in this dialect's own way, and the name behind it.
+    fn named_provider<'a>(&self, _model: &'a str) -> Option<(&'a str, &'a str)> {
+        None
+    }
+
     /// The answer to a request that asks no model for anything.
     fn own_answer(&self, _body: &Body, _reply: &Reply) -> Option<HttpReply> {
         None

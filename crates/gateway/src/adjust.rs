@@ -8,6 +8,7 @@ use dialect::{Body, ClientSide, Peek, Target, WireSide, splice};
 use hub::{Losses, Request, Thinking, split_suffix};
 
 use crate::names::Names;
+use crate::scope::Scope;
 
 /// The changes of one request.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,7 +48,12 @@ fn edited<'b>(body: &'b Body, edits: &[splice::Edit]) -> Cow<'b, Body> {
 /// Takes a suffix off the model's name and tells what it asks for. A model of exactly the written name comes first; a
 /// name that nobody serves without its suffix either is left as it is, so that the error shows it. A word that means
 /// nothing is taken off too, and asks for nothing.
-pub(crate) fn take_suffix(names: &Names, client: &dyn ClientSide, peek: &mut Peek) -> Option<Thinking> {
+pub(crate) fn take_suffix(
+    names: &Names,
+    client: &dyn ClientSide,
+    scope: &mut Scope,
+    peek: &mut Peek,
+) -> Option<Thinking> {
     if !peek.model.ends_with(')') && client.plain_name(&peek.model).is_none() {
         return None;
     }
@@ -55,13 +61,13 @@ pub(crate) fn take_suffix(names: &Names, client: &dyn ClientSide, peek: &mut Pee
         return None;
     }
     let written = [Some(peek.model.as_str()), client.plain_name(&peek.model)];
-    let (name, word) = written.into_iter().flatten().find_map(|name| {
+    let (found, name, word) = written.into_iter().flatten().find_map(|name| {
         let (name, word) = split_suffix(name)?;
-        let known = [Some(name), client.plain_name(name)];
-        known.into_iter().flatten().find(|name| names.resolve(name).is_some()).map(|name| (name, word))
+        let (found, name) = names.read(client, *scope, name.to_owned());
+        names.resolve(found, &name).is_some().then_some((found, name, word))
     })?;
     let wish = Thinking::from_suffix(word);
-    let name = name.to_owned();
+    *scope = found;
     peek.reply.model.clone_from(&name);
     peek.model = name;
     wish

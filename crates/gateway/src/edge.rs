@@ -19,9 +19,10 @@ use crate::errand::Errand;
 use crate::inbound::Inbound;
 use crate::record::{Ended, Record};
 use crate::routes::Matched;
+use crate::scope::Scope;
 use crate::serve::Serve;
 use crate::snapshot::Snapshot;
-use crate::{cors, faults, headers};
+use crate::{cors, faults, headers, paths};
 
 /// Longest request id that is taken from a client.
 const ID_LENGTH: usize = 128;
@@ -29,7 +30,8 @@ const ID_LENGTH: usize = 128;
 impl Worker {
     /// Answers one request. Every fault, from any depth, leaves through `render_fault` of the caller's dialect.
     pub async fn handle(self, request: Request<Incoming>, peer: PeerInfo) -> Response<ReplyBody> {
-        let (head, incoming) = request.into_parts();
+        let (mut head, incoming) = request.into_parts();
+        paths::take_provider(&self.app.routes, &mut head);
         let snapshot = self.app.snapshot();
         let id = request_id(&head);
         let origin = cors::allowed(&snapshot.config.cors, &head);
@@ -111,30 +113,31 @@ impl Exchange<'_> {
         if let Some(record) = record {
             record.key = Some(label);
         }
+        let scope = paths::scope(&self.snapshot.names.providers, Scope::default(), head)?;
         match self.route.operation {
             Operation::ListModels(catalogue) => {
                 let query = head.uri.query().unwrap_or_default();
-                Ok(respond(catalogue.list(&self.snapshot.names.cards, query)))
+                Ok(respond(catalogue.list(self.snapshot.names.cards(scope), query)))
             }
             Operation::GetModel(catalogue) => {
                 let id = percent_encoding::percent_decode_str(self.rest).decode_utf8_lossy();
-                self.model(catalogue, &id)
+                self.model(scope, catalogue, &id)
             }
             Operation::ShowModel(catalogue) => {
                 let body = self.body(head, incoming).await?;
                 let peek = self.route.client.peek(head, &body)?;
-                self.model(catalogue, &peek.model)
+                self.model(scope, catalogue, &peek.model)
             }
             Operation::Fixed(answer) => Ok(respond(answer())),
             Operation::Generate | Operation::CountTokens | Operation::Embed(_) => {
-                self.ask(head, incoming, record).await
+                self.ask(scope, head, incoming, record).await
             }
         }
     }
 
-    fn model(&self, catalogue: &dyn Catalogue, id: &str) -> Result<Response<ReplyBody>, Fault> {
-        let known = |name: &str| self.snapshot.names.cards.iter().find(|card| card.id == name);
-        let card = known(id).or_else(|| self.route.client.plain_name(id).and_then(known));
+    fn model(&self, scope: Scope, catalogue: &dyn Catalogue, id: &str) -> Result<Response<ReplyBody>, Fault> {
+        let (scope, name) = self.snapshot.names.read(self.route.client, scope, id.to_owned());
+        let card = self.snapshot.names.cards(scope).iter().find(|card| card.id == name);
         card.map(|card| respond(catalogue.one(card))).ok_or_else(|| {
             let shown: String = id.chars().take(128).collect();
             Fault::new(FaultKind::ModelNotFound, format!("there is no model `{shown}` here")).at("model")
@@ -143,6 +146,7 @@ impl Exchange<'_> {
 
     async fn ask(
         &self,
+        within: Scope,
         head: &Parts,
         incoming: Incoming,
         record: &mut Option<Record>,
@@ -154,8 +158,9 @@ impl Exchange<'_> {
         let mut peek = errand.peek(self.route.client, head, &body)?;
         peek.reply.created = now();
         peek.reply.started = Some(Instant::now());
-        peek.model = self.known_as(peek.model);
-        let effort = adjust::take_suffix(&self.snapshot.names, self.route.client, &mut peek);
+        let mut scope;
+        (scope, peek.model) = self.snapshot.names.read(self.route.client, within, peek.model);
+        let effort = adjust::take_suffix(&self.snapshot.names, self.route.client, &mut scope, &mut peek);
         peek.reply.seed = random();
         if let Some(record) = record {
             record.model.clone_from(&peek.model);
@@ -164,7 +169,8 @@ impl Exchange<'_> {
         let own = matches!(self.route.operation, Operation::Generate)
             .then(|| self.route.client.own_answer(&body, &peek.reply));
         let mut inbound = Inbound::new(head, body, peek, Adjust { effort }).on(errand);
-        let serve = Serve { worker: self.worker, snapshot: Arc::clone(self.snapshot), client: self.route.client };
+        let serve =
+            Serve { worker: self.worker, snapshot: Arc::clone(self.snapshot), client: self.route.client, scope };
         if let Some(own) = own.flatten() {
             serve.resolve(&inbound.peek.model)?;
             return Ok(respond(own));
@@ -176,15 +182,6 @@ impl Exchange<'_> {
         };
         transport::body::reuse(inbound.body.into_bytes());
         answer
-    }
-
-    /// The name that is served: the one that was written, or the plain one behind it.
-    fn known_as(&self, model: String) -> String {
-        if self.snapshot.names.serves_exactly(&model) {
-            return model;
-        }
-        let plain = self.route.client.plain_name(&model).filter(|plain| self.snapshot.names.resolve(plain).is_some());
-        plain.map(str::to_owned).unwrap_or(model)
     }
 
     async fn body(&self, head: &Parts, incoming: Incoming) -> Result<Body, Fault> {

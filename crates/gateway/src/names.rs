@@ -1,29 +1,74 @@
-//! From a model's name to the seats that serve it, and the list of all names. It knows nothing of requests.
+//! From a model's name to the seats that serve it, and the list of all names. It knows nothing of requests; who may see
+//! what is decided by [`Scope`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Deref;
 use std::sync::Arc;
 
-use dialect::ModelCard;
+use dialect::{ClientSide, ModelCard};
+use hub::{Fault, FaultKind};
 use upstreams::{Model, Place};
 
+use crate::glob::glob;
+use crate::scope::{Known, Providers, Scope, Views};
 use crate::snapshot::{ModelRoute, Seat};
 
+/// Longest name that messages repeat, in characters.
+const SHOWN: usize = 128;
+
 /// All names, ready to be looked up.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Names {
-    /// The models that lists show, by name.
-    pub(crate) cards: Vec<ModelCard>,
-    models: HashMap<String, ModelRoute>,
-    patterns: Vec<(String, ModelRoute)>,
+    /// The provider ids of this installation.
+    pub(crate) providers: Providers,
+    cards: Vec<ModelCard>,
+    models: HashMap<String, usize>,
+    patterns: Vec<Pattern>,
+    routes: Vec<ModelRoute>,
+    views: Views,
+}
+
+#[derive(Debug)]
+struct Pattern {
+    head: String,
+    route: usize,
+    /// Some seat refuses some of the names.
+    guarded: bool,
+}
+
+/// A route: that of the name, or one that few requests share.
+pub(crate) enum Found<'a> {
+    /// All seats of the name.
+    Whole(&'a ModelRoute),
+    /// Some of them.
+    Part(Arc<ModelRoute>),
+}
+
+impl Deref for Found<'_> {
+    type Target = ModelRoute;
+
+    fn deref(&self) -> &ModelRoute {
+        match self {
+            Self::Whole(route) => route,
+            Self::Part(route) => route,
+        }
+    }
 }
 
 impl Names {
-    /// Where a model name leads; `None` when nobody serves it.
-    pub(crate) fn resolve(&self, model: &str) -> Option<&ModelRoute> {
-        let exact = self.models.get(model);
-        let pattern =
-            || self.patterns.iter().find(|(head, _)| model.starts_with(head.as_str())).map(|(_, route)| route);
-        exact.or_else(pattern)
+    /// Where a model name leads within a scope; `None` when nobody serves it there.
+    pub(crate) fn resolve(&self, scope: Scope, model: &str) -> Option<Found<'_>> {
+        let exact = self.models.get(model).and_then(|at| self.views.route(self, scope, *at, model));
+        if let Some(route) = exact {
+            return Some(Found::Whole(route));
+        }
+        let mut fitting = self.patterns.iter().filter(|pattern| model.starts_with(pattern.head.as_str()));
+        let reached = |pattern: &'_ Pattern| self.views.route(self, scope, pattern.route, model);
+        let (pattern, route) = fitting.find_map(|pattern| Some((pattern, reached(pattern)?)))?;
+        if !pattern.guarded {
+            return Some(Found::Whole(route));
+        }
+        self.views.guarded(scope, pattern.route, route, model)
     }
 
     /// Whether a name is served as it stands, and not by a pattern.
@@ -31,15 +76,80 @@ impl Names {
         self.models.contains_key(model)
     }
 
+    /// The models that lists show within a scope, by name.
+    pub(crate) fn cards(&self, scope: Scope) -> &[ModelCard] {
+        if scope.is_everything() { &self.cards } else { self.views.cards(self, scope) }
+    }
+
+    /// All models that lists can show.
+    pub(crate) fn all_cards(&self) -> &[ModelCard] {
+        &self.cards
+    }
+
+    /// The route with this number, for everybody.
+    pub(crate) fn route(&self, at: usize) -> &ModelRoute {
+        &self.routes[at]
+    }
+
+    /// How many routes there are.
+    pub(crate) fn routes(&self) -> usize {
+        self.routes.len()
+    }
+
     /// How many names can be called.
     pub(crate) fn count(&self) -> usize {
         self.models.len() + self.patterns.len()
     }
 
-    /// The names that are most like one that nobody serves.
-    pub(crate) fn similar(&self, model: &str) -> Option<&str> {
+    /// The name within a scope that is most like one that nobody serves.
+    pub(crate) fn similar(&self, scope: Scope, model: &str) -> Option<&str> {
         let alike = |name: &&String| name.contains(model) || model.contains(name.as_str());
-        self.models.keys().filter(alike).min().map(String::as_str)
+        let mut names: Vec<_> = self.models.keys().filter(alike).collect();
+        names.sort();
+        names.into_iter().find(|name| self.resolve(scope, name).is_some()).map(String::as_str)
+    }
+
+    /// The name that is served for one as a client wrote it, and the scope that it names itself. A name that is served
+    /// as it stands is never taken apart: `qwen3:8b` is a model, `claude-custom:qwen3` asks a provider for one.
+    pub(crate) fn read(&self, client: &dyn ClientSide, scope: Scope, model: String) -> (Scope, String) {
+        if self.serves_exactly(&model) {
+            return (scope, model);
+        }
+        let of_provider = [model.split_once(':'), client.named_provider(&model)];
+        let narrowed = |(id, name)| self.served(client, self.providers.narrow(scope, id)?, name);
+        let found = of_provider
+            .into_iter()
+            .flatten()
+            .find_map(narrowed)
+            .or_else(|| self.served(client, scope, client.plain_name(&model)?));
+        let found = found.map(|(scope, name)| (scope, name.to_owned()));
+        found.unwrap_or((scope, model))
+    }
+
+    /// A name, or the plain one behind it, if it is served.
+    fn served<'a>(&self, client: &dyn ClientSide, scope: Scope, name: &'a str) -> Option<(Scope, &'a str)> {
+        let names = [Some(name), client.plain_name(name)];
+        let served = names.into_iter().flatten().find(|name| self.resolve(scope, name).is_some());
+        served.map(|name| (scope, name))
+    }
+
+    /// Why a name leads nowhere within a scope.
+    pub(crate) fn missing(&self, scope: Scope, model: &str) -> Fault {
+        let shown: String = model.chars().take(SHOWN).collect();
+        if self.resolve(scope.of_anybody(), model).is_some() {
+            let message = format!("this key may not use the model `{shown}`");
+            return Fault::new(FaultKind::Forbidden, message).at("model");
+        }
+        let elsewhere = model.split_once(':').filter(|(id, _)| self.providers.find(id) == Known::Elsewhere);
+        let message = if let Some((id, _)) = elsewhere {
+            format!("no account of this installation is of the provider `{id}`, which `{shown}` names")
+        } else if scope.is_narrowed() && self.resolve(scope.of_every_provider(), model).is_some() {
+            format!("the provider that was named does not serve the model `{shown}`; another one does")
+        } else {
+            let hint = self.similar(scope, model).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            format!("no configured account serves the model `{shown}`{hint}")
+        };
+        Fault::new(FaultKind::ModelNotFound, message).at("model")
     }
 }
 
@@ -47,8 +157,9 @@ impl Names {
 #[derive(Debug, Default)]
 pub(crate) struct Collector {
     force_prefix: bool,
+    pub(crate) providers: Providers,
     names: HashMap<String, Gathered>,
-    cards: Vec<ModelCard>,
+    cards: BTreeMap<String, ModelCard>,
 }
 
 #[derive(Debug, Default)]
@@ -66,78 +177,74 @@ impl Collector {
     /// Puts a seat under every name of its model.
     pub(crate) fn add(&mut self, place: &Place, model: &Model, seat: &Arc<Seat>, retries: u32) {
         for name in self.names_of(place, model) {
-            let gathered = self.names.entry(name.clone()).or_default();
+            if let Some(card) = &model.card
+                && !self.cards.contains_key(&name)
+            {
+                self.cards.insert(name.clone(), ModelCard { id: name.clone(), ..card.clone() });
+            }
+            let gathered = self.names.entry(name).or_default();
             gathered.seats.push(Arc::clone(seat));
             gathered.retries = gathered.retries.max(retries);
-            if let Some(card) = &model.card
-                && !self.cards.iter().any(|known| known.id == name)
-            {
-                self.cards.push(ModelCard { id: name, ..card.clone() });
-            }
         }
     }
 
-    /// The client-facing names of a model: with its prefix, and without unless prefixes are forced.
+    /// The client-facing names of a model: with its prefix, and without unless prefixes are forced. A prefix that is
+    /// the model's own name never hides it.
     fn names_of(&self, place: &Place, model: &Model) -> Vec<String> {
-        let prefixed = place.prefix.as_ref().map(|prefix| format!("{prefix}/{}", model.alias));
-        let plain = (prefixed.is_none() || !self.force_prefix).then(|| model.alias.clone());
-        plain.into_iter().chain(prefixed).collect()
+        let Some(prefix) = &place.prefix else { return vec![model.alias.clone()] };
+        let plain = (!self.force_prefix || *prefix == model.alias).then(|| model.alias.clone());
+        plain.into_iter().chain([format!("{prefix}/{}", model.alias)]).collect()
     }
 
-    /// All names, the most exact pattern first.
-    pub(crate) fn finish(self) -> Names {
-        let mut models = HashMap::new();
-        let mut patterns = Vec::new();
-        for (name, gathered) in self.names {
-            let route = ModelRoute::new(gathered.seats, gathered.retries);
+    /// All names, the most exact pattern first. `keys` says how many rows of views there are.
+    pub(crate) fn finish(self, keys: Vec<crate::scope::Reach>) -> Names {
+        let mut names = Names {
+            views: Views::new(self.providers.len(), keys),
+            providers: self.providers,
+            cards: self.cards.into_values().collect(),
+            models: HashMap::with_capacity(self.names.len()),
+            patterns: Vec::new(),
+            routes: Vec::with_capacity(self.names.len()),
+        };
+        for (name, gathered) in joined(self.names) {
+            let route = names.routes.len();
             match name.strip_suffix('*') {
-                Some(head) => patterns.push((head.to_owned(), route)),
-                None => {
-                    models.insert(name, route);
+                Some(head) => {
+                    let guarded = gathered.seats.iter().any(|seat| !seat.excluded.is_empty());
+                    names.patterns.push(Pattern { head: head.to_owned(), route, guarded });
                 }
+                None => _ = names.models.insert(name, route),
             }
+            names.routes.push(ModelRoute::new(gathered.seats, gathered.retries));
         }
         // The longest beginning is the most exact.
-        patterns.sort_by_key(|(head, _)| std::cmp::Reverse(head.len()));
-        let mut cards = self.cards;
-        cards.sort_by(|a, b| a.id.cmp(&b.id));
-        Names { cards, models, patterns }
+        names.patterns.sort_by(|a, b| b.head.len().cmp(&a.head.len()).then_with(|| a.head.cmp(&b.head)));
+        names
     }
 }
 
-/// Whether a model is on a place's list of exclusions; `*` stands for any text.
+/// The gathered seats, with those of the most exact fitting pattern behind names that are real: of two accounts of a
+/// provider, one with a list of models and one with all of them, both serve what the list names. An alias is nobody's
+/// but its own entry's.
+fn joined(mut names: HashMap<String, Gathered>) -> HashMap<String, Gathered> {
+    let mut patterns: Vec<_> = names
+        .iter()
+        .filter_map(|(name, gathered)| Some((name.strip_suffix('*')?.to_owned(), gathered.seats.clone())))
+        .collect();
+    patterns.sort_by_key(|(head, _)| std::cmp::Reverse(head.len()));
+    for (name, gathered) in names.iter_mut().filter(|(name, _)| !name.ends_with('*')) {
+        let Some((_, seats)) = patterns.iter().find(|(head, _)| name.starts_with(head.as_str())) else { continue };
+        if !gathered.seats.iter().any(|seat| seat.is_called(name)) {
+            continue;
+        }
+        let here: Vec<_> = gathered.seats.iter().map(|seat| seat.account.id.clone()).collect();
+        let more = seats.iter().filter(|seat| !here.contains(&seat.account.id) && !seat.refuses(name));
+        gathered.seats.extend(more.cloned());
+    }
+    names
+}
+
+/// Whether a model is on a list of exclusions; `*` stands for any text.
 pub(crate) fn is_excluded(model: &Model, excluded: &[String]) -> bool {
-    let (alias, name) = (model.alias.to_ascii_lowercase(), model.name.to_ascii_lowercase());
-    excluded.iter().any(|pattern| glob(pattern, &alias) || glob(pattern, &name))
-}
-
-/// Matches `text` against a pattern in which `*` stands for any text.
-fn glob(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((head, rest)) => {
-            let Some(tail) = text.strip_prefix(head) else { return false };
-            (0..=tail.len()).filter(|at| tail.is_char_boundary(*at)).any(|at| glob(rest, &tail[at..]))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::glob;
-
-    #[test]
-    fn stars_stand_for_any_text() {
-        for (pattern, text, fits) in [
-            ("a", "a", true),
-            ("a", "ab", false),
-            ("a*", "ab", true),
-            ("*b", "ab", true),
-            ("a*c*e", "abcde", true),
-            ("*", "", true),
-            ("a*b", "ac", false),
-        ] {
-            assert_eq!(glob(pattern, text), fits, "{pattern} {text}");
-        }
-    }
+    excluded.iter().any(|pattern| glob(pattern, &model.alias) || glob(pattern, &model.name))
 }

@@ -10,6 +10,8 @@ use hub::{Fault, FaultKind};
 #[derive(Debug)]
 pub(crate) struct Routes {
     routes: Vec<(&'static Dialect, &'static Route)>,
+    /// First segments of paths that can be nothing but ours: no provider is called so.
+    heads: Vec<&'static str>,
 }
 
 /// A request line that means something.
@@ -22,7 +24,23 @@ pub(crate) struct Matched<'a> {
 impl Routes {
     pub(crate) fn new() -> Self {
         let routes = ALL.iter().flat_map(|dialect| dialect.routes.iter().map(move |route| (*dialect, route)));
-        Self { routes: routes.collect() }
+        let routes: Vec<_> = routes.collect();
+        let mut heads: Vec<_> = routes.iter().filter_map(|(_, route)| route.path.split('/').nth(1)).collect();
+        heads.sort_unstable();
+        heads.dedup();
+        heads.retain(|head| !upstreams::KINDS.iter().any(|kind| kind.id == *head));
+        Self { routes, heads }
+    }
+
+    /// Whether a path's first segment can be nothing but ours.
+    pub(crate) fn begins(&self, segment: &str) -> bool {
+        self.heads.contains(&segment)
+    }
+
+    /// Whether a path is some route's, whatever the method.
+    pub(crate) fn knows(&self, path: &str) -> bool {
+        let path = trim(path);
+        self.routes.iter().any(|(_, route)| rest_of(route.path, path).is_some())
     }
 
     /// The route of a request, or a fault to be rendered by [`Routes::caller`].

@@ -13,9 +13,11 @@ use upstreams::{Call, Purpose};
 use crate::app::Worker;
 use crate::attempt::{self, Attempt, Committed};
 use crate::inbound::Inbound;
+use crate::names::Found;
 use crate::outflow::Settled;
 use crate::record::{Ended, Record};
-use crate::snapshot::{ModelRoute, Seat, Snapshot};
+use crate::scope::Scope;
+use crate::snapshot::{Seat, Snapshot};
 use crate::tries::Tries;
 use crate::{estimate, faults, headers};
 
@@ -24,6 +26,8 @@ pub(crate) struct Serve<'a> {
     pub(crate) worker: &'a Worker,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) client: &'static dyn ClientSide,
+    /// What the request may reach.
+    pub(crate) scope: Scope,
 }
 
 impl Serve<'_> {
@@ -51,7 +55,7 @@ impl Serve<'_> {
     ) -> Result<Response<ReplyBody>, Fault> {
         let route = self.resolve(&inbound.peek.model)?;
         let session = inbound.peek.session.take();
-        let mut tries = Tries::new(route, &self.snapshot.config, session.as_deref());
+        let mut tries = Tries::new(&route, &self.snapshot.config, session.as_deref());
         loop {
             let seat = tries.next().ok_or_else(nobody)?;
             let lease = self.lease(seat, record);
@@ -145,15 +149,9 @@ impl Serve<'_> {
     /// Where a model's name leads.
     ///
     /// # Errors
-    /// When nobody serves it.
-    pub(crate) fn resolve(&self, model: &str) -> Result<&ModelRoute, Fault> {
-        self.snapshot.names.resolve(model).ok_or_else(|| {
-            let hint =
-                self.snapshot.names.similar(model).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-            let shown: String = model.chars().take(128).collect();
-            Fault::new(FaultKind::ModelNotFound, format!("no configured account serves the model `{shown}`{hint}"))
-                .at("model")
-        })
+    /// When nobody serves it, or nobody whom the request may reach.
+    pub(crate) fn resolve(&self, model: &str) -> Result<Found<'_>, Fault> {
+        self.snapshot.names.resolve(self.scope, model).ok_or_else(|| self.snapshot.names.missing(self.scope, model))
     }
 }
 

@@ -10,7 +10,9 @@ use transport::{Deadlines, Site};
 use upstreams::{AccountSpec, KINDS, Place, Upstream};
 
 use crate::admit::KeyTable;
+use crate::channels;
 use crate::faults::proxy_setting;
+use crate::glob::glob;
 use crate::names::{Collector, Names, is_excluded};
 
 /// An immutable view of the configuration.
@@ -67,6 +69,12 @@ impl ModelRoute {
         }
         Self { seats, tiers, strategy: Box::new(RoundRobin::default()), retries }
     }
+
+    /// The same with some of the seats; `None` when none is left.
+    pub(crate) fn narrowed(&self, keep: impl Fn(&Seat) -> bool) -> Option<Self> {
+        let seats: Vec<_> = self.seats.iter().filter(|seat| keep(seat)).map(Arc::clone).collect();
+        (!seats.is_empty()).then(|| Self::new(seats, self.retries))
+    }
 }
 
 /// Seats of one priority, made ready so that no request has to go through all of them.
@@ -93,6 +101,11 @@ pub(crate) struct Seat {
     pub(crate) upstream: Arc<dyn Upstream>,
     pub(crate) site: Site,
     pub(crate) force_mapping: bool,
+    /// The numbers of the provider ids of its place.
+    pub(crate) providers: Arc<[u32]>,
+    /// What a pattern's seat refuses of the names that fit the pattern.
+    pub(crate) excluded: Vec<String>,
+    prefix: Option<String>,
     model: String,
     traits: Arc<ModelTraits>,
 }
@@ -101,9 +114,27 @@ impl Seat {
     /// The upstream's name and the traits of the model, for a request that asked for `requested`.
     pub(crate) fn model<'a>(&'a self, requested: &'a str) -> (&'a str, Arc<ModelTraits>) {
         if self.model.is_empty() {
-            return (requested, self.upstream.traits_of(requested));
+            let bare = self.bare(requested);
+            return (bare, self.upstream.traits_of(bare));
         }
         (&self.model, Arc::clone(&self.traits))
+    }
+
+    /// Whether the upstream, too, calls the model by a client-facing name.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        !self.model.is_empty() && self.model == self.bare(name)
+    }
+
+    /// Whether a pattern's seat does not serve a name that fits the pattern.
+    pub(crate) fn refuses(&self, requested: &str) -> bool {
+        let bare = self.bare(requested);
+        self.excluded.iter().any(|pattern| glob(pattern, bare))
+    }
+
+    /// A name without the place's prefix, which is ours and not the upstream's.
+    fn bare<'a>(&self, requested: &'a str) -> &'a str {
+        let rest = self.prefix.as_ref().and_then(|prefix| requested.strip_prefix(prefix.as_str())?.strip_prefix('/'));
+        rest.unwrap_or(requested)
     }
 }
 
@@ -116,7 +147,7 @@ impl Snapshot {
                 builder.place(&place)?;
             }
         }
-        let names = builder.names.finish();
+        let names = builder.names.finish(Vec::new());
         Ok(Self {
             keys: KeyTable::new(&config.client_keys),
             deadlines: Deadlines {
@@ -145,16 +176,23 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn place(&mut self, place: &Place) -> Result<(), SnapshotError> {
         let retries = place.request_retry.unwrap_or(self.config.request_retry);
-        for account in &place.accounts {
-            let (account, site, secret) = self.account(account)?;
-            for model in place.models.iter().filter(|model| !is_excluded(model, &place.excluded)) {
+        let providers = self.names.providers.enter(place);
+        let models = channels::apply(place, self.config);
+        for spec in &place.accounts {
+            let (account, site, secret) = self.account(spec)?;
+            for model in models.iter().filter(|model| !is_excluded(model, &spec.excluded)) {
+                let is_pattern = model.alias.ends_with('*');
+                let excluded = || [&spec.excluded[..], &channels::excluded(place, self.config)].concat();
                 let seat = Arc::new(Seat {
                     account: Arc::clone(&account),
                     secret: secret.clone(),
                     upstream: Arc::clone(&place.upstream),
                     site: site.clone(),
                     force_mapping: model.force_mapping,
-                    model: model.name.clone(),
+                    providers: Arc::clone(&providers),
+                    excluded: if is_pattern { excluded() } else { Vec::new() },
+                    prefix: place.prefix.clone(),
+                    model: if is_pattern { String::new() } else { model.name.clone() },
                     traits: Arc::clone(&model.traits),
                 });
                 self.names.add(place, model, &seat, retries);

@@ -27,6 +27,8 @@ use pool::Secret;
 pub struct Kind {
     /// Its name: the section of the configuration file that describes it.
     pub id: &'static str,
+    /// Other names by which paths, headers and models may call all places of this kind.
+    pub ids: &'static [&'static str],
     /// Builds the places of this kind that the configuration names.
     pub build: fn(&config::Config) -> Vec<Place>,
 }
@@ -34,6 +36,20 @@ pub struct Kind {
 /// Every kind.
 pub static KINDS: &[&Kind] =
     &[&claude_key::KIND, &codex_key::KIND, &gemini_key::KIND, &openai_compatible::KIND, &ollama::KIND, &demo::KIND];
+
+/// Provider ids that people's programs carry, of providers that no kind above serves.
+pub static UNSERVED: &[&str] = &[
+    "gemini-cli-oauth",
+    "gemini-antigravity",
+    "claude-kiro-oauth",
+    "openai-codex-oauth",
+    "openai-qwen-oauth",
+    "openai-iflow",
+    "grok-web",
+    "grok-custom",
+    "forward-api",
+    "atlascloud",
+];
 
 impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,6 +66,8 @@ pub struct Place {
     pub accounts: Vec<AccountSpec>,
     /// What can be asked for.
     pub models: Vec<Model>,
+    /// Names of this place and of groups it belongs to, by which paths, headers and models may call it.
+    pub groups: Vec<String>,
     /// Client-facing names may also be written `prefix/name`.
     pub prefix: Option<String>,
     /// Names or patterns with `*` that it must not serve, in lower case.
@@ -73,6 +91,8 @@ pub struct AccountSpec {
     pub priority: i32,
     /// Its share.
     pub weight: u32,
+    /// Names or patterns with `*` that this account must not serve besides the place's own, in lower case.
+    pub excluded: Vec<String>,
 }
 
 /// A model of a place.

@@ -6,7 +6,7 @@ use config::{Modality, ThinkingLevel, ThinkingRange};
 use dialect::{ModelCard, ModelTraits, ThinkingTraits};
 use hub::Level;
 
-use crate::Model;
+use crate::{Model, Upstream};
 
 /// A model as the configuration names it, on top of what its kind knows of it.
 pub(crate) fn configured(model: &config::Model, mut traits: ModelTraits, owned_by: &str) -> Model {
@@ -23,6 +23,28 @@ pub(crate) fn configured(model: &config::Model, mut traits: ModelTraits, owned_b
         force_mapping: model.force_mapping,
         card: Some(card(model, &traits, owned_by)),
         traits: Arc::new(traits),
+    }
+}
+
+impl Model {
+    /// A model that a place serves without naming it, under a name that clients use.
+    pub fn found(
+        alias: &str,
+        name: &str,
+        force_mapping: bool,
+        at: &dyn Upstream,
+        display_name: Option<String>,
+    ) -> Self {
+        let entry = config::Model {
+            name: name.to_owned(),
+            alias: alias.to_owned(),
+            display_name,
+            force_mapping,
+            ..config::Model::default()
+        };
+        let traits = at.traits_of(name);
+        let card = Some(card(&entry, &traits, at.kind()));
+        Self { alias: entry.alias, name: entry.name, force_mapping, traits, card }
     }
 }
 

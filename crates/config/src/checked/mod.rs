@@ -9,8 +9,8 @@ use std::time::Duration;
 
 pub use network::{Cors, Proxy, ProxyScheme, ProxyUrl, ProxyUser};
 pub use provider::{
-    Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality, Model, Ollama, Quirks,
-    ThinkingLevel, ThinkingRange,
+    ChannelAlias, Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality, Model, Ollama,
+    Quirks, ThinkingLevel, ThinkingRange,
 };
 
 use crate::secret::Secret;
@@ -54,6 +54,10 @@ pub struct Config {
     pub transient_error_cooldown: Option<Duration>,
     /// Unprefixed model names reach only unprefixed accounts.
     pub force_model_prefix: bool,
+    /// Other names for models, by channel (`oauth-model-alias`).
+    pub channel_aliases: Vec<(String, Vec<ChannelAlias>)>,
+    /// Model patterns that a channel does not serve: lower case, `*` stands for any text (`oauth-excluded-models`).
+    pub channel_exclusions: Vec<(String, Vec<String>)>,
     /// Copy the upstream's response headers to the client.
     pub passthrough_headers: bool,
     /// How an account is chosen.
@@ -216,6 +220,8 @@ impl Default for Config {
             disable_cooling: false,
             transient_error_cooldown: Some(Duration::from_secs(60)),
             force_model_prefix: false,
+            channel_aliases: Vec::new(),
+            channel_exclusions: Vec::new(),
             passthrough_headers: false,
             routing: Routing::default(),
             streaming: Streaming::default(),

@@ -15,6 +15,8 @@ pub struct Compat {
     pub base_url: Url,
     /// Kept in the file but not used.
     pub disabled: bool,
+    /// A name by which paths, the `Model-Provider` header and `group:model` may call it.
+    pub group: Option<String>,
     /// Clients may say `prefix/model`.
     pub prefix: Option<String>,
     /// Higher is tried first.
@@ -25,6 +27,8 @@ pub struct Compat {
     pub keys: Vec<CompatKey>,
     /// Models that it serves. Two models with one alias form a pool.
     pub models: Vec<Model>,
+    /// Model patterns that it does not serve: lower case, `*` stands for any text.
+    pub excluded_models: Vec<String>,
     /// Extra rounds, instead of the global number.
     pub request_retry: Option<u32>,
     /// Never bench it, instead of the global setting.
@@ -44,6 +48,15 @@ pub struct CompatKey {
     pub proxy: Proxy,
     /// Share under the weighted strategy, at most 1,000,000; 0 leaves the key out there.
     pub weight: u32,
+    /// Model patterns that this key does not serve, besides the place's own.
+    pub excluded_models: Vec<String>,
+}
+
+impl Default for CompatKey {
+    /// The one account of a place that wants no key.
+    fn default() -> Self {
+        Self { key: Secret::default(), proxy: Proxy::Inherit, weight: 1, excluded_models: Vec::new() }
+    }
 }
 
 /// An account by key of a provider that we know.
@@ -61,6 +74,8 @@ pub struct KeyEntry {
     pub models: Vec<Model>,
     /// Model patterns that this account does not serve: lower case, `*` stands for any text.
     pub excluded_models: Vec<String>,
+    /// A name by which paths, the `Model-Provider` header and `group:model` may call it.
+    pub group: Option<String>,
     /// Clients may say `prefix/model`.
     pub prefix: Option<String>,
     /// Higher is tried first.
@@ -106,6 +121,21 @@ pub struct Model {
     pub output_modalities: Vec<Modality>,
     /// It serves the image endpoints.
     pub image: bool,
+}
+
+/// Another name for a model of a whole channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChannelAlias {
+    /// The name that the channel gives it.
+    pub name: String,
+    /// The name that clients use.
+    pub alias: String,
+    /// The first name stays, too.
+    pub fork: bool,
+    /// A name for people, in model lists.
+    pub display_name: Option<String>,
+    /// Replies carry the alias in `model`, not the upstream's name.
+    pub force_mapping: bool,
 }
 
 /// What a model can do about thinking.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Section, place, provider, safety};
+use super::{Section, channels, place, provider, safety};
 use crate::checked::{
     ClientKey, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, Routing, Strategy, Streaming, Tls,
 };
@@ -44,6 +44,8 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         disable_cooling: root.flag("disable-cooling", false, problems),
         transient_error_cooldown: transient_error_cooldown(&root, problems),
         force_model_prefix: root.flag("force-model-prefix", false, problems),
+        channel_aliases: channels::aliases(&root, problems),
+        channel_exclusions: channels::exclusions(&root, problems),
         passthrough_headers: root.flag("passthrough-headers", false, problems),
         routing: routing(&root.section("routing", problems), problems),
         streaming: streaming(&root.section("streaming", problems), problems),

@@ -1,6 +1,7 @@
 //! The tree to checked values. Every accessor gives the default where a key is missing and tells a problem where it is
 //! wrong, so that one reading finds them all.
 
+mod channels;
 mod gateway;
 mod number;
 mod place;

@@ -11,6 +11,7 @@ use crate::checked::{
 };
 use crate::report::Problems;
 use crate::secret::Secret;
+use crate::source::Span;
 use crate::tree::Value;
 use crate::words;
 
@@ -54,17 +55,13 @@ pub(crate) fn vertex(root: &Section<'_>, problems: &mut Problems) -> Vec<KeyEntr
 }
 
 fn key_entries(root: &Section<'_>, list: &str, problems: &mut Problems) -> Vec<KeyEntry> {
-    let mut entries: Vec<KeyEntry> = Vec::new();
+    let mut entries = Vec::new();
     for section in root.sections(list, problems) {
-        let Some(entry) = key_entry(&section, problems) else { continue };
-        if entries.iter().any(|earlier| same_account(earlier, &entry)) {
-            problems
-                .warn(section.span(), format!("`{}` is an account that is listed already; ignored", section.path()));
-        } else {
-            entries.push(entry);
+        if let Some(entry) = key_entry(&section, problems) {
+            join(&section, entry, &mut entries, problems);
         }
     }
-    entries
+    entries.into_iter().map(|(entry, _)| entry).collect()
 }
 
 /// Lists whose entries have no address of their own to fall back on.
@@ -74,11 +71,29 @@ fn addressed(root: &Section<'_>, list: &str, problems: &mut Problems) -> Vec<Key
         let entry = key_entry(&section, problems);
         if section.get("base-url").and_then(|item| item.scalar().map(|text| text.trim().is_empty())).unwrap_or(true) {
             missing_address(&section, problems);
-        } else {
-            entries.extend(entry.filter(|entry| entry.base_url.is_some()));
+        } else if let Some(entry) = entry.filter(|entry| entry.base_url.is_some()) {
+            join(&section, entry, &mut entries, problems);
         }
     }
-    entries
+    entries.into_iter().map(|(entry, _)| entry).collect()
+}
+
+/// Adds an entry unless its account is there already.
+fn join(section: &Section<'_>, entry: KeyEntry, entries: &mut Vec<(KeyEntry, Option<Span>)>, problems: &mut Problems) {
+    let span = section.span();
+    if let Some((_, earlier)) = entries.iter().find(|(earlier, _)| same_account(earlier, &entry)) {
+        let message = format!("`{}` is an account that is listed already; ignored", section.path());
+        let problem = problems.warn(span, message);
+        if let Some(earlier) = earlier {
+            problem.set_before(*earlier);
+        }
+        return;
+    }
+    if !entry.key.is_empty() && entries.iter().any(|(earlier, _)| earlier.key == entry.key) {
+        let message = format!("`{}` holds the key of an earlier entry; each counts as an account", section.path());
+        problems.note(span, message);
+    }
+    entries.push((entry, span));
 }
 
 fn missing_address(section: &Section<'_>, problems: &mut Problems) {
@@ -126,6 +141,7 @@ fn entry(section: &Section<'_>, problems: &mut Problems) -> KeyEntry {
         headers: headers(section, problems),
         models: models(section, problems),
         excluded_models: excluded_models(section, problems),
+        group: group(section, problems),
         prefix: prefix(section, problems),
         priority: priority(section, problems),
         weight: weight(section, problems),
@@ -160,7 +176,8 @@ fn compat_entry(section: &Section<'_>, problems: &mut Problems) -> Option<Compat
     let keys = compat_keys(section, problems);
     let models = models(section, problems);
     let quirks = quirks(&section.section("quirks", problems), problems);
-    let prefix = prefix(section, problems);
+    let (group, prefix) = (group(section, problems), prefix(section, problems));
+    let excluded_models = excluded_models(section, problems);
     let (priority, request_retry) = (priority(section, problems), request_retry(section, problems));
     let disabled = section.flag("disabled", false, problems);
     let disable_cooling = section.maybe_flag("disable-cooling", problems);
@@ -171,11 +188,13 @@ fn compat_entry(section: &Section<'_>, problems: &mut Problems) -> Option<Compat
         name,
         base_url,
         disabled,
+        group,
         prefix,
         priority,
         headers,
         keys,
         models,
+        excluded_models,
         request_retry,
         disable_cooling,
         support_prompt_cache_key,
@@ -197,7 +216,8 @@ fn compat_keys(section: &Section<'_>, problems: &mut Problems) -> Vec<CompatKey>
         if keys.iter().any(|earlier| earlier.key == key && earlier.proxy == proxy) {
             problems.warn(entry.span(), format!("`{}` is a key that is listed already; ignored", entry.path()));
         } else {
-            keys.push(CompatKey { key, proxy, weight });
+            let excluded_models = excluded_models(&entry, problems);
+            keys.push(CompatKey { key, proxy, weight, excluded_models });
         }
     }
     keys
@@ -269,6 +289,18 @@ fn prefix(section: &Section<'_>, problems: &mut Problems) -> Option<String> {
     (!prefix.is_empty()).then(|| prefix.to_owned())
 }
 
+/// A word that can be a path's first segment and stand before a colon.
+fn group(section: &Section<'_>, problems: &mut Problems) -> Option<String> {
+    let group = section.text("group", problems)?;
+    if group.contains(['/', ':', '?', '#', '%']) || group.chars().any(char::is_whitespace) {
+        let item = section.get("group")?;
+        let message = format!("`{}` must be one word without `/` and `:`, for it is written in paths", item.path);
+        problems.error(item.span(), message);
+        return None;
+    }
+    Some(group)
+}
+
 fn priority(section: &Section<'_>, problems: &mut Problems) -> i32 {
     let value = section.whole("priority", -MAX_PRIORITY..=MAX_PRIORITY, problems);
     value.and_then(|value| i32::try_from(value).ok()).unwrap_or(0)
@@ -290,9 +322,17 @@ fn request_retry(section: &Section<'_>, problems: &mut Problems) -> Option<u32> 
     section.whole("request-retry", 0..=1000, problems).and_then(|value| u32::try_from(value).ok())
 }
 
+/// `excluded-models`, and the same under the name that another program gave it.
 fn excluded_models(section: &Section<'_>, problems: &mut Problems) -> Vec<String> {
+    let mut all = patterns(section, "excluded-models", problems);
+    all.extend(patterns(section, "not-supported-models", problems));
+    all
+}
+
+/// A list of patterns, in lower case.
+pub(crate) fn patterns(section: &Section<'_>, key: &str, problems: &mut Problems) -> Vec<String> {
     let mut patterns: Vec<String> = Vec::new();
-    for item in section.list("excluded-models", problems) {
+    for item in section.list(key, problems) {
         let pattern = item.text(problems).unwrap_or_default().trim().to_lowercase();
         if !pattern.is_empty() && !patterns.contains(&pattern) {
             patterns.push(pattern);

@@ -20,7 +20,7 @@ fn each(fields: &'static [Field], above: &[&'static Field], visit: &mut dyn FnMu
 }
 
 fn in_list(above: &[&Field]) -> bool {
-    above.iter().any(|field| matches!(field.kind, Kind::List(_)))
+    above.iter().any(|field| matches!(field.kind, Kind::List(_) | Kind::Map(_)))
 }
 
 fn dotted(above: &[&Field], field: &Field) -> String {
@@ -37,18 +37,23 @@ fn no_section_has_a_key_twice() {
 #[test]
 fn every_used_key_is_read() {
     each(ROOT, &[], &mut |above, field| {
-        let leaf = !matches!(field.kind, Kind::Section(_) | Kind::List(Kind::Section(_)));
+        let leaf = field.kind.fields().is_empty();
         if !leaf || field.standing != Standing::Used {
             return;
         }
         // A value of the wrong shape must be told of under the key's own name.
-        let wrong = if matches!(field.kind, Kind::List(_) | Kind::Headers) { "5" } else { "{}" };
+        let many = matches!(field.kind, Kind::List(_) | Kind::Headers | Kind::Map(_));
+        let wrong = if many { "5" } else { "{}" };
         let mut text = format!("{{{}: {wrong}}}", field.name);
         let mut path = field.name.to_owned();
         for parent in above.iter().rev() {
-            let list = matches!(parent.kind, Kind::List(_));
-            text = if list { format!("{{{}: [{text}]}}", parent.name) } else { format!("{{{}: {text}}}", parent.name) };
-            path = format!("{}{}.{path}", parent.name, if list { "[0]" } else { "" });
+            let (open, close, below) = match parent.kind {
+                Kind::List(_) => ("[", "]", "[0]"),
+                Kind::Map(_) => ("{any: [", "]}", ".any[0]"),
+                _ => ("", "", ""),
+            };
+            text = format!("{{{}: {open}{text}{close}}}", parent.name);
+            path = format!("{}{below}.{path}", parent.name);
         }
         let (_, report) = parse(&text);
         let told = report.errors.iter().any(|error| error.message().contains(&format!("`{path}`")));

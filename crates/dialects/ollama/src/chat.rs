@@ -47,6 +47,10 @@ impl ClientSide for Chat {
         count(input_tokens)
     }
 
+    fn named_provider<'a>(&self, model: &'a str) -> Option<(&'a str, &'a str)> {
+        named_provider(model)
+    }
+
     fn plain_name<'a>(&self, model: &'a str) -> Option<&'a str> {
         plain_name(model)
     }
@@ -106,6 +110,13 @@ pub(crate) fn peek(_: &Parts, body: &Body) -> Result<Peek, Fault> {
     let model = model.ok_or_else(|| Fault::bad_request("model is required").at("model"))?;
     let reply = Reply::new(model.as_str(), body.get("stream")?.unwrap_or(true));
     Ok(Peek { model, session: None, reply })
+}
+
+/// Lists of other gateways show `[Provider] name`.
+pub(crate) fn named_provider(model: &str) -> Option<(&str, &str)> {
+    let (provider, name) = model.strip_prefix('[')?.split_once(']')?;
+    let name = name.trim_start();
+    (!name.is_empty()).then_some((provider.trim(), name))
 }
 
 /// Programs add `:latest` to names, and lists of other gateways put `[Provider] ` before them.

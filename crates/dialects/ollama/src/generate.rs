@@ -42,6 +42,10 @@ impl ClientSide for Generate {
         chat::count(input_tokens)
     }
 
+    fn named_provider<'a>(&self, model: &'a str) -> Option<(&'a str, &'a str)> {
+        chat::named_provider(model)
+    }
+
     fn plain_name<'a>(&self, model: &'a str) -> Option<&'a str> {
         chat::plain_name(model)
     }

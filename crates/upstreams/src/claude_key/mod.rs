@@ -17,7 +17,7 @@ use crate::model::configured;
 use crate::{AccountSpec, Call, Kind, Model, Place, Purpose, Upstream, not_taken};
 
 /// The kind.
-pub(crate) static KIND: Kind = Kind { id: "claude-api-key", build };
+pub(crate) static KIND: Kind = Kind { id: "claude-api-key", ids: &["claude-custom", "claude"], build };
 
 /// Anthropic's own address (platform documentation, 2026-11).
 const ANTHROPIC: &str = "https://api.anthropic.com";
@@ -70,6 +70,7 @@ fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
         upstream: Arc::new(ClaudeKey { messages, count }),
         accounts: vec![account(number, entry)],
         models: models(entry),
+        groups: entry.group.clone().into_iter().collect(),
         prefix: entry.prefix.clone(),
         excluded: entry.excluded_models.clone(),
         request_retry: entry.request_retry,
@@ -84,6 +85,7 @@ fn account(number: usize, entry: &KeyEntry) -> AccountSpec {
         proxy: entry.proxy.clone(),
         priority: entry.priority,
         weight: entry.weight,
+        excluded: Vec::new(),
     }
 }
 

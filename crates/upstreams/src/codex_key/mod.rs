@@ -16,7 +16,8 @@ use crate::model::configured;
 use crate::{AccountSpec, Call, Kind, Model, Place, Purpose, Upstream, openai_paths};
 
 /// The kind.
-pub(crate) static KIND: Kind = Kind { id: "codex-api-key", build };
+pub(crate) static KIND: Kind =
+    Kind { id: "codex-api-key", ids: &["openaiResponses-custom", "codex", "OpenAI Responses"], build };
 
 #[derive(Debug)]
 struct CodexKey {
@@ -68,6 +69,7 @@ fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
         upstream: Arc::new(CodexKey { responses, root }),
         accounts: vec![account(number, entry)],
         models: models(entry),
+        groups: entry.group.clone().into_iter().collect(),
         prefix: entry.prefix.clone(),
         excluded: entry.excluded_models.clone(),
         request_retry: entry.request_retry,
@@ -82,6 +84,7 @@ fn account(number: usize, entry: &KeyEntry) -> AccountSpec {
         proxy: entry.proxy.clone(),
         priority: entry.priority,
         weight: entry.weight,
+        excluded: Vec::new(),
     }
 }
 

@@ -22,7 +22,7 @@ use pool::Secret;
 use crate::{AccountSpec, Call, Kind, Model, Place, Script, Upstream};
 
 /// The kind.
-pub(crate) static KIND: Kind = Kind { id: "demo", build };
+pub(crate) static KIND: Kind = Kind { id: "demo", ids: &[], build };
 
 /// The model's name, and the pause between two pieces of its answer.
 const MODEL: &str = "demo";
@@ -64,11 +64,13 @@ fn build(config: &Config) -> Vec<Place> {
         proxy: config::Proxy::Direct,
         priority: 0,
         weight: 1,
+        excluded: Vec::new(),
     };
     vec![Place {
         upstream: Arc::new(Demo),
         accounts: vec![account],
         models: vec![model()],
+        groups: Vec::new(),
         prefix: None,
         excluded: Vec::new(),
         request_retry: None,

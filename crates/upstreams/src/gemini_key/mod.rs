@@ -19,7 +19,7 @@ use crate::model::configured;
 use crate::{AccountSpec, Call, Kind, Model, Place, Purpose, Upstream};
 
 /// The kind.
-pub(crate) static KIND: Kind = Kind { id: "gemini-api-key", build };
+pub(crate) static KIND: Kind = Kind { id: "gemini-api-key", ids: &["gemini"], build };
 
 /// Google's own address (Gemini API reference, 2026-11).
 const GOOGLE: &str = "https://generativelanguage.googleapis.com";
@@ -84,6 +84,7 @@ fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
         upstream: Arc::new(GeminiKey { models }),
         accounts: vec![account(number, entry)],
         models: names(entry),
+        groups: entry.group.clone().into_iter().collect(),
         prefix: entry.prefix.clone(),
         excluded: entry.excluded_models.clone(),
         request_retry: entry.request_retry,
@@ -98,6 +99,7 @@ fn account(number: usize, entry: &KeyEntry) -> AccountSpec {
         proxy: entry.proxy.clone(),
         priority: entry.priority,
         weight: entry.weight,
+        excluded: Vec::new(),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::model::configured;
 use crate::{AccountSpec, Call, Kind, Place, Purpose, Upstream};
 
 /// The kind.
-pub(crate) static KIND: Kind = Kind { id: "ollama", build };
+pub(crate) static KIND: Kind = Kind { id: "ollama", ids: &[], build };
 
 /// Where a server listens that was told nothing else.
 const LOCAL: &str = "http://127.0.0.1:11434";
@@ -79,6 +79,7 @@ fn place(number: usize, server: &Ollama) -> Option<Place> {
         proxy: entry.proxy.clone(),
         priority: entry.priority,
         weight: entry.weight,
+        excluded: Vec::new(),
     };
     let endpoint = |path| Endpoint::new(&base, path, &entry.headers);
     let upstream = OllamaServer {
@@ -90,6 +91,7 @@ fn place(number: usize, server: &Ollama) -> Option<Place> {
         upstream: Arc::new(upstream),
         accounts: vec![account],
         models: entry.models.iter().map(|model| configured(model, traits.clone(), KIND.id)).collect(),
+        groups: entry.group.clone().into_iter().collect(),
         prefix: entry.prefix.clone(),
         excluded: entry.excluded_models.clone(),
         request_retry: entry.request_retry,

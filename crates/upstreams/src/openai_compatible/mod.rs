@@ -1,6 +1,6 @@
 //! Places that speak OpenAI Chat Completions at any address (`openai-compatibility`).
 
-use config::{Compat, Config};
+use config::{Compat, CompatKey, Config};
 use dialect::splice::Pieces;
 use dialect::{Dialect, MaxTokensField, ModelTraits, WireQuirks};
 use http::header::AUTHORIZATION;
@@ -12,7 +12,7 @@ use crate::model::configured;
 use crate::{AccountSpec, Call, Kind, Place, Purpose, Upstream, openai_paths};
 
 /// The kind.
-pub(crate) static KIND: Kind = Kind { id: "openai-compatibility", build };
+pub(crate) static KIND: Kind = Kind { id: "openai-compatibility", ids: &["openai-custom", "openai"], build };
 
 #[derive(Debug)]
 struct OpenAiCompatible {
@@ -58,27 +58,28 @@ fn place(compat: &Compat) -> Option<Place> {
         upstream: std::sync::Arc::new(OpenAiCompatible { endpoint, root }),
         accounts: accounts(compat),
         models: compat.models.iter().map(|model| configured(model, traits.clone(), &compat.name)).collect(),
+        groups: std::iter::once(compat.name.clone()).chain(compat.group.clone()).collect(),
         prefix: compat.prefix.clone(),
-        excluded: Vec::new(),
+        excluded: compat.excluded_models.clone(),
         request_retry: compat.request_retry,
     })
 }
 
 /// One account a key; a place without keys is one account without a secret.
 fn accounts(compat: &Compat) -> Vec<AccountSpec> {
-    let account = |number: usize, secret, proxy, weight| AccountSpec {
+    let account = |number: usize, key: &CompatKey| AccountSpec {
         id: format!("{}:{}:{number}", KIND.id, compat.name),
         label: format!("{}#{number}", compat.name),
-        secret,
-        proxy,
+        secret: Secret::new(key.key.expose()),
+        proxy: key.proxy.clone(),
         priority: compat.priority,
-        weight,
+        weight: key.weight,
+        excluded: key.excluded_models.clone(),
     };
     if compat.keys.is_empty() {
-        return vec![account(1, Secret::default(), config::Proxy::Inherit, 1)];
+        return vec![account(1, &CompatKey::default())];
     }
-    let keyed = compat.keys.iter().enumerate();
-    keyed.map(|(n, key)| account(n + 1, Secret::new(key.key.expose()), key.proxy.clone(), key.weight)).collect()
+    compat.keys.iter().enumerate().map(|(n, key)| account(n + 1, key)).collect()
 }
 
 fn traits(compat: &Compat) -> ModelTraits {

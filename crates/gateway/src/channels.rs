@@ -1,0 +1,69 @@
+//! What the configuration says of a whole channel of accounts at once: other names for its models, and which of them it
+//! must not serve. A channel is the name of a kind of place.
+
+use std::borrow::Cow;
+
+use config::{ChannelAlias, Config};
+use upstreams::{Model, Place};
+
+use crate::glob::glob;
+use crate::names::is_excluded;
+
+/// The models of a place after all exclusions and its channel's aliases.
+pub(crate) fn apply<'a>(place: &'a Place, config: &Config) -> Vec<Cow<'a, Model>> {
+    let excluded = excluded(place, config);
+    let kept = place.models.iter().filter(|model| !is_excluded(model, &excluded)).map(Cow::Borrowed);
+    match config.channel_aliases.iter().find(|(channel, _)| channel == place.upstream.kind()) {
+        None => kept.collect(),
+        Some((_, aliases)) => renamed(place, kept.collect(), aliases, &excluded),
+    }
+}
+
+/// What a place must not serve, by its own word and by its channel's.
+pub(crate) fn excluded(place: &Place, config: &Config) -> Vec<String> {
+    let of_channel = config.channel_exclusions.iter().find(|(channel, _)| channel == place.upstream.kind());
+    place.excluded.iter().chain(of_channel.into_iter().flat_map(|(_, patterns)| patterns)).cloned().collect()
+}
+
+/// Each model under its aliases, and under its own name unless every alias takes that away.
+fn renamed<'a>(
+    place: &Place,
+    models: Vec<Cow<'a, Model>>,
+    aliases: &[ChannelAlias],
+    excluded: &[String],
+) -> Vec<Cow<'a, Model>> {
+    let mut renamed = Vec::with_capacity(models.len() + aliases.len());
+    for alias in aliases {
+        let named = models.iter().find(|model| model.alias.eq_ignore_ascii_case(&alias.name));
+        let model = match named {
+            Some(model) => Some(under(model, alias)),
+            None if excluded.iter().any(|pattern| glob(pattern, &alias.name)) => None,
+            None => of_pattern(place, &models, alias),
+        };
+        renamed.extend(model.map(Cow::Owned));
+    }
+    let taken = |model: &Model| {
+        let mut own = aliases.iter().filter(|alias| alias.name.eq_ignore_ascii_case(&model.alias)).peekable();
+        own.peek().is_some() && own.all(|alias| !alias.fork)
+    };
+    renamed.extend(models.into_iter().filter(|model| !taken(model)));
+    renamed
+}
+
+fn under(model: &Model, alias: &ChannelAlias) -> Model {
+    let mut model = model.clone();
+    model.alias.clone_from(&alias.alias);
+    model.force_mapping |= alias.force_mapping;
+    if let Some(card) = &mut model.card {
+        card.id.clone_from(&alias.alias);
+        card.display_name = alias.display_name.clone().or(card.display_name.take());
+    }
+    model
+}
+
+/// A model that the place knows only by a pattern, under a name of its own.
+fn of_pattern(place: &Place, models: &[Cow<'_, Model>], alias: &ChannelAlias) -> Option<Model> {
+    let fits = |model: &&Cow<'_, Model>| model.alias.strip_suffix('*').is_some_and(|head| alias.name.starts_with(head));
+    models.iter().find(fits)?;
+    Some(Model::found(&alias.alias, &alias.name, alias.force_mapping, &*place.upstream, alias.display_name.clone()))
+}

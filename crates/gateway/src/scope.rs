@@ -1,0 +1,234 @@
+//! What a request may reach: the provider that its path or header names, and what its key allows.
+//!
+//! A scope is two small numbers. The routes within one are made when they are first asked for and kept as long as the
+//! snapshot, so that a narrowed request costs a look-up and one that is not narrowed costs nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use dialect::ModelCard;
+use upstreams::{KINDS, Place, UNSERVED};
+
+use crate::glob::glob;
+use crate::names::{Found, Names};
+use crate::snapshot::{ModelRoute, Seat};
+
+/// The id that means every provider.
+const EVERY: &str = "auto";
+/// Most routes that are kept for names which some seats of a pattern refuse.
+const KEPT: usize = 1024;
+
+/// A provider and a key's reach, by number; 0 is all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Scope {
+    provider: u32,
+    reach: u32,
+}
+
+impl Scope {
+    /// The same without what the key forbids.
+    pub(crate) fn of_anybody(self) -> Self {
+        Self { reach: 0, ..self }
+    }
+
+    /// The same for every provider.
+    pub(crate) fn of_every_provider(self) -> Self {
+        Self { provider: 0, ..self }
+    }
+
+    pub(crate) fn is_everything(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Whether a provider is named.
+    pub(crate) fn is_narrowed(self) -> bool {
+        self.provider != 0
+    }
+}
+
+/// The provider ids of this installation, by number from 1 on. Case does not matter.
+#[derive(Debug, Default)]
+pub(crate) struct Providers {
+    numbers: HashMap<String, u32>,
+}
+
+/// What is known of an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// It narrows to this number; 0 is all.
+    Here(u32),
+    /// It is a provider's, but no account here is of that provider.
+    Elsewhere,
+    /// Nobody knows it.
+    Nowhere,
+}
+
+impl Providers {
+    /// The numbers of all ids of a place.
+    pub(crate) fn enter(&mut self, place: &Place) -> Arc<[u32]> {
+        let kind = place.upstream.kind();
+        let others = KINDS.iter().find(|known| known.id == kind).map_or(&[][..], |known| known.ids);
+        let ids = std::iter::once(kind).chain(others.iter().copied()).chain(place.groups.iter().map(String::as_str));
+        let mut numbers: Vec<u32> = ids.map(|id| self.number(id)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.into()
+    }
+
+    fn number(&mut self, id: &str) -> u32 {
+        let next = u32::try_from(self.numbers.len() + 1).unwrap_or(u32::MAX);
+        *self.numbers.entry(id.to_ascii_lowercase()).or_insert(next)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Known {
+        if id.eq_ignore_ascii_case(EVERY) {
+            return Known::Here(0);
+        }
+        let served = || KINDS.iter().flat_map(|kind| std::iter::once(&kind.id).chain(kind.ids));
+        match self.numbers.get(id).or_else(|| self.numbers.get(&id.to_ascii_lowercase())) {
+            Some(number) => Known::Here(*number),
+            None if served().chain(UNSERVED).any(|known| known.eq_ignore_ascii_case(id)) => Known::Elsewhere,
+            None => Known::Nowhere,
+        }
+    }
+
+    /// The scope within an outer one that an id names. Two ids that contradict each other name nothing.
+    pub(crate) fn narrow(&self, scope: Scope, id: &str) -> Option<Scope> {
+        match self.find(id) {
+            Known::Here(number) if scope.provider == 0 || scope.provider == number => {
+                Some(Scope { provider: number, ..scope })
+            }
+            Known::Here(_) | Known::Elsewhere | Known::Nowhere => None,
+        }
+    }
+
+    /// All ids, for messages.
+    pub(crate) fn ids(&self) -> Vec<&str> {
+        let mut ids: Vec<_> = self.numbers.keys().map(String::as_str).filter(|id| !id.contains(' ')).collect();
+        ids.sort_unstable();
+        ids
+    }
+}
+
+/// What a key may reach. An empty list allows all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Reach {
+    /// Patterns of client-facing names.
+    pub(crate) models: Vec<String>,
+    /// Numbers of providers.
+    pub(crate) providers: Option<Vec<u32>>,
+    /// Patterns of accounts' ids and labels.
+    pub(crate) accounts: Vec<String>,
+}
+
+impl Reach {
+    fn allows_model(&self, model: &str) -> bool {
+        self.models.is_empty() || self.models.iter().any(|pattern| glob(pattern, model))
+    }
+
+    fn allows_seat(&self, seat: &Seat) -> bool {
+        let provider = self.providers.as_ref().is_none_or(|list| seat.providers.iter().any(|id| list.contains(id)));
+        let (id, label) = (seat.account.id.as_str(), seat.account.label.as_str());
+        let named = |pattern: &String| glob(pattern, id) || glob(pattern, label);
+        provider && (self.accounts.is_empty() || self.accounts.iter().any(named))
+    }
+}
+
+/// The routes and lists within each scope.
+#[derive(Debug)]
+pub(crate) struct Views {
+    reaches: Vec<Reach>,
+    rows: Vec<OnceLock<Box<[OnceLock<View>]>>>,
+    width: usize,
+    guarded: Mutex<HashMap<Choice, Arc<ModelRoute>>>,
+}
+
+/// Some seats of a pattern's route: the scope, the route's number, and a bit for each seat.
+type Choice = (Scope, usize, Vec<u64>);
+
+#[derive(Debug)]
+struct View {
+    routes: Box<[OnceLock<Option<ModelRoute>>]>,
+    cards: OnceLock<Vec<ModelCard>>,
+}
+
+impl Views {
+    /// Room for views of `providers` ids and of these reaches.
+    pub(crate) fn new(providers: usize, reaches: Vec<Reach>) -> Self {
+        let rows = (0..=reaches.len()).map(|_| OnceLock::new()).collect();
+        Self { reaches, rows, width: providers + 1, guarded: Mutex::default() }
+    }
+
+    /// The route with this number within a scope, for the name that was asked for.
+    pub(crate) fn route<'a>(
+        &'a self,
+        names: &'a Names,
+        scope: Scope,
+        at: usize,
+        asked: &str,
+    ) -> Option<&'a ModelRoute> {
+        if scope.is_everything() {
+            return Some(names.route(at));
+        }
+        if self.reach(scope).is_some_and(|reach| !reach.allows_model(asked)) {
+            return None;
+        }
+        let kept = self.view(names, scope)?.routes.get(at)?;
+        kept.get_or_init(|| names.route(at).narrowed(|seat| self.allows(scope, seat))).as_ref()
+    }
+
+    /// The part of a pattern's route that does not refuse this name. One is kept for each choice of seats.
+    pub(crate) fn guarded<'a>(&self, scope: Scope, at: usize, route: &'a ModelRoute, asked: &str) -> Option<Found<'a>> {
+        let takes = |seat: &Seat| !seat.refuses(asked);
+        let mut mask = vec![0_u64; route.seats.len().div_ceil(64)];
+        for (place, _) in route.seats.iter().enumerate().filter(|(_, seat)| takes(seat)) {
+            mask[place / 64] |= 1 << (place % 64);
+        }
+        match mask.iter().map(|bits| bits.count_ones() as usize).sum::<usize>() {
+            0 => return None,
+            all if all == route.seats.len() => return Some(Found::Whole(route)),
+            _ => {}
+        }
+        let mut kept = self.guarded.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (scope, at, mask);
+        if let Some(part) = kept.get(&key) {
+            return Some(Found::Part(Arc::clone(part)));
+        }
+        let part = Arc::new(route.narrowed(takes)?);
+        if kept.len() < KEPT {
+            kept.insert(key, Arc::clone(&part));
+        }
+        Some(Found::Part(part))
+    }
+
+    /// The models that lists show within a scope.
+    pub(crate) fn cards<'a>(&'a self, names: &'a Names, scope: Scope) -> &'a [ModelCard] {
+        let Some(view) = self.view(names, scope) else { return &[] };
+        let callable = |card: &&ModelCard| names.resolve(scope, &card.id).is_some();
+        view.cards.get_or_init(|| names.all_cards().iter().filter(callable).cloned().collect())
+    }
+
+    fn reach(&self, scope: Scope) -> Option<&Reach> {
+        let at = (scope.reach as usize).checked_sub(1)?;
+        self.reaches.get(at)
+    }
+
+    fn allows(&self, scope: Scope, seat: &Seat) -> bool {
+        let provider = scope.provider == 0 || seat.providers.contains(&scope.provider);
+        provider && self.reach(scope).is_none_or(|reach| reach.allows_seat(seat))
+    }
+
+    fn view(&self, names: &Names, scope: Scope) -> Option<&View> {
+        let row = self.rows.get(scope.reach as usize)?;
+        let row = row.get_or_init(|| (0..self.width).map(|_| OnceLock::new()).collect());
+        let view = row.get(scope.provider as usize)?;
+        Some(view.get_or_init(|| View {
+            routes: (0..names.routes()).map(|_| OnceLock::new()).collect(),
+            cards: OnceLock::new(),
+        }))
+    }
+}
