@@ -29,7 +29,7 @@ impl Town {
         grouped["group"] = json!("openai-custom-2");
         let setup = setup.compat(place("first", &first)).compat(grouped).claude(json!({"api-key": claude.key(),
             "base-url": claude.url(), "excluded-models": ["claude-old*"], "prefix": "team",
-            "models": [{"name": "claude-model"}, {"name": "claude-*"}]}));
+            "models": [{"name": "claude-*"}]}));
         let gateway = setup.start().await;
         Self { first, second, claude, gateway }
     }
@@ -151,17 +151,14 @@ async fn who_is_not_there_is_told_in_the_dialect_of_the_path() {
 
 #[tokio::test]
 async fn lists_are_what_can_be_called() {
-    let aliases = json!({"claude-api-key": [{"name": "claude-new", "alias": "quick"}],
+    let aliases = json!({"claude-api-key": [{"name": "claude-model", "alias": "quick"}],
         "openai-compatibility": [{"name": "first", "alias": "renamed"}, {"name": "second", "alias": "also", "fork": true}]});
     let setup = Setup::new().with("oauth-model-alias", aliases).with("force-model-prefix", json!(true));
     let town = Town::new(setup).await;
-    assert_eq!(
-        town.list("/v1/models").await,
-        ["also", "renamed", "second", "shared", "team/claude-model", "team/quick"]
-    );
+    assert_eq!(town.list("/v1/models").await, ["also", "renamed", "second", "shared", "team/quick"]);
     assert_eq!(town.list("/auto/v1/models").await, town.list("/v1/models").await);
     assert_eq!(town.list("/openai-custom-2/v1/models").await, ["also", "second", "shared"]);
-    assert_eq!(town.list("/claude/v1/models").await, ["team/claude-model", "team/quick"]);
+    assert_eq!(town.list("/claude/v1/models").await, ["team/quick"]);
     assert_eq!(town.list("/first/api/tags").await, ["renamed", "shared"]);
     assert_eq!(town.list("/first/v1beta/models").await, ["models/renamed", "models/shared"]);
     for (path, model, status) in [
@@ -169,8 +166,8 @@ async fn lists_are_what_can_be_called() {
         ("", "first", 404),
         ("", "team/quick", 200),
         ("", "quick", 404),
-        ("", "claude-new", 404),
-        ("", "team/claude-other", 200),
+        ("", "claude-model", 404),
+        ("", "team/claude-model", 404),
         ("/second", "renamed", 404),
     ] {
         let got = town.ask(Chat, &format!("{path}/v1/chat/completions"), &[], model).await;

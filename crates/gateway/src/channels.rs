@@ -25,6 +25,15 @@ pub(crate) fn excluded(place: &Place, config: &Config) -> Vec<String> {
     place.excluded.iter().chain(of_channel.into_iter().flat_map(|(_, patterns)| patterns)).cloned().collect()
 }
 
+/// What the pattern of a place must not take: what is excluded, and what its channel has given another name.
+pub(crate) fn refused(place: &Place, config: &Config) -> Vec<String> {
+    let aliases = config.channel_aliases.iter().filter(|(channel, _)| channel == place.upstream.kind());
+    let renamed = aliases.flat_map(|(_, aliases)| aliases).filter(|alias| !alias.fork);
+    let mut refused = excluded(place, config);
+    refused.extend(renamed.map(|alias| alias.name.to_ascii_lowercase()));
+    refused
+}
+
 /// Each model under its aliases, and under its own name unless every alias takes that away.
 fn renamed<'a>(
     place: &Place,

@@ -62,6 +62,10 @@ impl Names {
         if let Some(route) = exact {
             return Some(Found::Whole(route));
         }
+        // `provider:model` asks for `model`; no pattern makes a name of it.
+        if model.split_once(':').is_some_and(|(id, _)| self.providers.find(id) != Known::Nowhere) {
+            return None;
+        }
         let mut fitting = self.patterns.iter().filter(|pattern| model.starts_with(pattern.head.as_str()));
         let reached = |pattern: &'_ Pattern| self.views.route(self, scope, pattern.route, model);
         let (pattern, route) = fitting.find_map(|pattern| Some((pattern, reached(pattern)?)))?;
@@ -178,6 +182,7 @@ impl Collector {
     pub(crate) fn add(&mut self, place: &Place, model: &Model, seat: &Arc<Seat>, retries: u32) {
         for name in self.names_of(place, model) {
             if let Some(card) = &model.card
+                && !name.ends_with('*')
                 && !self.cards.contains_key(&name)
             {
                 self.cards.insert(name.clone(), ModelCard { id: name.clone(), ..card.clone() });

@@ -182,7 +182,7 @@ impl Builder<'_> {
             let (account, site, secret) = self.account(spec)?;
             for model in models.iter().filter(|model| !is_excluded(model, &spec.excluded)) {
                 let is_pattern = model.alias.ends_with('*');
-                let excluded = || [&spec.excluded[..], &channels::excluded(place, self.config)].concat();
+                let excluded = || [&spec.excluded[..], &channels::refused(place, self.config)].concat();
                 let seat = Arc::new(Seat {
                     account: Arc::clone(&account),
                     secret: secret.clone(),
