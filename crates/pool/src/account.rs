@@ -2,8 +2,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crate::clock::{Clock, Moment};
+use crate::health::{Benched, Change, Cooling, Health, Standing, Times, Trouble};
+use crate::latency::Latency;
+use crate::slots::{LineIsFull, Slots, Turn};
+use crate::{Lease, Secret};
 
 /// The stable id of an account: the same over restarts and reloads, and free of secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,19 +50,188 @@ pub struct Account {
     pub priority: i32,
     /// Its share where a strategy weighs.
     pub weight: u32,
+    /// What failures do.
+    pub cooling: Cooling,
+    /// How many calls it may have.
+    pub room: Room,
     /// What its use has taught; outlives the snapshot.
     pub activity: Arc<Activity>,
+    /// What the use of its site has taught, with whoever else is there.
+    pub site: Option<Arc<Ward>>,
+}
+
+/// How many calls an account may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// At once; 0 is no limit.
+    pub calls: u32,
+    /// Waiting for one to end.
+    pub queue: u32,
+}
+
+impl Account {
+    /// Where it stands for a model, as the upstream calls it.
+    pub fn standing(&self, model: &str, now: Moment) -> Standing {
+        let own = self.activity.ward.standing(model, now);
+        let standing = match (own, &self.site) {
+            (Standing::Ready, Some(site)) => site.standing(model, now),
+            _ => own,
+        };
+        let full = || self.room.calls > 0 && !self.activity.slots.has_room(self.room.calls);
+        if standing == Standing::Ready && full() { Standing::Busy } else { standing }
+    }
+
+    /// Takes it for one attempt.
+    ///
+    /// # Errors
+    /// Where it stands, when it cannot be asked now.
+    pub fn take(self: &Arc<Self>, secret: &Secret, model: &Arc<str>) -> Result<Lease, Standing> {
+        let now = self.activity.shared.clock.now();
+        match self.standing(model, now) {
+            Standing::Ready => self.force(secret, model).ok_or(Standing::Busy),
+            standing => Err(standing),
+        }
+    }
+
+    /// Takes it for one attempt even when it is benched; `None` when it has all the calls that it may have.
+    pub fn force(self: &Arc<Self>, secret: &Secret, model: &Arc<str>) -> Option<Lease> {
+        let slot = match self.room.calls {
+            0 => None,
+            calls => Some(self.activity.slots.enter(calls)?),
+        };
+        Some(Lease::holding(Arc::clone(self), secret.clone(), Arc::clone(model), slot))
+    }
+
+    /// Waits in line for a call to end.
+    ///
+    /// # Errors
+    /// When as many wait as may.
+    pub fn queue(&self) -> Result<Turn, LineIsFull> {
+        self.activity.slots.queue(self.room.calls, self.room.queue as usize)
+    }
+
+    /// How many wait in line.
+    pub fn waiting(&self) -> usize {
+        self.activity.slots.waiting()
+    }
+
+    /// Whether one more may wait in line.
+    pub fn has_line(&self) -> bool {
+        self.waiting() < self.room.queue as usize
+    }
+
+    pub(crate) fn note_trouble(&self, trouble: Trouble, model: &str, begun: Moment) {
+        let activity = &self.activity;
+        let times = Times { begun, now: activity.shared.clock.now() };
+        let unreachable = trouble.kind == hub::FaultKind::UpstreamUnreachable;
+        let dice = activity.shared.dice();
+        // Whoever cannot be reached with one key cannot be reached with another.
+        let ward = match &self.site {
+            Some(site) if unreachable => {
+                activity.ward.abandon(model);
+                site
+            }
+            _ => &activity.ward,
+        };
+        let change = ward.change(|health| health.note_trouble(trouble, model, times, self.cooling, dice));
+        self.tell(change, Some(model));
+    }
+
+    pub(crate) fn note_answer(&self, model: &str, begun: Moment) {
+        let times = Times { begun, now: self.activity.shared.clock.now() };
+        for ward in [Some(&self.activity.ward), self.site.as_deref()].into_iter().flatten() {
+            if !ward.is_clean() {
+                let change = ward.change(|health| health.note_answer(model, times));
+                self.tell(change, Some(model));
+            }
+        }
+    }
+
+    pub(crate) fn begin_probe(&self, model: &str, now: Moment) -> bool {
+        let wards = [Some(&self.activity.ward), self.site.as_deref()];
+        let troubled = wards.into_iter().flatten().filter(|ward| !ward.is_clean());
+        troubled.fold(false, |probes, ward| ward.change(|health| health.probe(model, now)) || probes)
+    }
+
+    pub(crate) fn abandon_probe(&self, model: &str) {
+        for ward in [Some(&self.activity.ward), self.site.as_deref()].into_iter().flatten() {
+            ward.abandon(model);
+        }
+    }
+
+    fn tell(&self, change: Change, model: Option<&str>) {
+        self.activity.shared.tell(change, &self.id, &self.label, model);
+    }
+}
+
+/// The trouble of an account or a site.
+#[derive(Debug, Default)]
+pub struct Ward {
+    /// Cells in `health`: whoever has no trouble is asked without a lock.
+    cells: AtomicU32,
+    health: Mutex<Health>,
+}
+
+impl Ward {
+    fn is_clean(&self) -> bool {
+        self.cells.load(Ordering::Acquire) == 0
+    }
+
+    fn standing(&self, model: &str, now: Moment) -> Standing {
+        if self.is_clean() {
+            return Standing::Ready;
+        }
+        self.look(|health| health.standing(model, now))
+    }
+
+    fn abandon(&self, model: &str) {
+        if !self.is_clean() {
+            self.change(|health| health.abandon(model));
+        }
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Health) -> T) -> T {
+        look(&self.health.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Health) -> T) -> T {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = change(&mut health);
+        self.cells.store(u32::try_from(health.len()).unwrap_or(u32::MAX), Ordering::Release);
+        changed
+    }
 }
 
 /// What the use of an account has taught.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Activity {
     in_flight: AtomicU32,
     answered: AtomicU64,
     failed: AtomicU64,
+    number: u32,
+    /// Of the credential: with a new one, old trouble says nothing.
+    fingerprint: AtomicU64,
+    latency: Latency,
+    ward: Ward,
+    slots: Arc<Slots>,
+    shared: Arc<Shared>,
 }
 
 impl Activity {
+    fn new(number: u32, shared: Arc<Shared>) -> Self {
+        Self {
+            in_flight: AtomicU32::new(0),
+            answered: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            number,
+            fingerprint: AtomicU64::new(0),
+            latency: Latency::default(),
+            ward: Ward::default(),
+            slots: Arc::default(),
+            shared,
+        }
+    }
+
     /// Calls under way.
     pub fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Relaxed)
@@ -71,6 +247,25 @@ impl Activity {
         self.failed.load(Ordering::Relaxed)
     }
 
+    /// A number that no other account of this process has.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// What a call is expected to take until its first word, in milliseconds; 0 when nobody knows.
+    pub fn latency(&self) -> f64 {
+        self.latency.expected(self.shared.clock.now())
+    }
+
+    /// What is benched.
+    pub fn benched(&self) -> Vec<Benched> {
+        self.ward.look(|health| health.benched().collect())
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
     pub(crate) fn begin(&self) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }
@@ -79,12 +274,77 @@ impl Activity {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn note_answer(&self) {
+    pub(crate) fn count_answer(&self) {
         self.answered.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn note_failure(&self) {
+    pub(crate) fn count_failure(&self) {
         self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_latency(&self, begun: Moment) {
+        let now = self.shared.clock.now();
+        self.latency.note(now.since(begun), now);
+    }
+}
+
+/// A change of an account's health, for those who watch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthChange {
+    /// The account.
+    pub id: AccountId,
+    /// Its label.
+    pub label: String,
+    /// The model that was asked for; `None` when nobody asked.
+    pub model: Option<String>,
+    /// It is in use again; else it was benched.
+    pub recovered: bool,
+}
+
+/// Told of changes of health. Must return at once.
+pub trait Watcher: Send + Sync {
+    /// An account was benched, or is in use again.
+    fn changed(&self, change: HealthChange);
+}
+
+/// What all accounts share.
+#[derive(Default)]
+struct Shared {
+    clock: Clock,
+    /// Benches that ended early.
+    recoveries: AtomicU64,
+    /// Changes of any health.
+    changes: AtomicU64,
+    rolls: AtomicU64,
+    hasher: RandomState,
+    watcher: OnceLock<Box<dyn Watcher>>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn tell(&self, change: Change, id: &AccountId, label: &str, model: Option<&str>) {
+        if change.early {
+            self.recoveries.fetch_add(1, Ordering::AcqRel);
+        }
+        if !change.benched && !change.recovered {
+            return;
+        }
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        if let Some(watcher) = self.watcher.get() {
+            let (id, label, model) = (id.clone(), label.to_owned(), model.map(str::to_owned));
+            watcher.changed(HealthChange { id, label, model, recovered: change.recovered });
+        }
+    }
+
+    /// A number in `0.0..1.0`, so that accounts don't come back in step.
+    fn dice(&self) -> f64 {
+        let roll = self.hasher.hash_one(self.rolls.fetch_add(1, Ordering::Relaxed));
+        f64::from(u32::try_from(roll >> 32).unwrap_or_default()) / f64::from(u32::MAX)
     }
 }
 
@@ -92,26 +352,94 @@ impl Activity {
 #[derive(Debug, Default)]
 pub struct Accounts {
     activities: Mutex<HashMap<AccountId, Arc<Activity>>>,
+    sites: Mutex<HashMap<String, Arc<Ward>>>,
+    shared: Arc<Shared>,
 }
 
 impl Accounts {
+    /// No accounts yet, by this clock.
+    pub fn new(clock: Clock) -> Self {
+        Self { shared: Arc::new(Shared { clock, ..Shared::default() }), ..Self::default() }
+    }
+
+    /// The clock that all go by.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// How many benches have ended early: whoever remembers the end of one must look again when this changes.
+    pub fn recoveries(&self) -> u64 {
+        self.shared.recoveries.load(Ordering::Acquire)
+    }
+
+    /// How many changes of health there were.
+    pub fn changes(&self) -> u64 {
+        self.shared.changes.load(Ordering::Acquire)
+    }
+
+    /// Tells `watcher` of changes of health from now on. There is one; a second is not told.
+    pub fn watch(&self, watcher: Box<dyn Watcher>) {
+        // The first stays.
+        _ = self.shared.watcher.set(watcher);
+    }
+
     /// The activity of an account; a new one for a new id. Called when a snapshot is built, never per request.
     pub fn activity(&self, id: &AccountId) -> Arc<Activity> {
         let mut activities = self.activities.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(activities.entry(id.clone()).or_default())
+        let number = u32::try_from(activities.len()).unwrap_or(u32::MAX);
+        let fresh = || Arc::new(Activity::new(number, Arc::clone(&self.shared)));
+        Arc::clone(activities.entry(id.clone()).or_insert_with(fresh))
+    }
+
+    /// As [`Accounts::activity`], for an account with this credential: another one than before begins without trouble.
+    pub fn activity_with(&self, id: &AccountId, secret: &Secret) -> Arc<Activity> {
+        let activity = self.activity(id);
+        let print = self.shared.hasher.hash_one(secret.expose()) | 1;
+        let before = activity.fingerprint.swap(print, Ordering::AcqRel);
+        if before != 0 && before != print {
+            let change = activity.ward.change(|health| health.recover(None));
+            self.shared.tell(change, id, id.as_str(), None);
+        }
+        activity
+    }
+
+    /// The trouble of a site; a new one for a new name.
+    pub fn site(&self, name: &str) -> Arc<Ward> {
+        let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(sites.entry(name.to_owned()).or_default())
+    }
+
+    /// Puts an account back in use, for one model or all; whether it is known. Also what a reading of a quota does that
+    /// shows room.
+    pub fn recover(&self, id: &AccountId, model: Option<&str>) -> bool {
+        let Some(activity) = self.known(id) else { return false };
+        let change = activity.ward.change(|health| health.recover(model));
+        self.shared.tell(change, id, id.as_str(), model);
+        true
+    }
+
+    /// Benches an account until a time, as a reading of a quota or a saved state says; whether it is known.
+    pub fn bench(&self, id: &AccountId, benched: &Benched) -> bool {
+        let Some(activity) = self.known(id) else { return false };
+        let now = self.shared.clock.now();
+        activity.ward.change(|health| health.restore(benched, now));
+        self.shared.tell(Change { benched: true, ..Change::default() }, id, id.as_str(), benched.model.as_deref());
+        true
+    }
+
+    /// Everything that is benched beyond now.
+    pub fn benched(&self) -> Vec<(AccountId, Benched)> {
+        let now = self.shared.clock.now();
+        let activities = self.activities.lock().unwrap_or_else(PoisonError::into_inner);
+        let troubled = activities.iter().filter(|(_, activity)| !activity.ward.is_clean());
+        let all = troubled.flat_map(|(id, activity)| activity.benched().into_iter().map(|it| (id.clone(), it)));
+        all.filter(|(_, benched)| benched.until > now).collect()
+    }
+
+    fn known(&self, id: &AccountId) -> Option<Arc<Activity>> {
+        self.activities.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reload_finds_the_same_activity() {
-        let accounts = Accounts::default();
-        let id = AccountId::new("a");
-        accounts.activity(&id).begin();
-        assert_eq!(accounts.activity(&id).in_flight(), 1);
-        assert_eq!(accounts.activity(&AccountId::new("b")).in_flight(), 0);
-    }
-}
+mod tests;

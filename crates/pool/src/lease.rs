@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use hub::{Blame, Fault};
 
+use crate::clock::Moment;
+use crate::health::Trouble;
+use crate::slots::Slot;
 use crate::{Account, Secret};
 
 /// One attempt's hold on an account. Dropping it without [`Lease::settle`] means that the attempt was abandoned.
@@ -11,6 +14,12 @@ use crate::{Account, Secret};
 pub struct Lease {
     account: Arc<Account>,
     secret: Secret,
+    /// As the upstream calls it; empty where the use is for no model.
+    model: Arc<str>,
+    begun: Moment,
+    /// It finds out whether a benched account is well again.
+    probe: bool,
+    _slot: Option<Slot>,
 }
 
 /// How an attempt ended.
@@ -19,24 +28,38 @@ pub enum Outcome {
     /// The upstream answered, be it with a refusal of the request.
     Answered,
     /// The account or the upstream failed.
-    Failed(Blame),
+    Failed(Trouble),
+    /// Nobody knows: the gateway itself gave up.
+    Unknown,
 }
 
 impl Outcome {
     /// What a fault says of the account: a fault of the request counts as an answer.
     pub fn of(fault: &Fault) -> Self {
-        match fault.blame {
-            Blame::Request | Blame::Gateway => Self::Answered,
-            blame @ (Blame::Account | Blame::AccountModel | Blame::Upstream) => Self::Failed(blame),
+        Self::of_trouble(Trouble::of(fault))
+    }
+
+    /// As [`Outcome::of`], where the fault itself is gone.
+    pub fn of_trouble(trouble: Trouble) -> Self {
+        match trouble.blame {
+            Blame::Request => Self::Answered,
+            Blame::Gateway => Self::Unknown,
+            Blame::Account | Blame::AccountModel | Blame::Upstream => Self::Failed(trouble),
         }
     }
 }
 
 impl Lease {
-    /// Takes an account for one attempt.
+    /// Takes an account for one attempt that is for no model, whatever its health.
     pub fn new(account: Arc<Account>, secret: Secret) -> Self {
+        Self::holding(account, secret, Arc::default(), None)
+    }
+
+    pub(crate) fn holding(account: Arc<Account>, secret: Secret, model: Arc<str>, slot: Option<Slot>) -> Self {
         account.activity.begin();
-        Self { account, secret }
+        let begun = account.activity.clock().now();
+        let probe = account.begin_probe(&model, begun);
+        Self { account, secret, model, begun, probe, _slot: slot }
     }
 
     /// The account.
@@ -44,50 +67,41 @@ impl Lease {
         &self.account
     }
 
-    /// The credential. A key is at hand; a token will be refreshed here, once for all that wait.
+    /// The credential. A key is at hand; a token has been renewed before, see [`crate::Token`].
     pub fn secret(&self) -> &Secret {
         &self.secret
     }
 
+    /// The first word has come: the account is well, however long the rest takes.
+    pub fn note_alive(&mut self) {
+        self.account.activity.note_latency(self.begun);
+        self.account.note_answer(&self.model, self.begun);
+        self.probe = false;
+    }
+
     /// Gives the account back and says how it went.
-    pub fn settle(self, outcome: Outcome) {
+    pub fn settle(mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Answered => self.account.activity.note_answer(),
-            Outcome::Failed(_) => self.account.activity.note_failure(),
+            Outcome::Answered => {
+                self.account.activity.count_answer();
+                self.account.note_answer(&self.model, self.begun);
+                self.probe = false;
+            }
+            Outcome::Failed(trouble) => {
+                self.account.activity.count_failure();
+                self.account.note_trouble(trouble, &self.model, self.begun);
+                self.probe = false;
+            }
+            Outcome::Unknown => (),
         }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if self.probe {
+            self.account.abandon_probe(&self.model);
+        }
         self.account.activity.end();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{AccountId, Accounts};
-
-    fn account() -> Arc<Account> {
-        let id = AccountId::new("a");
-        let activity = Accounts::default().activity(&id);
-        Arc::new(Account { id, label: "a".into(), priority: 0, weight: 1, activity })
-    }
-
-    #[test]
-    fn in_flight_returns_to_zero_however_it_ends() {
-        let account = account();
-        let abandoned = Lease::new(Arc::clone(&account), Secret::default());
-        let settled = Lease::new(Arc::clone(&account), Secret::default());
-        assert_eq!(account.activity.in_flight(), 2);
-        drop(abandoned);
-        settled.settle(Outcome::Failed(Blame::Account));
-        assert_eq!((account.activity.in_flight(), account.activity.failed()), (0, 1));
-    }
-
-    #[test]
-    fn a_request_fault_never_counts_against_the_account() {
-        assert_eq!(Outcome::of(&Fault::bad_request("no")), Outcome::Answered);
     }
 }

@@ -1,18 +1,32 @@
 //! Accounts: who answers behind a model name, how one is chosen, and what is learned from each use.
 //!
 //! The pool knows no provider and sends nothing. What configuration decides lives in the gateway's snapshot; what use
-//! teaches (calls in flight, outcomes) lives here, keyed by account id, so that a reload forgets nothing.
+//! teaches (calls in flight, outcomes, benches) lives here, keyed by account id, so that a reload forgets nothing.
 
 mod account;
+mod affinity;
 mod authority;
+mod clock;
+mod flight;
+mod health;
+mod latency;
 mod lease;
 mod secret;
-mod strategy;
+mod select;
+mod slots;
+mod sync;
+mod token;
 mod vault;
 
-pub use account::{Account, AccountId, Accounts, Activity};
+pub use account::{Account, AccountId, Accounts, Activity, HealthChange, Room, Ward, Watcher};
+pub use affinity::{Affinity, Bond, SessionKey};
 pub use authority::{Authority, BoxFuture, Credential, Http, Prompt};
+pub use clock::{Clock, Hand, Moment};
+pub use flight::Flight;
+pub use health::{Benched, Cooling, Out, Standing, Trouble};
 pub use lease::{Lease, Outcome};
 pub use secret::Secret;
-pub use strategy::{Candidate, RoundRobin, Strategy};
+pub use select::{Ask, Bench, Selector, Strategy};
+pub use slots::{LineIsFull, Slot, Slots, Turn};
+pub use token::Token;
 pub use vault::{Keyring, Vault, VaultError};

@@ -1,0 +1,3 @@
+//! What the primitives of this crate lock and count with. The model checker builds the same files over its own.
+
+pub(crate) use std::sync::{Arc, Mutex, PoisonError};
