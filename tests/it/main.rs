@@ -19,6 +19,7 @@ mod failover;
 mod keys;
 mod logs;
 mod names;
+mod pool;
 mod relay;
 mod secrets;
 mod shapes;

@@ -136,8 +136,8 @@ pub(crate) const ROOT: &[Field] = &[
     used("request-retry", Kind::Number),
     used("max-retry-credentials", Kind::Number),
     used("max-retry-interval", Kind::Number),
-    checked("disable-cooling", Kind::Flag),
-    checked("transient-error-cooldown-seconds", Kind::Number),
+    used("disable-cooling", Kind::Flag),
+    used("transient-error-cooldown-seconds", Kind::Number),
     used("routing", Kind::Section(ROUTING)),
     used("streaming", Kind::Section(STREAMING)),
     checked("nonstream-keepalive-interval", Kind::Number),
@@ -174,7 +174,7 @@ pub(crate) const ROOT: &[Field] = &[
     later("video-result-auth-cache-ttl"),
     later("antigravity-signature-cache-enabled"),
     later("antigravity-signature-bypass-strict"),
-    later("credential-concurrency"),
+    used("credential-concurrency", Kind::Section(CONCURRENCY)),
     later("credential-in-flight"),
     later("api-key-limits"),
     used("xai", Kind::Section(XAI_GLOBAL)),
@@ -207,9 +207,16 @@ const MANAGEMENT: &[Field] = &[
 const LOG: &[Field] = &[used("format", Kind::Text)];
 
 const ROUTING: &[Field] = &[
-    checked("strategy", Kind::Text),
-    checked("session-affinity", Kind::Flag),
-    checked("session-affinity-ttl", Kind::Measure),
+    used("strategy", Kind::Text),
+    used("session-affinity", Kind::Flag),
+    used("session-affinity-ttl", Kind::Measure),
+    used("session-affinity-fail-back", Kind::Flag),
+];
+
+const CONCURRENCY: &[Field] = &[
+    used("default-max-concurrency", Kind::Number),
+    used("default-max-queue", Kind::Number),
+    used("queue-timeout", Kind::Measure),
 ];
 
 const STREAMING: &[Field] = &[used("keepalive-seconds", Kind::Number), checked("bootstrap-retries", Kind::Number)];
@@ -283,9 +290,11 @@ macro_rules! key_entry {
             used("group", Kind::Text),
             used("prefix", Kind::Text),
             used("priority", Kind::Number),
-            checked("weight", Kind::Number),
+            used("weight", Kind::Number),
             used("request-retry", Kind::Number),
-            checked("disable-cooling", Kind::Flag),
+            used("disable-cooling", Kind::Flag),
+            used("max-concurrency", Kind::Number),
+            used("max-queue", Kind::Number),
             later("request-scoped-errors"),
             $($more),*
         ]
@@ -325,7 +334,9 @@ const COMPAT: &[Field] = &[
     used("api-key-entries", Kind::List(&Kind::Section(COMPAT_KEY))),
     used("models", Kind::List(&Kind::Section(MODEL))),
     used("request-retry", Kind::Number),
-    checked("disable-cooling", Kind::Flag),
+    used("disable-cooling", Kind::Flag),
+    used("max-concurrency", Kind::Number),
+    used("max-queue", Kind::Number),
     used("support-prompt-cache-key", Kind::Flag),
     used("quirks", Kind::Section(QUIRKS)),
     later("request-scoped-errors"),
@@ -334,7 +345,7 @@ const COMPAT: &[Field] = &[
 
 const COMPAT_KEY: &[Field] = &[
     used("api-key", Kind::Secret),
-    checked("weight", Kind::Number),
+    used("weight", Kind::Number),
     used("proxy-url", Kind::Secret),
     used("excluded-models", TEXTS),
     used("not-supported-models", TEXTS),

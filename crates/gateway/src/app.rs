@@ -4,18 +4,22 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use config::Config;
-use pool::Accounts;
+use pool::{Accounts, Affinity};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use transport::Client;
 
+use crate::route::Explanation;
 use crate::routes::Routes;
+use crate::scope::Scope;
 use crate::snapshot::{Snapshot, SnapshotError};
 
 /// The process-wide state. Shared by all workers; nothing in it is locked across an await.
 #[derive(Debug)]
 pub struct App {
     snapshot: ArcSwap<Snapshot>,
-    accounts: Accounts,
+    pub(crate) accounts: Accounts,
+    /// Which account conversations were with.
+    pub(crate) affinity: Affinity,
     in_flight: Arc<Semaphore>,
     pub(crate) routes: Routes,
 }
@@ -29,7 +33,13 @@ impl App {
         let accounts = Accounts::default();
         let in_flight = Arc::new(Semaphore::new(config.limits.in_flight));
         let snapshot = Snapshot::build(config, &accounts)?;
-        Ok(Self { snapshot: ArcSwap::from_pointee(snapshot), accounts, in_flight, routes: Routes::new() })
+        Ok(Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            accounts,
+            affinity: Affinity::default(),
+            in_flight,
+            routes: Routes::new(),
+        })
     }
 
     /// Swaps the configuration. Requests under way finish on the old one.
@@ -45,6 +55,11 @@ impl App {
     /// The current snapshot. A request loads it once and uses only that.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// Who would answer a request for a model now, and why not others; `None` when nobody serves it.
+    pub fn explain(&self, model: &str) -> Option<Explanation> {
+        Some(self.snapshot().names.resolve(Scope::default(), model)?.explain(model, &self.accounts))
     }
 
     /// A place for one more request; `None` when the gateway is full.

@@ -298,7 +298,7 @@ fn now() -> u64 {
 }
 
 /// A number that nobody can foresee well enough to collide with on purpose; ids are not secrets.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     thread_local! {
         static STATE: (RandomState, std::cell::Cell<u64>) = (RandomState::new(), std::cell::Cell::new(0));

@@ -23,12 +23,15 @@ mod paths;
 mod record;
 mod refused;
 mod relay;
+mod route;
 mod routes;
 mod scope;
 mod serve;
 mod snapshot;
+mod trail;
 mod translate;
 mod tries;
 
 pub use app::{App, Worker};
+pub use route::{Candidate, Explanation, State};
 pub use snapshot::{Snapshot, SnapshotError};

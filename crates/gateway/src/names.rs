@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use dialect::{ClientSide, ModelCard};
 use hub::{Fault, FaultKind};
+use pool::Strategy;
 use upstreams::{Model, Place};
 
 use crate::glob::glob;
+use crate::route::ModelRoute;
 use crate::scope::{Known, Providers, Scope, Views};
-use crate::snapshot::{ModelRoute, Seat};
+use crate::snapshot::Seat;
 
 /// Longest name that messages repeat, in characters.
 const SHOWN: usize = 128;
@@ -162,6 +164,7 @@ impl Names {
 pub(crate) struct Collector {
     force_prefix: bool,
     pub(crate) providers: Providers,
+    strategy: Strategy,
     names: HashMap<String, Gathered>,
     cards: BTreeMap<String, ModelCard>,
 }
@@ -169,17 +172,16 @@ pub(crate) struct Collector {
 #[derive(Debug, Default)]
 struct Gathered {
     seats: Vec<Arc<Seat>>,
-    retries: u32,
 }
 
 impl Collector {
     /// A collector; `force_prefix` leaves the plain names of places with a prefix out.
-    pub(crate) fn new(force_prefix: bool) -> Self {
-        Self { force_prefix, ..Self::default() }
+    pub(crate) fn new(force_prefix: bool, strategy: Strategy) -> Self {
+        Self { force_prefix, strategy, ..Self::default() }
     }
 
     /// Puts a seat under every name of its model.
-    pub(crate) fn add(&mut self, place: &Place, model: &Model, seat: &Arc<Seat>, retries: u32) {
+    pub(crate) fn add(&mut self, place: &Place, model: &Model, seat: &Arc<Seat>) {
         for name in self.names_of(place, model) {
             if let Some(card) = &model.card
                 && !name.ends_with('*')
@@ -189,7 +191,6 @@ impl Collector {
             }
             let gathered = self.names.entry(name).or_default();
             gathered.seats.push(Arc::clone(seat));
-            gathered.retries = gathered.retries.max(retries);
         }
     }
 
@@ -220,7 +221,7 @@ impl Collector {
                 }
                 None => _ = names.models.insert(name, route),
             }
-            names.routes.push(ModelRoute::new(gathered.seats, gathered.retries));
+            names.routes.push(ModelRoute::new(gathered.seats, self.strategy));
         }
         // The longest beginning is the most exact.
         names.patterns.sort_by(|a, b| b.head.len().cmp(&a.head.len()).then_with(|| a.head.cmp(&b.head)));

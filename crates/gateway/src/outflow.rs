@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hub::{Blame, FaultKind, Usage};
-use pool::{Lease, Outcome};
+use pool::{Lease, Outcome, Trouble};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use transport::{BoxError, Chunks};
@@ -49,8 +49,8 @@ impl Settled {
         self.record.fault = fault.map(|(kind, _)| kind);
         self.record.ended = if fault.is_some() { Ended::Broken } else { Ended::Whole };
         lease.settle(match fault {
-            Some((_, blame @ (Blame::Account | Blame::AccountModel | Blame::Upstream))) => Outcome::Failed(blame),
-            Some((_, Blame::Request | Blame::Gateway)) | None => Outcome::Answered,
+            Some((kind, blame)) => Outcome::of_trouble(Trouble { blame, kind, hint: None }),
+            None => Outcome::Answered,
         });
     }
 }

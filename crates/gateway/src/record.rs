@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use hub::{FaultKind, Usage};
+use hub::{Fault, FaultKind, Usage};
 use pool::Account;
+
+use crate::trail::Trail;
 
 /// What is known of a request so far. It is written once, when it is dropped.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub(crate) struct Record {
     /// Client dialect and wire dialect, where known.
     pub(crate) way: (&'static str, &'static str),
     pub(crate) attempts: u32,
+    /// What each attempt came to.
+    pub(crate) trail: Trail,
     pub(crate) status: StatusCode,
     pub(crate) fault: Option<FaultKind>,
     pub(crate) stream: bool,
@@ -50,6 +54,7 @@ impl Record {
             account: None,
             way: ("", ""),
             attempts: 0,
+            trail: Trail::default(),
             status: StatusCode::OK,
             fault: None,
             stream: false,
@@ -60,6 +65,25 @@ impl Record {
             first_byte: None,
             first_token: None,
         }
+    }
+
+    /// Notes that an account is asked.
+    pub(crate) fn begin(&mut self, account: &Arc<Account>) {
+        self.attempts += 1;
+        self.account = Some(Arc::clone(account));
+        self.trail.begin(account, self.elapsed());
+    }
+
+    /// Notes that the account that was asked last answers.
+    pub(crate) fn answers(&mut self) {
+        let took = self.elapsed();
+        self.trail.end(None, took);
+    }
+
+    /// Notes why the account that was asked last gave no answer.
+    pub(crate) fn failed(&mut self, fault: &Fault) {
+        let took = self.elapsed();
+        self.trail.end(Some(fault), took);
     }
 
     /// Time since the request came.
@@ -85,6 +109,7 @@ impl Drop for Record {
             ended = ended(self.ended),
             fault = self.fault.map(tracing::field::debug),
             attempts = (self.attempts > 0).then_some(self.attempts),
+            trail = (self.attempts > 1).then(|| tracing::field::display(&self.trail)),
             stream = self.stream.then_some(true),
             ms = ms(self.elapsed()),
             first_byte_ms = self.first_byte.map(ms),

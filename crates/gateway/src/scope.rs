@@ -11,7 +11,8 @@ use upstreams::{KINDS, Place, UNSERVED};
 
 use crate::glob::glob;
 use crate::names::{Found, Names};
-use crate::snapshot::{ModelRoute, Seat};
+use crate::route::ModelRoute;
+use crate::snapshot::Seat;
 
 /// The id that means every provider.
 const EVERY: &str = "auto";

@@ -18,7 +18,7 @@ use crate::outflow::Settled;
 use crate::record::{Ended, Record};
 use crate::scope::Scope;
 use crate::snapshot::{Seat, Snapshot};
-use crate::tries::Tries;
+use crate::tries::{Tries, Try};
 use crate::{estimate, faults, headers};
 
 /// What one request is served with.
@@ -55,20 +55,24 @@ impl Serve<'_> {
     ) -> Result<Response<ReplyBody>, Fault> {
         let route = self.resolve(&inbound.peek.model)?;
         let session = inbound.peek.session.take();
-        let mut tries = Tries::new(&route, &self.snapshot.config, session.as_deref());
+        let model = inbound.peek.model.clone();
+        let mut tries = Tries::new(&self.worker.app, &self.snapshot.config, &route, &model, session.as_deref());
         loop {
-            let seat = tries.next().ok_or_else(nobody)?;
-            let lease = self.lease(seat, record);
+            let Try { seat, mut lease } = tries.next().await?;
+            let Some(notes) = record.as_mut() else { return Err(nobody()) };
+            notes.begin(&seat.account);
             let attempt =
                 Attempt { worker: self.worker, snapshot: &self.snapshot, client: self.client, seat, lease: &lease };
-            let Some(notes) = record.as_mut() else { return Err(nobody()) };
             match attempt.run(inbound, notes).await {
-                Ok(committed) => return Ok(commit(committed, lease, permit, record.take())),
+                Ok(committed) => {
+                    lease.note_alive();
+                    notes.answers();
+                    return Ok(commit(committed, lease, permit, record.take()));
+                }
                 Err(fault) => {
-                    lease.settle(Outcome::of(&fault));
+                    notes.failed(&fault);
                     tracing::debug!(id = &*notes.id, account = &*seat.account.label, kind = ?fault.kind, %fault, "attempt failed");
-                    let pause = tries.after(fault)?;
-                    tokio::time::sleep(pause).await;
+                    tries.failed(lease, fault)?;
                 }
             }
         }
@@ -136,14 +140,6 @@ impl Serve<'_> {
         let mut response = Response::new(ReplyBody::whole(body));
         *response.headers_mut() = headers::json();
         Ok(response)
-    }
-
-    fn lease(&self, seat: &Seat, record: &mut Option<Record>) -> Lease {
-        if let Some(record) = record {
-            record.attempts += 1;
-            record.account = Some(Arc::clone(&seat.account));
-        }
-        Lease::new(Arc::clone(&seat.account), seat.secret.clone())
     }
 
     /// Where a model's name leads.

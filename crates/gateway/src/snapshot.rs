@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use config::Config;
+use config::{AccountRules, Config};
 use dialect::ModelTraits;
-use pool::{Account, AccountId, Accounts, Candidate, RoundRobin, Secret, Strategy};
+use pool::{Account, AccountId, Accounts, Cooling, Room, Secret, Strategy};
 use transport::{Deadlines, Site};
 use upstreams::{AccountSpec, KINDS, Place, Upstream};
 
@@ -45,54 +45,6 @@ impl fmt::Display for SnapshotError {
 
 impl std::error::Error for SnapshotError {}
 
-/// Where a model name leads.
-#[derive(Debug)]
-pub(crate) struct ModelRoute {
-    /// Who may answer, dearest priority first.
-    pub(crate) seats: Vec<Arc<Seat>>,
-    /// The same seats as a strategy sees them, one run of equal priority after the other.
-    pub(crate) tiers: Vec<Tier>,
-    /// How one is chosen.
-    pub(crate) strategy: Box<dyn Strategy>,
-    /// Extra rounds after the first.
-    pub(crate) retries: u32,
-}
-
-impl ModelRoute {
-    pub(crate) fn new(mut seats: Vec<Arc<Seat>>, retries: u32) -> Self {
-        seats.sort_by_key(|seat| std::cmp::Reverse(seat.account.priority));
-        let mut tiers = Vec::new();
-        for run in seats.chunk_by(|a, b| a.account.priority == b.account.priority) {
-            let first = tiers.last().map_or(0, Tier::end);
-            let candidates = run.iter().map(|seat| Candidate { account: Arc::clone(&seat.account) }).collect();
-            tiers.push(Tier { first, candidates });
-        }
-        Self { seats, tiers, strategy: Box::new(RoundRobin::default()), retries }
-    }
-
-    /// The same with some of the seats; `None` when none is left.
-    pub(crate) fn narrowed(&self, keep: impl Fn(&Seat) -> bool) -> Option<Self> {
-        let seats: Vec<_> = self.seats.iter().filter(|seat| keep(seat)).map(Arc::clone).collect();
-        (!seats.is_empty()).then(|| Self::new(seats, self.retries))
-    }
-}
-
-/// Seats of one priority, made ready so that no request has to go through all of them.
-#[derive(Debug)]
-pub(crate) struct Tier {
-    /// The place of the first among all seats of the route.
-    pub(crate) first: usize,
-    /// The candidates, in the order of the seats.
-    pub(crate) candidates: Vec<Candidate>,
-}
-
-impl Tier {
-    /// The place after the last one.
-    pub(crate) fn end(&self) -> usize {
-        self.first + self.candidates.len()
-    }
-}
-
 /// One account that can answer under a name, and what to ask it for.
 #[derive(Debug)]
 pub(crate) struct Seat {
@@ -105,8 +57,11 @@ pub(crate) struct Seat {
     pub(crate) providers: Arc<[u32]>,
     /// What a pattern's seat refuses of the names that fit the pattern.
     pub(crate) excluded: Vec<String>,
+    /// Extra rounds that it may be asked in.
+    pub(crate) retries: u32,
     prefix: Option<String>,
-    model: String,
+    /// The upstream's name; empty where it is the name that was asked for.
+    model: Arc<str>,
     traits: Arc<ModelTraits>,
 }
 
@@ -122,7 +77,7 @@ impl Seat {
 
     /// Whether the upstream, too, calls the model by a client-facing name.
     pub(crate) fn is_called(&self, name: &str) -> bool {
-        !self.model.is_empty() && self.model == self.bare(name)
+        self.is_fixed() && *self.model == *self.bare(name)
     }
 
     /// Whether a pattern's seat does not serve a name that fits the pattern.
@@ -136,12 +91,28 @@ impl Seat {
         let rest = self.prefix.as_ref().and_then(|prefix| requested.strip_prefix(prefix.as_str())?.strip_prefix('/'));
         rest.unwrap_or(requested)
     }
+
+    /// As [`Seat::model`], without the traits.
+    pub(crate) fn upstream_model<'a>(&'a self, requested: &'a str) -> &'a str {
+        if self.is_fixed() { &self.model } else { self.bare(requested) }
+    }
+
+    /// As [`Seat::upstream_model`], to be kept.
+    pub(crate) fn shared_model(&self, requested: &str) -> Arc<str> {
+        if self.is_fixed() { Arc::clone(&self.model) } else { self.bare(requested).into() }
+    }
+
+    /// Whether it asks for one model, whatever name the request came by.
+    pub(crate) fn is_fixed(&self) -> bool {
+        !self.model.is_empty()
+    }
 }
 
 impl Snapshot {
     /// Builds the view. Accounts keep what they have learned.
     pub(crate) fn build(config: Config, accounts: &Accounts) -> Result<Self, SnapshotError> {
-        let mut builder = Builder { config: &config, accounts, names: Collector::new(config.force_model_prefix) };
+        let names = Collector::new(config.force_model_prefix, strategy(config.routing.strategy));
+        let mut builder = Builder { config: &config, accounts, names };
         for kind in KINDS {
             for place in (kind.build)(&config) {
                 builder.place(&place)?;
@@ -179,7 +150,7 @@ impl Builder<'_> {
         let providers = self.names.providers.enter(place);
         let models = channels::apply(place, self.config);
         for spec in &place.accounts {
-            let (account, site, secret) = self.account(spec)?;
+            let (account, site, secret) = self.account(place, spec)?;
             for model in models.iter().filter(|model| !is_excluded(model, &spec.excluded)) {
                 let is_pattern = model.alias.ends_with('*');
                 let excluded = || [&spec.excluded[..], &channels::refused(place, self.config)].concat();
@@ -191,23 +162,53 @@ impl Builder<'_> {
                     force_mapping: model.force_mapping,
                     providers: Arc::clone(&providers),
                     excluded: if is_pattern { excluded() } else { Vec::new() },
+                    retries,
                     prefix: place.prefix.clone(),
-                    model: if is_pattern { String::new() } else { model.name.clone() },
+                    model: if is_pattern { Arc::default() } else { model.name.as_str().into() },
                     traits: Arc::clone(&model.traits),
                 });
-                self.names.add(place, model, &seat, retries);
+                self.names.add(place, model, &seat);
             }
         }
         Ok(())
     }
 
-    fn account(&self, spec: &AccountSpec) -> Result<(Arc<Account>, Site, Secret), SnapshotError> {
+    fn account(&self, place: &Place, spec: &AccountSpec) -> Result<(Arc<Account>, Site, Secret), SnapshotError> {
         let id = AccountId::new(&spec.id);
         let proxy = proxy_setting(&spec.proxy, &self.config.proxy)
             .map_err(|why| SnapshotError(format!("{}: {why}", spec.label)))?;
         let site = Site::new(id.shared()).with_proxy(proxy);
-        let activity = self.accounts.activity(&id);
-        let account = Account { id, label: spec.label.clone(), priority: spec.priority, weight: spec.weight, activity };
+        let account = Account {
+            activity: self.accounts.activity_with(&id, &spec.secret),
+            id,
+            label: spec.label.clone(),
+            priority: spec.priority,
+            weight: spec.weight,
+            cooling: self.cooling(&spec.rules),
+            room: self.room(&spec.rules),
+            // Another way there is another site, as far as being reached goes.
+            site: place.upstream.origin().map(|origin| self.accounts.site(&format!("{origin} {:?}", spec.proxy))),
+        };
         Ok((Arc::new(account), site, spec.secret.clone()))
+    }
+
+    fn cooling(&self, rules: &AccountRules) -> Cooling {
+        let off = rules.disable_cooling.unwrap_or(self.config.disable_cooling);
+        Cooling { on: !off, transient: self.config.transient_error_cooldown }
+    }
+
+    fn room(&self, rules: &AccountRules) -> Room {
+        let all = &self.config.concurrency;
+        Room { calls: rules.calls.unwrap_or(all.calls), queue: rules.queue.unwrap_or(all.queue) }
+    }
+}
+
+fn strategy(configured: config::Strategy) -> Strategy {
+    match configured {
+        config::Strategy::RoundRobin => Strategy::RoundRobin,
+        config::Strategy::WeightedRoundRobin => Strategy::WeightedRoundRobin,
+        config::Strategy::FillFirst => Strategy::FillFirst,
+        config::Strategy::LeastUsed => Strategy::LeastUsed,
+        config::Strategy::Latency => Strategy::Latency,
     }
 }

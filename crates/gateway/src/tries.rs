@@ -1,83 +1,333 @@
 //! Which account is tried next, and when to stop trying.
 //!
 //! A round tries each account once, the dearest priority first; `request-retry` adds rounds. Faults of the request end
-//! it at once: no other account would answer it.
+//! it at once: no other account would answer it. Who is benched is passed over, and asked as a last resort unless its
+//! upstream has named a time: then a short wait, or an honest 429.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hub::{Blame, Fault, FaultKind};
-use pool::Candidate;
+use pool::{Affinity, Lease, Moment, Outcome, SessionKey, Slot, Standing};
+use tokio::time::timeout;
 
-use crate::snapshot::{ModelRoute, Seat, Tier};
+use crate::app::App;
+use crate::edge::random;
+use crate::route::{Look, ModelRoute};
+use crate::snapshot::Seat;
 
 /// The longest pause between two rounds when nobody said how long to wait.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Waits are longer by up to a quarter, and by no more than this, so that clients don't come back in step.
+const JITTER: Duration = Duration::from_secs(2);
 
 /// The tries of one request.
 pub(crate) struct Tries<'a> {
+    app: &'a App,
+    config: &'a config::Config,
     route: &'a ModelRoute,
-    affinity: Option<&'a str>,
+    model: &'a str,
+    session: Option<Session<'a>>,
     tried: Vec<usize>,
+    /// A benched account was asked as a last resort in this round.
+    resorted: bool,
     round: u32,
+    waits: u32,
     per_round: usize,
-    longest_wait: Duration,
+    /// Asked before all others.
+    first: Option<usize>,
+    last: Option<Fault>,
+}
+
+/// A conversation that should stay with its account.
+struct Session<'a> {
+    affinity: &'a Affinity,
+    key: SessionKey,
+    patience: Duration,
+    fail_back: bool,
+}
+
+/// An account that is held for one attempt.
+pub(crate) struct Try<'a> {
+    pub(crate) seat: &'a Seat,
+    pub(crate) lease: Lease,
+}
+
+/// Who could be asked if nobody is ready.
+#[derive(Default)]
+struct Rest {
+    /// The busy one of the dearest priority with the shortest line.
+    line: Option<(usize, usize)>,
+    /// The one that is back first, of those whose upstream named no time.
+    soft: Option<(Moment, usize)>,
+    /// When the first is back, of those whose upstream named a time.
+    firm: Option<Moment>,
 }
 
 impl<'a> Tries<'a> {
-    pub(crate) fn new(route: &'a ModelRoute, config: &config::Config, affinity: Option<&'a str>) -> Self {
+    pub(crate) fn new(
+        app: &'a App,
+        config: &'a config::Config,
+        route: &'a ModelRoute,
+        model: &'a str,
+        session: Option<&str>,
+    ) -> Self {
         let per_round = match config.max_retry_credentials {
             0 => usize::MAX,
             n => n as usize,
         };
-        Self { route, affinity, tried: Vec::new(), round: 0, per_round, longest_wait: config.max_retry_interval }
-    }
-
-    /// The next account of this round.
-    pub(crate) fn next(&mut self) -> Option<&'a Seat> {
-        if self.tried.len() >= self.per_round {
-            return None;
+        let session = session.zip(config.routing.session_affinity).filter(|_| route.seats.len() > 1);
+        let session = session.map(|(session, patience)| Session {
+            affinity: &app.affinity,
+            key: app.affinity.key(session, model),
+            patience,
+            fail_back: config.routing.session_fail_back,
+        });
+        Self {
+            app,
+            config,
+            route,
+            model,
+            session,
+            tried: Vec::new(),
+            resorted: false,
+            round: 0,
+            waits: 0,
+            per_round,
+            first: None,
+            last: None,
         }
-        let at = match (self.route.tiers.first(), self.tried.is_empty()) {
-            // The usual case costs the same with one account and with thousands.
-            (Some(tier), true) => tier.first + self.pick(&tier.candidates)?,
-            _ => self.next_left()?,
-        };
-        self.tried.push(at);
-        self.route.seats.get(at).map(|seat| &**seat)
     }
 
-    /// One of those that have not been tried, of the first tier that has any.
-    fn next_left(&self) -> Option<usize> {
-        let left = |tier: &Tier| (tier.first..tier.end()).filter(|at| !self.tried.contains(at)).collect::<Vec<_>>();
-        let (tier, left) = self.route.tiers.iter().map(|tier| (tier, left(tier))).find(|(_, left)| !left.is_empty())?;
-        let candidates: Vec<_> = left.iter().map(|at| tier.candidates[at - tier.first].clone()).collect();
-        self.pick(&candidates).map(|picked| left[picked])
+    /// The next account, taken. Waits where an account will be free soon.
+    ///
+    /// # Errors
+    /// Why nobody is left: the last fault, or a 429 when all are benched or busy.
+    pub(crate) async fn next(&mut self) -> Result<Try<'a>, Fault> {
+        loop {
+            if self.tried.len() < self.per_round {
+                if let Some(next) = self.ready() {
+                    return Ok(next);
+                }
+                let rest = self.rest();
+                if let Some(next) = self.in_line(&rest).await? {
+                    return Ok(next);
+                }
+                if let Some(next) = self.last_resort(&rest) {
+                    return Ok(next);
+                }
+            }
+            self.another_round().await?;
+        }
     }
 
-    fn pick(&self, candidates: &[Candidate]) -> Option<usize> {
-        self.route.strategy.pick(candidates, self.affinity)
-    }
-
-    /// What to do after a fault: give it back, or go on after a pause (zero within a round).
-    pub(crate) fn after(&mut self, fault: Fault) -> Result<Duration, Fault> {
+    /// Gives the account back after a failed attempt.
+    ///
+    /// # Errors
+    /// The fault, when no other account would do better.
+    pub(crate) fn failed(&mut self, lease: Lease, fault: Fault) -> Result<(), Fault> {
+        lease.settle(Outcome::of(&fault));
         if matches!(fault.blame, Blame::Request | Blame::Gateway) {
             return Err(fault);
         }
-        if self.tried.len() < self.route.seats.len().min(self.per_round) {
-            return Ok(Duration::ZERO);
+        self.last = Some(fault);
+        Ok(())
+    }
+
+    /// The session's account, else the strategy's choice.
+    fn ready(&mut self) -> Option<Try<'a>> {
+        let mut lost = Vec::new();
+        loop {
+            let passed = [&self.tried[..], &lost].concat();
+            let look = self.look(&passed);
+            let (bound, spills) = self.bound(&look);
+            let at = self.first.or(bound).or_else(|| self.route.pick(&look))?;
+            self.first = None;
+            let seat = self.route.seats.get(at)?;
+            match seat.account.take(&seat.secret, &seat.shared_model(self.model)) {
+                Ok(lease) if spills => return Some(self.lend(at, seat, lease)),
+                Ok(lease) => return Some(self.hold(at, seat, lease)),
+                // Somebody was quicker.
+                Err(_) => lost.push(at),
+            }
         }
+    }
+
+    fn hold(&mut self, at: usize, seat: &'a Seat, lease: Lease) -> Try<'a> {
+        if let Some(session) = &self.session {
+            session.affinity.bind(session.key, seat.account.activity.number(), at, self.now());
+        }
+        self.lend(at, seat, lease)
+    }
+
+    /// As [`Tries::hold`], for this request alone: the session stays where it is.
+    fn lend(&mut self, at: usize, seat: &'a Seat, lease: Lease) -> Try<'a> {
+        self.tried.push(at);
+        Try { seat, lease }
+    }
+
+    /// Where the session was, if that account may be asked; and whether it is only busy, so that the session spills
+    /// over and comes back.
+    fn bound(&self, look: &Look<'_>) -> (Option<usize>, bool) {
+        let Some((session, at)) = self.bond(look) else { return (None, false) };
+        let standing = self.route.standing(at, look);
+        let tried = look.tried.contains(&at);
+        let dearer = || self.route.tier_of(at).is_some_and(|tier| self.route.has_ready_before(tier, look));
+        let stays = standing == Standing::Ready && !(session.fail_back && dearer());
+        (stays.then_some(at), standing == Standing::Busy && !tried)
+    }
+
+    /// The seat of the session's account.
+    fn bond(&self, look: &Look<'_>) -> Option<(&Session<'a>, usize)> {
+        let session = self.session.as_ref()?;
+        let bond = session.affinity.find(session.key, look.now, session.patience)?;
+        let is_bound = |seat: &Arc<Seat>| seat.account.activity.number() == bond.account;
+        let hinted = Some(bond.seat as usize).filter(|at| self.route.seats.get(*at).is_some_and(is_bound));
+        let at = hinted.or_else(|| self.route.seats.iter().position(is_bound))?;
+        Some((session, at))
+    }
+
+    /// Waits in the line of a busy account.
+    async fn in_line(&mut self, rest: &Rest) -> Result<Option<Try<'a>>, Fault> {
+        let Some((at, _)) = rest.line else { return Ok(None) };
+        let Some(seat) = self.route.seats.get(at) else { return Ok(None) };
+        let Ok(turn) = seat.account.queue() else { return Ok(None) };
+        let slot: Slot = timeout(self.config.concurrency.patience, turn).await.map_err(|_| busy())?;
+        let model = seat.shared_model(self.model);
+        let lease = seat.account.take_in(&seat.secret, &model, slot);
+        Ok(lease.map(|lease| self.hold(at, seat, lease)))
+    }
+
+    /// The benched one that is back first, if its upstream named no time: better than nobody, once in a round.
+    fn last_resort(&mut self, rest: &Rest) -> Option<Try<'a>> {
+        let (_, at) = rest.soft.filter(|_| !self.resorted)?;
+        let seat = self.route.seats.get(at)?;
+        let lease = seat.account.force(&seat.secret, &seat.shared_model(self.model))?;
+        self.resorted = true;
+        Some(self.hold(at, seat, lease))
+    }
+
+    /// Who could be asked. Goes through all seats: only when nobody is ready.
+    fn rest(&self) -> Rest {
+        let look = self.look(&self.tried);
+        let mut rest = Rest::default();
+        for at in (0..self.route.seats.len()).filter(|at| !self.tried.contains(at)) {
+            let account = &self.route.seats[at].account;
+            match self.route.standing(at, &look) {
+                Standing::Ready => (),
+                Standing::Busy if account.has_line() => {
+                    let waiting = account.waiting();
+                    let dearer = |(best, _): (usize, usize)| account.priority < self.route.seats[best].account.priority;
+                    if rest.line.is_none_or(|best| !dearer(best) && waiting < best.1) {
+                        rest.line = Some((at, waiting));
+                    }
+                }
+                Standing::Busy => (),
+                Standing::Out(out) if out.firm => {
+                    rest.firm = Some(rest.firm.map_or(out.until, |first| first.min(out.until)));
+                }
+                Standing::Out(out) => {
+                    if rest.soft.is_none_or(|(first, _)| out.until < first) {
+                        rest.soft = Some((out.until, at));
+                    }
+                }
+            }
+        }
+        rest
+    }
+
+    /// Begins another round after a pause.
+    async fn another_round(&mut self) -> Result<(), Fault> {
+        let untried = self.tried.is_empty();
+        self.tried.clear();
+        let (busy_only, back) = self.back();
+        let Some(fault) = self.last.take() else {
+            return self.nobody(untried, busy_only, back).await;
+        };
+        let fault = told(fault, back);
         if self.round >= self.route.retries || !may_pass(fault.kind) {
             return Err(fault);
         }
-        let pause = match fault.retry_after {
-            Some(hint) if hint > self.longest_wait => return Err(fault),
-            Some(hint) => hint,
+        let pause = match back.max(fault.retry_after.filter(|_| back.is_none())) {
+            Some(wait) if wait > self.config.max_retry_interval => return Err(fault),
+            Some(wait) => jittered(wait),
             None => (Duration::from_millis(250) * 2_u32.saturating_pow(self.round)).min(PAUSE),
         };
         self.round += 1;
-        self.tried.clear();
-        Ok(pause)
+        self.resorted = false;
+        self.last = Some(fault);
+        tokio::time::sleep(pause).await;
+        Ok(())
     }
+
+    /// Nobody could be asked at all: waits if somebody is back soon.
+    async fn nobody(&mut self, untried: bool, busy_only: bool, back: Option<Duration>) -> Result<(), Fault> {
+        match back {
+            Some(wait) if untried && wait <= self.config.max_retry_interval && self.waits <= self.route.retries => {
+                self.waits += 1;
+                self.resorted = false;
+                tokio::time::sleep(wait).await;
+                Ok(())
+            }
+            Some(wait) => Err(resting(self.model, wait)),
+            None if busy_only => Err(busy()),
+            None => Err(nobody()),
+        }
+    }
+
+    /// Whether somebody is busy and nobody benched; and when the first is back if nobody is ready.
+    fn back(&self) -> (bool, Option<Duration>) {
+        let look = self.look(&[]);
+        let mut busy = false;
+        let mut first: Option<Moment> = None;
+        for at in 0..self.route.seats.len() {
+            match self.route.standing(at, &look) {
+                Standing::Ready => return (false, None),
+                Standing::Busy => busy = true,
+                Standing::Out(out) => first = Some(first.map_or(out.until, |first| first.min(out.until))),
+            }
+        }
+        (busy && first.is_none(), first.map(|first| first.since(look.now)))
+    }
+
+    fn look<'b>(&'b self, tried: &'b [usize]) -> Look<'b> {
+        Look { model: self.model, now: self.now(), recoveries: self.app.accounts.recoveries(), tried }
+    }
+
+    fn now(&self) -> Moment {
+        self.app.accounts.clock().now()
+    }
+}
+
+/// A limit that names no time gets the one that we know of.
+fn told(fault: Fault, back: Option<Duration>) -> Fault {
+    match (fault.kind, fault.retry_after, back) {
+        (FaultKind::RateLimited | FaultKind::QuotaExhausted, None, Some(_)) => fault.with_retry_after(back),
+        _ => fault,
+    }
+}
+
+/// Longer by a share that differs from request to request.
+fn jittered(wait: Duration) -> Duration {
+    let share = f64::from(u32::try_from(random() >> 32).unwrap_or_default()) / f64::from(u32::MAX);
+    wait + (wait / 4).min(JITTER).mul_f64(share)
+}
+
+fn resting(model: &str, wait: Duration) -> Fault {
+    let shown: String = model.chars().take(128).collect();
+    let seconds = wait.as_millis().div_ceil(1000);
+    let message =
+        format!("every account that serves `{shown}` has reached a limit; the first is back in {seconds} seconds");
+    Fault::new(FaultKind::RateLimited, message).with_retry_after(Some(wait))
+}
+
+fn busy() -> Fault {
+    Fault::new(FaultKind::RateLimited, "every account that serves this model has as many calls as it may have")
+        .with_retry_after(Some(PAUSE))
+}
+
+fn nobody() -> Fault {
+    Fault::new(FaultKind::Unavailable, "no account is free to serve this model")
 }
 
 /// Whether a fault may be over in a moment.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use crate::clock::{Clock, Moment};
 use crate::health::{Benched, Change, Cooling, Health, Standing, Times, Trouble};
 use crate::latency::Latency;
-use crate::slots::{LineIsFull, Slots, Turn};
+use crate::slots::{LineIsFull, Slot, Slots, Turn};
 use crate::{Lease, Secret};
 
 /// The stable id of an account: the same over restarts and reloads, and free of secrets.
@@ -100,6 +100,13 @@ impl Account {
             calls => Some(self.activity.slots.enter(calls)?),
         };
         Some(Lease::holding(Arc::clone(self), secret.clone(), Arc::clone(model), slot))
+    }
+
+    /// Takes it with a place that was waited for; `None` when it was benched meanwhile.
+    pub fn take_in(self: &Arc<Self>, secret: &Secret, model: &Arc<str>, slot: Slot) -> Option<Lease> {
+        let now = self.activity.shared.clock.now();
+        let benched = matches!(self.standing(model, now), Standing::Out(_));
+        (!benched).then(|| Lease::holding(Arc::clone(self), secret.clone(), Arc::clone(model), Some(slot)))
     }
 
     /// Waits in line for a call to end.

@@ -221,7 +221,8 @@ pub(crate) struct Change {
 }
 
 impl Health {
-    pub(crate) fn is_clean(&self) -> bool {
+    #[cfg(test)]
+    fn is_clean(&self) -> bool {
         self.cells.is_empty()
     }
 

@@ -44,6 +44,8 @@ pub trait Bench {
 
 /// Seats looked at for the one with the fewest calls: all of a small tier, a sample of a large one.
 const SAMPLE: usize = 32;
+/// Choices that are foreseen at most.
+const FORESEEN: usize = 64;
 /// The distance of two turns at weight 1.
 const STRIDE: u64 = 1 << 32;
 
@@ -55,7 +57,7 @@ pub struct Selector {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct State {
     ready: Bits,
     /// Seats that were found benched, by the end of their bench.
@@ -108,6 +110,22 @@ impl Selector {
     /// The place of the choice; `None` when none is ready.
     pub fn pick(&self, bench: &dyn Bench, ask: Ask) -> Option<usize> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.choose(&mut state, bench, ask)
+    }
+
+    /// The places of the next choices, were each to fail in turn. Nothing moves on.
+    pub fn foresee(&self, bench: &dyn Bench, ask: Ask) -> Vec<usize> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut rest = Rest { bench, taken: Vec::new() };
+        while rest.taken.len() < FORESEEN
+            && let Some(at) = self.choose(&mut state, &rest, ask)
+        {
+            rest.taken.push(at);
+        }
+        rest.taken
+    }
+
+    fn choose(&self, state: &mut State, bench: &dyn Bench, ask: Ask) -> Option<usize> {
         state.unpark(ask, self.weights.as_deref());
         match self.strategy {
             Strategy::RoundRobin => state.in_turn(bench, ask),
@@ -263,8 +281,32 @@ impl State {
     }
 }
 
+/// Seats without those that were taken.
+struct Rest<'a> {
+    bench: &'a dyn Bench,
+    taken: Vec<usize>,
+}
+
+impl Bench for Rest<'_> {
+    fn len(&self) -> usize {
+        self.bench.len()
+    }
+
+    fn standing(&self, at: usize) -> Standing {
+        if self.taken.contains(&at) { Standing::Busy } else { self.bench.standing(at) }
+    }
+
+    fn load(&self, at: usize) -> u32 {
+        self.bench.load(at)
+    }
+
+    fn latency(&self, at: usize) -> f64 {
+        self.bench.latency(at)
+    }
+}
+
 /// A set of places.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Bits {
     words: Box<[u64]>,
     count: usize,

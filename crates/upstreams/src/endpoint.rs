@@ -46,6 +46,11 @@ impl Endpoint {
         self.uri.to_string()
     }
 
+    /// Host and port.
+    pub(crate) fn origin(&self) -> Option<&str> {
+        self.uri.authority().map(http::uri::Authority::as_str)
+    }
+
     /// A POST of JSON. `auth` is the header that carries the secret, already made.
     pub(crate) fn post(
         &self,

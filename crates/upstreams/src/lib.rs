@@ -93,6 +93,8 @@ pub struct AccountSpec {
     pub weight: u32,
     /// Names or patterns with `*` that this account must not serve besides the place's own, in lower case.
     pub excluded: Vec<String>,
+    /// How it is used.
+    pub rules: config::AccountRules,
 }
 
 /// A model of a place.
@@ -151,6 +153,11 @@ pub trait Upstream: Send + Sync + fmt::Debug {
     /// A fault when the place cannot do what is asked.
     fn embed(&self, _request: &EmbedRequest) -> Result<Embedded<'static>, Fault> {
         Err(Fault::unsupported("model", format!("the model is served by `{}`, which gives no embeddings", self.kind())))
+    }
+
+    /// Where it is, `host:port`: accounts of one origin are out of reach together. `None` for places without a network.
+    fn origin(&self) -> Option<&str> {
+        None
     }
 
     /// Refines whose fault a failure is.

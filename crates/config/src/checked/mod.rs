@@ -9,8 +9,8 @@ use std::time::Duration;
 
 pub use network::{Cors, Proxy, ProxyScheme, ProxyUrl, ProxyUser};
 pub use provider::{
-    ChannelAlias, Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality, Model, Ollama,
-    Quirks, ThinkingLevel, ThinkingRange,
+    AccountRules, ChannelAlias, Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality,
+    Model, Ollama, Quirks, ThinkingLevel, ThinkingRange,
 };
 
 use crate::secret::Secret;
@@ -62,6 +62,8 @@ pub struct Config {
     pub passthrough_headers: bool,
     /// How an account is chosen.
     pub routing: Routing,
+    /// How many calls accounts may have that don't say it themselves.
+    pub concurrency: Concurrency,
     /// What happens on streams before and between chunks.
     pub streaming: Streaming,
     /// Interval of blank lines while a whole reply is pending; `None` sends none.
@@ -123,6 +125,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// How many calls an account may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Concurrency {
+    /// At once; 0 is no limit.
+    pub calls: u32,
+    /// Waiting for one to end.
+    pub queue: u32,
+    /// Longest wait.
+    pub patience: Duration,
+}
+
 /// How an account is chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Routing {
@@ -130,6 +143,8 @@ pub struct Routing {
     pub strategy: Strategy,
     /// Keeps a session on its account for this long since its last call; `None` turns affinity off.
     pub session_affinity: Option<Duration>,
+    /// A session leaves its account when one of a higher priority is ready again.
+    pub session_fail_back: bool,
 }
 
 /// The strategy within a priority tier.
@@ -224,6 +239,7 @@ impl Default for Config {
             channel_exclusions: Vec::new(),
             passthrough_headers: false,
             routing: Routing::default(),
+            concurrency: Concurrency::default(),
             streaming: Streaming::default(),
             nonstream_keepalive: None,
             cors: Cors::Closed,
@@ -243,7 +259,17 @@ impl Default for Config {
 impl Default for Routing {
     /// Affinity is on: taking turns inside a conversation destroys the providers' prompt caches.
     fn default() -> Self {
-        Self { strategy: Strategy::RoundRobin, session_affinity: Some(Duration::from_secs(3600)) }
+        Self {
+            strategy: Strategy::RoundRobin,
+            session_affinity: Some(Duration::from_secs(3600)),
+            session_fail_back: false,
+        }
+    }
+}
+
+impl Default for Concurrency {
+    fn default() -> Self {
+        Self { calls: 0, queue: 0, patience: Duration::from_secs(30) }
     }
 }
 

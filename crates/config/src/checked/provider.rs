@@ -31,8 +31,8 @@ pub struct Compat {
     pub excluded_models: Vec<String>,
     /// Extra rounds, instead of the global number.
     pub request_retry: Option<u32>,
-    /// Never bench it, instead of the global setting.
-    pub disable_cooling: Option<bool>,
+    /// How its accounts are used.
+    pub rules: AccountRules,
     /// Accepts `prompt_cache_key`.
     pub support_prompt_cache_key: bool,
     /// What is peculiar about its dialect.
@@ -84,8 +84,19 @@ pub struct KeyEntry {
     pub weight: u32,
     /// Extra rounds, instead of the global number.
     pub request_retry: Option<u32>,
-    /// Never bench it, instead of the global setting.
+    /// How the account is used.
+    pub rules: AccountRules,
+}
+
+/// How an account is used, where it says so itself. `None` leaves it to the settings for all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountRules {
+    /// Never bench it.
     pub disable_cooling: Option<bool>,
+    /// Calls at once; 0 is no limit.
+    pub calls: Option<u32>,
+    /// Calls that wait for one to end.
+    pub queue: Option<u32>,
 }
 
 /// An Ollama server.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Section, channels, place, provider, safety};
 use crate::checked::{
-    ClientKey, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, Routing, Strategy, Streaming, Tls,
+    ClientKey, Concurrency, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, Routing, Strategy, Streaming, Tls,
 };
 use crate::report::Problems;
 use crate::schema::Kind;
@@ -16,6 +16,9 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
+
+/// Most calls that an account may have, or that may wait for it.
+pub(super) const MAX_CALLS: i64 = 1_000_000;
 
 /// Longest client key. Longer ones could not be told from a pasted file.
 const MAX_KEY: usize = 4096;
@@ -48,6 +51,7 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         channel_exclusions: channels::exclusions(&root, problems),
         passthrough_headers: root.flag("passthrough-headers", false, problems),
         routing: routing(&root.section("routing", problems), problems),
+        concurrency: concurrency(&root.section("credential-concurrency", problems), problems),
         streaming: streaming(&root.section("streaming", problems), problems),
         nonstream_keepalive: interval(&root, "nonstream-keepalive-interval", problems),
         cors: cors(&root.section("cors", problems), problems),
@@ -115,7 +119,17 @@ fn routing(section: &Section<'_>, problems: &mut Problems) -> Routing {
     let ttl = section.duration("session-affinity-ttl", Duration::ZERO..=MONTH, problems);
     let ttl = ttl.filter(|ttl| !ttl.is_zero()).unwrap_or(HOUR);
     let strategy = section.choice("strategy", STRATEGIES, problems).unwrap_or(base.strategy);
-    Routing { strategy, session_affinity: sticky.then_some(ttl) }
+    let session_fail_back = section.flag("session-affinity-fail-back", base.session_fail_back, problems);
+    Routing { strategy, session_affinity: sticky.then_some(ttl), session_fail_back }
+}
+
+fn concurrency(section: &Section<'_>, problems: &mut Problems) -> Concurrency {
+    let base = Concurrency::default();
+    Concurrency {
+        calls: count(section, "default-max-concurrency", MAX_CALLS, problems),
+        queue: count(section, "default-max-queue", MAX_CALLS, problems),
+        patience: section.duration("queue-timeout", SECOND..=HOUR, problems).unwrap_or(base.patience),
+    }
 }
 
 const STRATEGIES: &[(&str, Strategy)] = &[

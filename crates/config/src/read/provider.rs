@@ -4,10 +4,11 @@
 use http::{HeaderName, HeaderValue};
 use url::Url;
 
+use super::gateway::MAX_CALLS;
 use super::{Item, Section, place};
 use crate::checked::{
-    Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality, Model, Ollama, Proxy, Quirks,
-    ThinkingLevel, ThinkingRange,
+    AccountRules, Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality, Model, Ollama,
+    Proxy, Quirks, ThinkingLevel, ThinkingRange,
 };
 use crate::report::Problems;
 use crate::secret::Secret;
@@ -146,7 +147,7 @@ fn entry(section: &Section<'_>, problems: &mut Problems) -> KeyEntry {
         priority: priority(section, problems),
         weight: weight(section, problems),
         request_retry: request_retry(section, problems),
-        disable_cooling: section.maybe_flag("disable-cooling", problems),
+        rules: rules(section, problems),
     }
 }
 
@@ -180,7 +181,7 @@ fn compat_entry(section: &Section<'_>, problems: &mut Problems) -> Option<Compat
     let excluded_models = excluded_models(section, problems);
     let (priority, request_retry) = (priority(section, problems), request_retry(section, problems));
     let disabled = section.flag("disabled", false, problems);
-    let disable_cooling = section.maybe_flag("disable-cooling", problems);
+    let rules = rules(section, problems);
     let support_prompt_cache_key = section.flag("support-prompt-cache-key", false, problems);
     let base_url = base_url?;
     let name = name.unwrap_or_else(|| unnamed(section, &base_url, problems));
@@ -196,7 +197,7 @@ fn compat_entry(section: &Section<'_>, problems: &mut Problems) -> Option<Compat
         models,
         excluded_models,
         request_retry,
-        disable_cooling,
+        rules,
         support_prompt_cache_key,
         quirks,
     })
@@ -312,6 +313,15 @@ fn weight(section: &Section<'_>, problems: &mut Problems) -> u32 {
         return 0;
     }
     section.whole("weight", 0..=MAX_WEIGHT, problems).and_then(|weight| u32::try_from(weight).ok()).unwrap_or(1)
+}
+
+fn rules(section: &Section<'_>, problems: &mut Problems) -> AccountRules {
+    let mut calls = |key| section.whole(key, 0..=MAX_CALLS, problems).and_then(|value| u32::try_from(value).ok());
+    AccountRules {
+        calls: calls("max-concurrency"),
+        queue: calls("max-queue"),
+        disable_cooling: section.maybe_flag("disable-cooling", problems),
+    }
 }
 
 /// A negative number means the global one.

@@ -203,7 +203,7 @@ fn an_account_with_everything() {
     let entry = &config.claude[0];
     assert_eq!((entry.key.expose(), entry.prefix.as_deref()), ("k", Some("team")));
     assert_eq!((entry.priority, entry.weight, entry.request_retry), (-2, 0, None));
-    assert_eq!((entry.disable_cooling, &entry.excluded_models), (Some(false), &vec!["a*".to_owned()]));
+    assert_eq!((entry.rules.disable_cooling, &entry.excluded_models), (Some(false), &vec!["a*".to_owned()]));
     let headers: Vec<_> = entry.headers.iter().map(|rule| (rule.name.as_str(), rule.value.clone())).collect();
     assert_eq!(headers[0], ("x-a", HeaderValueRule::Fixed("v".to_owned().into())));
     assert_eq!(headers[1], ("x-b", HeaderValueRule::FromClient("x-client".parse().unwrap())));

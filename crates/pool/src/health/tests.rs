@@ -117,13 +117,7 @@ fn passing_faults_can_be_told_never_to_bench() {
     }
     let off = Cooling { on: false, transient: Some(WINDOW) };
     let mut health = Health::default();
-    health.note_trouble(
-        trouble(FaultKind::UpstreamRefused, None),
-        M,
-        Times { begun: at(0), now: at(0) },
-        off,
-        0.5,
-    );
+    health.note_trouble(trouble(FaultKind::UpstreamRefused, None), M, Times { begun: at(0), now: at(0) }, off, 0.5);
     assert!(health.is_clean());
 }
 

@@ -60,13 +60,8 @@ fn picks(selector: &Selector, seats: &Seats, count: usize) -> Vec<usize> {
     (0..count).map(|_| selector.pick(seats, ask(0)).unwrap()).collect()
 }
 
-const ALL: [Strategy; 5] = [
-    Strategy::RoundRobin,
-    Strategy::WeightedRoundRobin,
-    Strategy::FillFirst,
-    Strategy::LeastUsed,
-    Strategy::Latency,
-];
+const ALL: [Strategy; 5] =
+    [Strategy::RoundRobin, Strategy::WeightedRoundRobin, Strategy::FillFirst, Strategy::LeastUsed, Strategy::Latency];
 
 #[test]
 fn each_has_its_turn() {

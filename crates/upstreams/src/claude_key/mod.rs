@@ -41,6 +41,10 @@ impl Upstream for ClaudeKey {
         Arc::new(classes::traits(model))
     }
 
+    fn origin(&self) -> Option<&str> {
+        self.messages.origin()
+    }
+
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let endpoint = match call.purpose {
             Purpose::Generate => &self.messages,
@@ -86,6 +90,7 @@ fn account(number: usize, entry: &KeyEntry) -> AccountSpec {
         priority: entry.priority,
         weight: entry.weight,
         excluded: Vec::new(),
+        rules: entry.rules.clone(),
     }
 }
 

@@ -38,6 +38,10 @@ impl Upstream for CodexKey {
         Arc::new(classes::traits(model))
     }
 
+    fn origin(&self) -> Option<&str> {
+        self.responses.origin()
+    }
+
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let auth = credential(AUTHORIZATION, "Bearer ", secret)?;
         match openai_paths::path(call.purpose) {
@@ -85,6 +89,7 @@ fn account(number: usize, entry: &KeyEntry) -> AccountSpec {
         priority: entry.priority,
         weight: entry.weight,
         excluded: Vec::new(),
+        rules: entry.rules.clone(),
     }
 }
 

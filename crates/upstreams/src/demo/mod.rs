@@ -65,6 +65,7 @@ fn build(config: &Config) -> Vec<Place> {
         priority: 0,
         weight: 1,
         excluded: Vec::new(),
+        rules: config::AccountRules::default(),
     };
     vec![Place {
         upstream: Arc::new(Demo),

@@ -44,6 +44,10 @@ impl Upstream for GeminiKey {
         Arc::new(classes::traits(model))
     }
 
+    fn origin(&self) -> Option<&str> {
+        self.models.origin()
+    }
+
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let method = method(call.purpose, call.stream);
         let endpoint = self.models.below(&format!("{}:{method}", path_of(call.model)))?;
@@ -100,6 +104,7 @@ fn account(number: usize, entry: &KeyEntry) -> AccountSpec {
         priority: entry.priority,
         weight: entry.weight,
         excluded: Vec::new(),
+        rules: entry.rules.clone(),
     }
 }
 

@@ -38,6 +38,10 @@ impl Upstream for OllamaServer {
         Some(&dialect_ollama::DIALECT)
     }
 
+    fn origin(&self) -> Option<&str> {
+        self.chat.origin()
+    }
+
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let stream = call.stream;
         let endpoint = match call.purpose {
@@ -80,6 +84,7 @@ fn place(number: usize, server: &Ollama) -> Option<Place> {
         priority: entry.priority,
         weight: entry.weight,
         excluded: Vec::new(),
+        rules: entry.rules.clone(),
     };
     let endpoint = |path| Endpoint::new(&base, path, &entry.headers);
     let upstream = OllamaServer {

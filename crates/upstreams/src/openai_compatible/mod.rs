@@ -29,6 +29,10 @@ impl Upstream for OpenAiCompatible {
         Some(&dialect_openai_chat::DIALECT)
     }
 
+    fn origin(&self) -> Option<&str> {
+        self.endpoint.origin()
+    }
+
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let auth = credential(AUTHORIZATION, "Bearer ", secret)?;
         match openai_paths::path(call.purpose) {
@@ -75,6 +79,7 @@ fn accounts(compat: &Compat) -> Vec<AccountSpec> {
         priority: compat.priority,
         weight: key.weight,
         excluded: key.excluded_models.clone(),
+        rules: compat.rules.clone(),
     };
     if compat.keys.is_empty() {
         return vec![account(1, &CompatKey::default())];

@@ -1,0 +1,275 @@
+//! Many accounts behind one name: who is asked, who is left alone for how long, and what a client sees of it (nothing).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testkit::client::{self, Got};
+use testkit::{FakeOpenAi, Gateway, Reply, Trouble};
+
+use crate::harness::{BEARER, MODEL, Setup, openai_entry, request_lines, soon};
+use crate::tongue::Chat;
+
+/// A vendor's fakes and a gateway before them, with benches on.
+struct Farm {
+    fakes: Vec<FakeOpenAi>,
+    gateway: Gateway,
+}
+
+impl Farm {
+    async fn new(count: usize, setup: Setup) -> Self {
+        Self::with(count, setup, |_, _| ()).await
+    }
+
+    /// A fake for each account; `change` gets its number and its entry.
+    async fn with(count: usize, setup: Setup, change: impl Fn(usize, &mut Value)) -> Self {
+        let mut setup = setup.with("disable-cooling", json!(false));
+        let mut fakes = Vec::new();
+        for number in 0..count {
+            let fake = FakeOpenAi::start().await.unwrap();
+            let mut entry = openai_entry(&fake.base_url(), &fake.key(), 0);
+            entry["name"] = json!(format!("v{number}"));
+            change(number, &mut entry);
+            setup = setup.compat(entry);
+            fakes.push(fake);
+        }
+        Self { fakes, gateway: setup.start().await }
+    }
+
+    async fn ask(&self) -> Got {
+        Chat.ask(&self.gateway, &Chat.body(MODEL, false)).await
+    }
+
+    /// Asks within a session.
+    async fn ask_in(&self, session: &str) -> Got {
+        let url = format!("{}/v1/chat/completions", self.gateway.url());
+        let headers = [("authorization", BEARER), ("x-session-id", session), ("content-type", "application/json")];
+        let body = Chat.body(MODEL, false).to_string();
+        soon(client::send(http::Method::POST, &url, &headers, body)).await.unwrap()
+    }
+
+    fn counts(&self) -> Vec<usize> {
+        self.fakes.iter().map(|fake| fake.requests().len()).collect()
+    }
+
+    fn always(&self, fake: usize, times: usize, reply: impl Fn() -> Reply) {
+        (0..times).for_each(|_| self.fakes[fake].script(reply()));
+    }
+}
+
+fn routing(strategy: &str) -> Setup {
+    Setup::new().with("routing", json!({"strategy": strategy}))
+}
+
+#[tokio::test]
+async fn accounts_take_turns() {
+    let farm = Farm::new(3, Setup::new()).await;
+    for _ in 0..9 {
+        assert_eq!(farm.ask().await.status, 200);
+    }
+    assert_eq!(farm.counts(), [3, 3, 3]);
+}
+
+#[tokio::test]
+async fn weights_are_shares() {
+    let weigh = |number: usize, entry: &mut Value| entry["api-key-entries"][0]["weight"] = json!([3, 1, 0][number]);
+    let farm = Farm::with(3, routing("weighted-round-robin"), weigh).await;
+    for _ in 0..20 {
+        assert_eq!(farm.ask().await.status, 200);
+    }
+    assert_eq!(farm.counts(), [15, 5, 0]);
+}
+
+#[tokio::test]
+async fn the_first_is_filled_first_and_the_next_only_while_it_is_out() {
+    let farm = Farm::new(2, routing("fill-first")).await;
+    farm.ask().await;
+    farm.fakes[0].script(Reply::trouble(Trouble::RateLimited(3600)));
+    for _ in 0..5 {
+        assert_eq!(farm.ask().await.status, 200);
+    }
+    assert_eq!(farm.counts(), [2, 5], "one more to find out, then it is left alone");
+}
+
+#[tokio::test]
+async fn a_session_stays_with_its_account_and_others_take_turns() {
+    let farm = Farm::new(3, Setup::new()).await;
+    for _ in 0..6 {
+        assert_eq!(farm.ask_in("one").await.status, 200);
+    }
+    let mut counts = farm.counts();
+    counts.sort_unstable();
+    assert_eq!(counts, [0, 0, 6]);
+    for number in 0..6 {
+        farm.ask_in(&format!("other-{number}")).await;
+    }
+    assert!(farm.counts().iter().all(|count| *count >= 2), "{:?}", farm.counts());
+}
+
+#[tokio::test]
+async fn a_session_moves_when_its_account_is_out_and_then_stays_where_it_is() {
+    let farm = Farm::with(2, Setup::new(), |number, entry| entry["priority"] = json!(1 - number)).await;
+    farm.ask_in("s").await;
+    farm.fakes[0].script(Reply::trouble(Trouble::RateLimited(1)));
+    assert_eq!(farm.ask_in("s").await.status, 200);
+    assert_eq!(farm.counts(), [2, 1]);
+    // Others find the first again as soon as it may be asked; the session does not leave the second for that.
+    wait_for_return(&farm, 0).await;
+    let before = farm.counts()[0];
+    for _ in 0..3 {
+        farm.ask_in("s").await;
+    }
+    assert_eq!(farm.counts()[0], before);
+}
+
+#[tokio::test]
+async fn a_session_fails_back_where_that_is_wanted() {
+    let routing = json!({"session-affinity-fail-back": true});
+    let setup = Setup::new().with("routing", routing);
+    let farm = Farm::with(2, setup, |number, entry| entry["priority"] = json!(1 - number)).await;
+    farm.fakes[0].script(Reply::trouble(Trouble::RateLimited(1)));
+    assert_eq!(farm.ask_in("s").await.status, 200);
+    assert_eq!(farm.counts(), [1, 1]);
+    wait_for_return(&farm, 0).await;
+    let before = farm.counts();
+    farm.ask_in("s").await;
+    assert_eq!(farm.counts(), [before[0] + 1, before[1]]);
+}
+
+/// Asks without a session until an account is asked again.
+async fn wait_for_return(farm: &Farm, account: usize) {
+    let before = farm.counts()[account];
+    soon(async {
+        while farm.counts()[account] == before {
+            assert_eq!(farm.ask().await.status, 200);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_benched_is_an_honest_429_that_asks_nobody() {
+    let farm = Farm::new(2, Setup::new()).await;
+    farm.always(0, 1, || Reply::trouble(Trouble::RateLimited(100)));
+    farm.always(1, 1, || Reply::trouble(Trouble::RateLimited(50)));
+    let got = farm.ask().await;
+    assert_eq!(got.status, 429, "{}", got.text());
+    for _ in 0..3 {
+        let got = farm.ask().await;
+        let wait: u64 = got.header("retry-after").unwrap().parse().unwrap();
+        assert_eq!(got.status, 429);
+        assert!((40..=50).contains(&wait), "the first is back in {wait}");
+        assert!(Chat.error(&got)["message"].as_str().unwrap().contains("the first is back in"), "{}", got.text());
+    }
+    assert_eq!(farm.counts(), [1, 1]);
+}
+
+#[tokio::test]
+async fn a_short_wait_is_no_failure() {
+    let setup = Setup::new().with("max-retry-interval", json!(30));
+    let farm = Farm::new(1, setup.with("request-retry", json!(1))).await;
+    farm.fakes[0].script(Reply::trouble(Trouble::RateLimited(1)));
+    assert_eq!(farm.ask().await.status, 200);
+    assert_eq!(farm.counts(), [2]);
+}
+
+#[tokio::test]
+async fn the_last_account_is_not_benched_without_a_hint() {
+    let limit = r#"{"error":{"message":"slow down","type":"rate_limit","param":null,"code":null}}"#;
+    let farm = Farm::new(1, Setup::new()).await;
+    farm.always(0, 20, || Reply::raw(429, "application/json", limit));
+    for _ in 0..20 {
+        let got = farm.ask().await;
+        assert!(got.status == 429 && got.header("retry-after").is_some(), "{}", got.text());
+    }
+    assert_eq!(farm.ask().await.status, 200);
+    assert_eq!(farm.counts(), [21]);
+}
+
+#[tokio::test]
+async fn faults_of_requests_bench_nobody() {
+    let refusal = r#"{"error":{"message":"that is wrong","type":"invalid_request_error","param":null,"code":null}}"#;
+    let farm = Farm::new(2, Setup::new()).await;
+    for status in [400, 413, 422, 400, 413, 422] {
+        farm.always(0, 1, || Reply::raw(status, "application/json", refusal));
+        farm.always(1, 1, || Reply::raw(status, "application/json", refusal));
+        assert_eq!(farm.ask().await.status.as_u16(), status);
+        assert_eq!(farm.ask().await.status.as_u16(), status);
+    }
+    assert_eq!(farm.counts(), [6, 6]);
+    farm.ask().await;
+    farm.ask().await;
+    assert_eq!(farm.counts(), [7, 7]);
+}
+
+#[tokio::test]
+async fn a_full_account_makes_others_wait_in_line_and_no_more_than_may() {
+    let setup = Setup::new().with("credential-concurrency", json!({"default-max-queue": 1}));
+    let farm = Farm::with(1, setup, |_, entry| entry["max-concurrency"] = json!(1)).await;
+    let gate = testkit::Gate::new();
+    farm.fakes[0].script(Reply::lively().hold(&gate));
+    let body = Chat.body(MODEL, false);
+    let first = Chat.ask(&farm.gateway, &body);
+    let others = async {
+        soon(gate.reached()).await;
+        // Of two more, one may wait and one hears at once that all are busy.
+        let (one, two) = (Chat.ask(&farm.gateway, &body), Chat.ask(&farm.gateway, &body));
+        let (mut one, mut two) = (Box::pin(one), Box::pin(two));
+        let refused = tokio::select! { got = &mut one => (got, two), got = &mut two => (got, one) };
+        assert_eq!(refused.0.status, 429, "{}", refused.0.text());
+        assert_eq!(farm.counts(), [1]);
+        gate.open();
+        assert_eq!(refused.1.await.status, 200);
+    };
+    let (first, ()) = tokio::join!(first, others);
+    assert_eq!(first.status, 200);
+    assert_eq!(farm.counts(), [2]);
+}
+
+#[tokio::test]
+async fn one_healthy_account_among_ten_failing_ones_is_enough() {
+    const REQUESTS: usize = 10_000;
+    let farm = Farm::new(11, Setup::new()).await;
+    let failures: [fn() -> Reply; 5] = [
+        || Reply::trouble(Trouble::Internal),
+        || Reply::trouble(Trouble::RateLimited(1)),
+        || Reply::trouble(Trouble::Unauthorized),
+        || Reply::lively().cut_after(0),
+        || Reply::html(502),
+    ];
+    for number in 0..10 {
+        farm.always(number, REQUESTS, failures[number % failures.len()]);
+    }
+    let farm = &farm;
+    let workers = (0..16).map(|worker| async move {
+        for request in 0..REQUESTS / 16 {
+            let stream = (worker + request) % 2 == 0;
+            let got = Chat.ask(&farm.gateway, &Chat.body(MODEL, stream)).await;
+            assert_eq!(got.status, 200, "{}", got.text());
+        }
+    });
+    futures_join(workers).await;
+    let counts = farm.counts();
+    assert!(counts[10] >= REQUESTS - 16, "{counts:?}");
+    assert!(counts[..10].iter().all(|count| *count < 200), "nobody is hammered: {counts:?}");
+}
+
+/// Runs all at once.
+async fn futures_join(all: impl Iterator<Item = impl Future<Output = ()>>) {
+    let mut all: Vec<_> = all.map(Box::pin).collect();
+    std::future::poll_fn(|cx| {
+        all.retain_mut(|one| one.as_mut().poll(cx).is_pending());
+        if all.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_trail_tells_of_each_attempt() {
+    let farm = Farm::new(2, routing("fill-first")).await;
+    farm.fakes[0].script(Reply::trouble(Trouble::Internal));
+    assert_eq!(farm.ask().await.status, 200);
+    let line = &request_lines(&farm.gateway, 1).await[0];
+    let trail = line["trail"].as_str().unwrap();
+    assert!(trail.starts_with("v0#1 500 UpstreamFailed ") && trail.contains("ms; v1#1 ok "), "{trail}");
+}
