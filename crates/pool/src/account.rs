@@ -156,8 +156,11 @@ impl Account {
 
     pub(crate) fn begin_probe(&self, model: &str, now: Moment) -> bool {
         let wards = [Some(&self.activity.ward), self.site.as_deref()];
-        let troubled = wards.into_iter().flatten().filter(|ward| !ward.is_clean());
-        troubled.fold(false, |probes, ward| ward.change(|health| health.probe(model, now)) || probes)
+        let mut probes = false;
+        for ward in wards.into_iter().flatten().filter(|ward| !ward.is_clean()) {
+            probes |= ward.change(|health| health.probe(model, now));
+        }
+        probes
     }
 
     pub(crate) fn abandon_probe(&self, model: &str) {

@@ -209,9 +209,8 @@ proptest! {
         for (seat, bench, pass) in steps {
             now += pass;
             until[seat % count] = until[seat % count].max(now + bench);
-            for at in 0..count {
-                seats.standing[at] = if until[at] > now { out(until[at]) } else { Standing::Ready };
-            }
+            seats.standing =
+                until.iter().map(|until| if *until > now { out(*until) } else { Standing::Ready }).collect();
             let picked = selector.pick(&seats, ask(now));
             match picked {
                 Some(at) => prop_assert_eq!(seats.standing[at], Standing::Ready),
