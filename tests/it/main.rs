@@ -11,6 +11,7 @@ mod tongue;
 
 mod bodies;
 mod cancel;
+mod changing;
 mod deadlines;
 mod drain;
 mod edges;

@@ -23,9 +23,10 @@ mod tree;
 mod words;
 
 pub use checked::{
-    AccountRules, ChannelAlias, ClientKey, Compat, CompatKey, Concurrency, Config, Cors, Deadlines, HeaderRule,
-    HeaderValueRule, KeyEntry, Limits, Log, LogFormat, MaxTokensField, Modality, Model, Ollama, Proxy, ProxyScheme,
-    ProxyUrl, ProxyUser, Quirks, Routing, Strategy, Streaming, ThinkingLevel, ThinkingRange, Tls,
+    AccountRules, ChannelAlias, ClientKey, Compat, CompatKey, Concurrency, Config, Cors, Deadlines, Fidelity,
+    HeaderRule, HeaderValueRule, KeyEntry, Limits, Log, LogFormat, MaxTokensField, Modality, Model, Ollama, PromptMode,
+    Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, Routing, Strategy, Streaming, SystemPrompt, ThinkingLevel,
+    ThinkingRange, Tls, payload,
 };
 pub use find::{find, places};
 pub use first_start::{Fresh, fresh, write_new};

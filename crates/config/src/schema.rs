@@ -115,7 +115,7 @@ const SECRETS: Kind = Kind::List(&Kind::Secret);
 
 const DISGUISE: &str = "requests are never dressed up as another program's";
 const OBFUSCATION: &str = "words are never hidden from a provider";
-const AS_SENT: &str = "prompts and requests always go out as they were sent";
+const AS_SENT: &str = "prompts and requests go out as they were sent, but for what you change";
 const HONEST_LIST: &str = "model lists are always honest";
 const NO_DOWNLOAD: &str = "the panel is part of the program and never downloaded";
 
@@ -155,7 +155,9 @@ pub(crate) const ROOT: &[Field] = &[
     used("oauth-excluded-models", Kind::Map(&TEXTS)),
     used("oauth-model-alias", Kind::Map(&Kind::List(&Kind::Section(CHANNEL_ALIAS)))),
     later("oauth-request-scoped-errors"),
-    later("payload"),
+    used("payload", Kind::Section(PAYLOAD)),
+    used("system-prompt", Kind::Section(SYSTEM_PROMPT)),
+    used("fidelity", Kind::Text),
     later("plugins"),
     later("pprof"),
     later("commercial-mode"),
@@ -244,6 +246,37 @@ const TIMEOUTS: &[Field] = &[
     used("total", Kind::Measure),
     used("drain", Kind::Measure),
 ];
+
+const PAYLOAD: &[Field] = &[
+    used("default", Kind::List(&Kind::Section(PAYLOAD_RULE))),
+    used("default-raw", Kind::List(&Kind::Section(PAYLOAD_RULE))),
+    used("override", Kind::List(&Kind::Section(PAYLOAD_RULE))),
+    used("override-raw", Kind::List(&Kind::Section(PAYLOAD_RULE))),
+    used("filter", Kind::List(&Kind::Section(PAYLOAD_FILTER))),
+];
+
+const PAYLOAD_RULE: &[Field] = &[used("models", Kind::List(&Kind::Section(PAYLOAD_MODEL))), used("params", Kind::Free)];
+
+const PAYLOAD_FILTER: &[Field] = &[used("models", Kind::List(&Kind::Section(PAYLOAD_MODEL))), used("params", TEXTS)];
+
+const PAYLOAD_MODEL: &[Field] = &[
+    used("name", Kind::Text),
+    used("protocol", Kind::Text),
+    used("from-protocol", Kind::Text),
+    used("headers", Kind::Headers),
+    used("match", Kind::List(&Kind::Free)),
+    used("not-match", Kind::List(&Kind::Free)),
+    used("exist", TEXTS),
+    used("not-exist", TEXTS),
+];
+
+const SYSTEM_PROMPT: &[Field] = &[
+    used("file", Kind::Text),
+    used("mode", Kind::Text),
+    used("replacements", Kind::List(&Kind::Section(REPLACEMENT))),
+];
+
+const REPLACEMENT: &[Field] = &[used("old", Kind::Free), used("new", Kind::Free)];
 
 const QUOTA_EXCEEDED: &[Field] = &[
     refused("switch-project", "it never had an effect; another account is taken anyway"),

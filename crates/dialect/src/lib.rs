@@ -9,6 +9,7 @@ mod context;
 pub mod embed;
 mod framing;
 pub mod hints;
+pub mod instruct;
 mod media;
 mod mint;
 mod names;

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use http::Method;
 use http::request::Parts;
-use hub::{DialectId, Event, Fault, Losses, RawFault, Request, Response, Thinking};
+use hub::{DialectId, Event, Fault, Losses, Prompt, RawFault, Request, Response, Thinking};
 
 use crate::embed::{EmbedClient, EmbedWire};
 use crate::splice::Edit;
@@ -17,6 +17,8 @@ use crate::{
 pub struct Dialect {
     /// Its name, unique in the registry.
     pub id: DialectId,
+    /// What configurations call it.
+    pub word: &'static str,
     /// The routes it answers.
     pub routes: &'static [Route],
     /// How its streams are framed.
@@ -147,6 +149,9 @@ pub trait WireSide: Send + Sync {
 
     /// What makes a relayed request think as `wish` says, whatever its own fields say.
     fn rethink(&self, body: &Body, wish: Thinking, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit>;
+
+    /// What brings the operator's system prompt into a relayed request.
+    fn instruct(&self, body: &Body, prompt: &Prompt) -> Vec<Edit>;
 
     /// Writes a request of another dialect. `request` has been mended.
     ///

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use config::payload::Rule;
 use dialect::splice::Pieces;
 use dialect::{ClientSide, Dialect, Encoded, Framer, Framing, Memo, Relay, Signal, Target, WireSide, splice};
 use http::header::CONTENT_TYPE;
@@ -19,6 +20,7 @@ use crate::errand::Errand;
 use crate::events::Events;
 use crate::inbound::Inbound;
 use crate::outflow::Outflow;
+use crate::payload::{self, Ask};
 use crate::record::Record;
 use crate::relay::{Filter, Relayed, Rename};
 use crate::snapshot::{Seat, Snapshot};
@@ -35,6 +37,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) client: &'static dyn ClientSide,
     pub(crate) seat: &'a Seat,
     pub(crate) lease: &'a Lease,
+    /// The payload rules of the name that was asked for.
+    pub(crate) rules: &'a [Arc<Rule>],
 }
 
 /// An answer that may reach the client.
@@ -285,9 +289,22 @@ impl Attempt<'_> {
     ) -> impl Future<Output = Result<UpstreamReply, Fault>> + Send + 'b {
         let (model, _) = self.seat.model(&inbound.peek.model);
         let stream = inbound.peek.reply.stream;
-        let (body, client) = (body.into(), &inbound.head.headers);
+        let (body, client) = (self.ruled(body.into(), wire, inbound), &inbound.head.headers);
         let call = Call { purpose: Purpose::Generate, model, stream, body, headers, client };
         self.ask(wire, side, call, record)
+    }
+
+    /// The body with what the operator's payload rules make of it.
+    fn ruled(&self, body: Pieces, wire: &Dialect, inbound: &Inbound<'_>) -> Pieces {
+        if self.rules.is_empty() {
+            return body;
+        }
+        let requested = inbound.peek.model.as_str();
+        let (model, _) = self.seat.model(requested);
+        let written = inbound.adjust.written.as_deref().unwrap_or(requested);
+        let client = self.client.dialect();
+        let ask = Ask { written, requested, model, client, wire: wire.id, headers: &inbound.head.headers };
+        payload::apply(self.rules, &ask, body)
     }
 
     /// Sends any call and turns a refusal into a fault.

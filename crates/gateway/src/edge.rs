@@ -13,7 +13,7 @@ use hub::{Fault, FaultKind};
 use hyper::body::Incoming;
 use transport::{PeerInfo, ReplyBody};
 
-use crate::adjust::{self, Adjust};
+use crate::adjust;
 use crate::app::Worker;
 use crate::errand::Errand;
 use crate::inbound::Inbound;
@@ -160,7 +160,8 @@ impl Exchange<'_> {
         peek.reply.started = Some(Instant::now());
         let mut scope;
         (scope, peek.model) = self.snapshot.names.read(self.route.client, within, peek.model);
-        let effort = adjust::take_suffix(&self.snapshot.names, self.route.client, &mut scope, &mut peek);
+        let mut adjust = adjust::take_suffix(&self.snapshot.names, self.route.client, &mut scope, &mut peek);
+        adjust.prompt.clone_from(&self.snapshot.prompt);
         peek.reply.seed = random();
         if let Some(record) = record {
             record.model.clone_from(&peek.model);
@@ -168,7 +169,7 @@ impl Exchange<'_> {
         }
         let own = matches!(self.route.operation, Operation::Generate)
             .then(|| self.route.client.own_answer(&body, &peek.reply));
-        let mut inbound = Inbound::new(head, body, peek, Adjust { effort }).on(errand);
+        let mut inbound = Inbound::new(head, body, peek, adjust).on(errand);
         let serve =
             Serve { worker: self.worker, snapshot: Arc::clone(self.snapshot), client: self.route.client, scope };
         if let Some(own) = own.flatten() {

@@ -20,6 +20,7 @@ mod inbound;
 mod names;
 mod outflow;
 mod paths;
+mod payload;
 mod record;
 mod refused;
 mod relay;

@@ -11,6 +11,7 @@ use pool::Strategy;
 use upstreams::{Model, Place};
 
 use crate::glob::glob;
+use crate::payload::AllRules;
 use crate::route::ModelRoute;
 use crate::scope::{Known, Providers, Scope, Views};
 use crate::snapshot::Seat;
@@ -203,7 +204,7 @@ impl Collector {
     }
 
     /// All names, the most exact pattern first. `keys` says how many rows of views there are.
-    pub(crate) fn finish(self, keys: Vec<crate::scope::Reach>) -> Names {
+    pub(crate) fn finish(self, keys: Vec<crate::scope::Reach>, rules: &AllRules) -> Names {
         let mut names = Names {
             views: Views::new(self.providers.len(), keys),
             providers: self.providers,
@@ -214,6 +215,7 @@ impl Collector {
         };
         for (name, gathered) in joined(self.names) {
             let route = names.routes.len();
+            let rules = rules.of_name(&name, gathered.seats.iter().map(|seat| seat.upstream_name()));
             match name.strip_suffix('*') {
                 Some(head) => {
                     let guarded = gathered.seats.iter().any(|seat| !seat.excluded.is_empty());
@@ -221,7 +223,7 @@ impl Collector {
                 }
                 None => _ = names.models.insert(name, route),
             }
-            names.routes.push(ModelRoute::new(gathered.seats, self.strategy));
+            names.routes.push(ModelRoute::new(gathered.seats, self.strategy, rules));
         }
         // The longest beginning is the most exact.
         names.patterns.sort_by(|a, b| b.head.len().cmp(&a.head.len()).then_with(|| a.head.cmp(&b.head)));

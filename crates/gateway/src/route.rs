@@ -7,6 +7,7 @@ use std::time::Duration;
 use hub::FaultKind;
 use pool::{Accounts, Ask, Bench, Moment, Out, Selector, Standing, Strategy};
 
+use crate::payload::Rules;
 use crate::snapshot::Seat;
 
 /// Where a model name leads.
@@ -18,6 +19,8 @@ pub(crate) struct ModelRoute {
     pub(crate) tiers: Vec<Tier>,
     /// Extra rounds after the first.
     pub(crate) retries: u32,
+    /// The payload rules that requests under this name may meet.
+    pub(crate) rules: Rules,
     strategy: Strategy,
 }
 
@@ -34,7 +37,7 @@ pub(crate) struct Tier {
 
 impl ModelRoute {
     /// A route over seats in the order of the configuration.
-    pub(crate) fn new(mut seats: Vec<Arc<Seat>>, strategy: Strategy) -> Self {
+    pub(crate) fn new(mut seats: Vec<Arc<Seat>>, strategy: Strategy, rules: Rules) -> Self {
         seats.sort_by_key(|seat| std::cmp::Reverse(seat.account.priority));
         let mut tiers = Vec::new();
         for run in seats.chunk_by(|a, b| a.account.priority == b.account.priority) {
@@ -44,13 +47,13 @@ impl ModelRoute {
             tiers.push(Tier { first, count: run.len(), uniform, selector });
         }
         let retries = seats.iter().map(|seat| seat.retries).max().unwrap_or(0);
-        Self { seats, tiers, retries, strategy }
+        Self { seats, tiers, retries, rules, strategy }
     }
 
     /// The same with some of the seats; `None` when none is left.
     pub(crate) fn narrowed(&self, keep: impl Fn(&Seat) -> bool) -> Option<Self> {
         let seats: Vec<_> = self.seats.iter().filter(|seat| keep(seat)).map(Arc::clone).collect();
-        (!seats.is_empty()).then(|| Self::new(seats, self.strategy))
+        (!seats.is_empty()).then(|| Self::new(seats, self.strategy, self.rules.clone()))
     }
 
     /// Whether a tier before this one has somebody who is ready.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dialect::{ClientSide, Target, splice};
 use http::Response;
-use hub::{Fault, FaultKind, Losses};
+use hub::{Fault, FaultKind};
 use pool::{Lease, Outcome};
 use tokio::sync::OwnedSemaphorePermit;
 use transport::ReplyBody;
@@ -61,8 +61,14 @@ impl Serve<'_> {
             let Try { seat, mut lease } = tries.next().await?;
             let Some(notes) = record.as_mut() else { return Err(nobody()) };
             notes.begin(&seat.account);
-            let attempt =
-                Attempt { worker: self.worker, snapshot: &self.snapshot, client: self.client, seat, lease: &lease };
+            let attempt = Attempt {
+                worker: self.worker,
+                snapshot: &self.snapshot,
+                client: self.client,
+                seat,
+                lease: &lease,
+                rules: &route.rules,
+            };
             match attempt.run(inbound, notes).await {
                 Ok(committed) => {
                     lease.note_alive();
@@ -119,11 +125,17 @@ impl Serve<'_> {
         let wire = seat.upstream.wire(model).ok_or_else(nobody)?;
         let side = wire.wire.ok_or_else(nobody)?;
         let lease = Lease::new(Arc::clone(&seat.account), seat.secret.clone());
-        let attempt =
-            Attempt { worker: self.worker, snapshot: &self.snapshot, client: self.client, seat, lease: &lease };
+        let attempt = Attempt {
+            worker: self.worker,
+            snapshot: &self.snapshot,
+            client: self.client,
+            seat,
+            lease: &lease,
+            rules: &[],
+        };
         let target = Target { model, stream: false, traits: &traits };
-        let body = inbound.adjust.body(&inbound.body, side, &target, &mut Losses::default());
-        let relay = side.relay(inbound.head, &body, &target);
+        let body = &inbound.body;
+        let relay = side.relay(inbound.head, body, &target);
         let call = Call {
             purpose: Purpose::CountTokens,
             model,

@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use config::{AccountRules, Config};
 use dialect::ModelTraits;
+use hub::Prompt;
 use pool::{Account, AccountId, Accounts, Cooling, Room, Secret, Strategy};
 use transport::{Deadlines, Site};
 use upstreams::{AccountSpec, KINDS, Place, Upstream};
 
+use crate::adjust;
 use crate::admit::KeyTable;
 use crate::channels;
 use crate::faults::proxy_setting;
 use crate::glob::glob;
 use crate::names::{Collector, Names, is_excluded};
+use crate::payload::AllRules;
 
 /// An immutable view of the configuration.
 pub struct Snapshot {
@@ -25,6 +28,8 @@ pub struct Snapshot {
     pub(crate) deadlines: Deadlines,
     /// Where model names lead.
     pub(crate) names: Names,
+    /// What the operator does to system prompts.
+    pub(crate) prompt: Option<Arc<Prompt>>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -66,6 +71,11 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
+    /// The upstream's name of the model; empty where it is the one that is asked for.
+    pub(crate) fn upstream_name(&self) -> &str {
+        &self.model
+    }
+
     /// The upstream's name and the traits of the model, for a request that asked for `requested`.
     pub(crate) fn model<'a>(&'a self, requested: &'a str) -> (&'a str, Arc<ModelTraits>) {
         if self.model.is_empty() {
@@ -111,6 +121,7 @@ impl Seat {
 impl Snapshot {
     /// Builds the view. Accounts keep what they have learned.
     pub(crate) fn build(config: Config, accounts: &Accounts) -> Result<Self, SnapshotError> {
+        let prompt = config.system_prompt.as_ref().map(adjust::prompt).transpose().map_err(SnapshotError)?;
         let names = Collector::new(config.force_model_prefix, strategy(config.routing.strategy));
         let mut builder = Builder { config: &config, accounts, names };
         for kind in KINDS {
@@ -118,7 +129,7 @@ impl Snapshot {
                 builder.place(&place)?;
             }
         }
-        let names = builder.names.finish(Vec::new());
+        let names = builder.names.finish(Vec::new(), &AllRules::new(&config.payload));
         Ok(Self {
             keys: KeyTable::new(&config.client_keys),
             deadlines: Deadlines {
@@ -127,6 +138,7 @@ impl Snapshot {
                 idle: config.deadlines.idle,
             },
             names,
+            prompt: prompt.map(Arc::new),
             config,
         })
     }

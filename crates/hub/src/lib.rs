@@ -11,6 +11,7 @@ mod grammar;
 mod json;
 mod loss;
 mod mend;
+mod prompt;
 mod request;
 mod response;
 mod seal;
@@ -25,6 +26,7 @@ pub use grammar::{Grammar, Violation};
 pub use json::Json;
 pub use loss::{Loss, LossKind, Losses};
 pub use mend::mend;
+pub use prompt::Prompt;
 pub use request::{
     CacheHint, CallKind, Citation, Detail, Extra, File, Foreign, Format, Media, Part, Request, Role, Sampling, Schema,
     Service, Source, Text, Thought, Tier, Tool, ToolCall, ToolChoice, ToolKind, ToolResult, Turn, UserLocation,

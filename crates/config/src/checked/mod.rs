@@ -2,12 +2,16 @@
 //! [`crate::parse`] builds it from text, and tests build it by hand from [`Config::default`].
 
 mod network;
+mod path;
+pub mod payload;
+mod prompt;
 mod provider;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use network::{Cors, Proxy, ProxyScheme, ProxyUrl, ProxyUser};
+pub use prompt::{Fidelity, PromptMode, SystemPrompt};
 pub use provider::{
     AccountRules, ChannelAlias, Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality,
     Model, Ollama, Quirks, ThinkingLevel, ThinkingRange,
@@ -70,6 +74,12 @@ pub struct Config {
     pub nonstream_keepalive: Option<Duration>,
     /// Which web origins may call.
     pub cors: Cors,
+    /// What is changed in the bodies that go to upstreams.
+    pub payload: payload::Payload,
+    /// What happens to the system prompts of requests.
+    pub system_prompt: Option<SystemPrompt>,
+    /// What becomes of a translation that loses something.
+    pub fidelity: Fidelity,
     /// Sizes and counts that bound what a client or an upstream can make us hold.
     pub limits: Limits,
     /// How long each phase of a call may take.
@@ -243,6 +253,9 @@ impl Default for Config {
             streaming: Streaming::default(),
             nonstream_keepalive: None,
             cors: Cors::Closed,
+            payload: payload::Payload::default(),
+            system_prompt: None,
+            fidelity: Fidelity::Report,
             limits: Limits::default(),
             deadlines: Deadlines::default(),
             compat: Vec::new(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Section, channels, place, provider, safety};
+use super::{Section, channels, payload, place, prompt, provider, safety};
 use crate::checked::{
     ClientKey, Concurrency, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, Routing, Strategy, Streaming, Tls,
 };
@@ -55,6 +55,9 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         streaming: streaming(&root.section("streaming", problems), problems),
         nonstream_keepalive: interval(&root, "nonstream-keepalive-interval", problems),
         cors: cors(&root.section("cors", problems), problems),
+        payload: payload::payload(&root.section("payload", problems), problems),
+        system_prompt: prompt::system_prompt(&root.section("system-prompt", problems), problems),
+        fidelity: prompt::fidelity(&root, problems).unwrap_or_default(),
         limits: limits(&root.section("limits", problems), problems),
         deadlines: deadlines(&root.section("timeouts", problems), problems),
         compat: provider::compat(&root, problems),

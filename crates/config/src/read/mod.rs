@@ -4,7 +4,9 @@
 mod channels;
 mod gateway;
 mod number;
+mod payload;
 mod place;
+mod prompt;
 mod provider;
 mod safety;
 

@@ -35,17 +35,18 @@ use bytes::{Bytes, BytesMut};
 use dialect::splice::Edit;
 use dialect::{
     Body, ClientSide, Decoded, Dialect, Encoded, Framing, HttpReply, Memo, Operation, Peek, Relay, Reply, Route,
-    Scanner, StreamDecoder, StreamEncoder, Target, WireSide, quoted,
+    Scanner, StreamDecoder, StreamEncoder, Target, WireSide, instruct, quoted,
 };
 use http::request::Parts;
 use http::{HeaderValue, Method};
-use hub::{DialectId, Fault, Losses, RawFault, Request, Response, Thinking};
+use hub::{DialectId, Fault, Losses, Prompt, RawFault, Request, Response, Thinking};
 
 use crate::names::{BETA_HEADER, VERSION, VERSION_HEADER};
 
 /// The dialect, as the registry lists it.
 pub static DIALECT: Dialect = Dialect {
     id: names::ID,
+    word: "claude",
     routes: &ROUTES,
     framing: Framing::Sse,
     recognises,
@@ -157,6 +158,11 @@ impl WireSide for Messages {
 
     fn rethink(&self, body: &Body, wish: Thinking, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit> {
         rethink::edits(body, wish, target, losses)
+    }
+
+    fn instruct(&self, body: &Body, prompt: &Prompt) -> Vec<Edit> {
+        let new = instruct::place(body.raw("system"), "{\"type\":\"text\",\"text\":", prompt);
+        new.map(|json| Edit::set("system", json)).into_iter().collect()
     }
 
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {

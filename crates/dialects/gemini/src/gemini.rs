@@ -8,11 +8,12 @@ use dialect::{
 };
 use http::HeaderMap;
 use http::request::Parts;
-use hub::{DialectId, Fault, FaultKind, Losses, RawFault, Request, Response, Thinking};
+use hub::{DialectId, Fault, FaultKind, Losses, Prompt, RawFault, Request, Response, Thinking};
 
 use crate::path::{self, Asked};
 use crate::{
-    embed, fault, relay, request_decode, request_encode, response, rethink, scanner, stream_decode, stream_encode,
+    embed, fault, instruct, relay, request_decode, request_encode, response, rethink, scanner, stream_decode,
+    stream_encode,
 };
 
 /// Where agents name their conversation.
@@ -91,6 +92,10 @@ impl WireSide for Gemini {
 
     fn rethink(&self, body: &Body, wish: Thinking, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit> {
         rethink::edits(body, wish, target, losses)
+    }
+
+    fn instruct(&self, body: &Body, prompt: &Prompt) -> Vec<Edit> {
+        instruct::edits(body, prompt)
     }
 
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {

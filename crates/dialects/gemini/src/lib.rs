@@ -10,6 +10,7 @@ mod fault;
 mod gemini;
 mod grounding;
 mod history;
+mod instruct;
 mod lift;
 mod models;
 mod part_decode;
@@ -44,8 +45,15 @@ use crate::models::Models;
 pub const ID: DialectId = DialectId("gemini");
 
 /// The dialect, for the registry.
-pub static DIALECT: Dialect =
-    Dialect { id: ID, routes: &ROUTES, framing: Framing::Sse, recognises, client: Some(&Gemini), wire: Some(&Gemini) };
+pub static DIALECT: Dialect = Dialect {
+    word: "gemini",
+    id: ID,
+    routes: &ROUTES,
+    framing: Framing::Sse,
+    recognises,
+    client: Some(&Gemini),
+    wire: Some(&Gemini),
+};
 
 static ROUTES: [Route; 12] = [
     post("/v1beta/models/{rest}", path::counts, Operation::CountTokens),

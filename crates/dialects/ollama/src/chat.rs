@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use dialect::instruct::Messages;
 use dialect::splice::{Change, Edit};
 use dialect::{
     Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
@@ -9,10 +10,13 @@ use dialect::{
 };
 use http::HeaderMap;
 use http::request::Parts;
-use hub::{DialectId, Fault, Losses, RawFault, Request, Response, Thinking};
+use hub::{DialectId, Fault, Losses, Prompt, RawFault, Request, Response, Thinking};
 
 use crate::stream_encode::{Encoder, Form};
 use crate::{embed, fault, request_decode, request_encode, response, scanner, stream_decode};
+
+/// How system messages are written.
+const MESSAGES: Messages = Messages { roles: &["system"], block: "{\"text\":", typed: false };
 
 /// Chat, client side and wire side.
 #[derive(Debug)]
@@ -75,6 +79,11 @@ impl WireSide for Chat {
             Some(json) => Edit::set("think", json),
             None => Edit::remove("think"),
         }]
+    }
+
+    fn instruct(&self, body: &Body, prompt: &Prompt) -> Vec<Edit> {
+        let new = body.raw("messages").and_then(|list| MESSAGES.place(list, false, prompt));
+        new.map(|json| Edit::set("messages", json)).into_iter().collect()
     }
 
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {

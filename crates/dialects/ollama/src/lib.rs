@@ -35,6 +35,7 @@ pub const GENERATE_ID: DialectId = DialectId("ollama_generate");
 
 /// The dialect, for the registry.
 pub static DIALECT: Dialect = Dialect {
+    word: "ollama",
     id: ID,
     routes: &routes::ROUTES,
     framing: Framing::Ndjson,

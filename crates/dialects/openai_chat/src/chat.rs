@@ -1,6 +1,7 @@
 //! The two faces of Chat Completions: what routing reads early, what a relay changes; the rest is delegated.
 
 use bytes::{Bytes, BytesMut};
+use dialect::instruct::Messages;
 use dialect::splice::Edit;
 use dialect::{
     Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
@@ -8,11 +9,15 @@ use dialect::{
 };
 use http::HeaderMap;
 use http::request::Parts;
-use hub::{DialectId, Fault, Losses, RawFault, Request, Response, Thinking};
+use hub::{DialectId, Fault, Losses, Prompt, RawFault, Request, Response, Thinking};
 
 use crate::embed::Embeddings;
 use crate::wire::{Str, StreamOptions};
 use crate::{fault, request_decode, request_encode, response, rethink, scanner, stream_decode, stream_encode};
+
+/// How system messages are written.
+const MESSAGES: Messages =
+    Messages { roles: &["system", "developer"], block: "{\"type\":\"text\",\"text\":", typed: false };
 
 /// Chat Completions, client side and wire side.
 #[derive(Debug)]
@@ -66,6 +71,11 @@ impl WireSide for Chat {
 
     fn rethink(&self, body: &Body, wish: Thinking, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit> {
         rethink::edits(body, wish, target, losses)
+    }
+
+    fn instruct(&self, body: &Body, prompt: &Prompt) -> Vec<Edit> {
+        let new = body.raw("messages").and_then(|list| MESSAGES.place(list, false, prompt));
+        new.map(|json| Edit::set("messages", json)).into_iter().collect()
     }
 
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {

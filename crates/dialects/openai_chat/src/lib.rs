@@ -47,8 +47,15 @@ pub const ID: DialectId = DialectId("openai_chat");
 pub const COMPLETIONS_ID: DialectId = DialectId("openai_completions");
 
 /// The dialect, for the registry.
-pub static DIALECT: Dialect =
-    Dialect { id: ID, routes: &ROUTES, framing: Framing::Sse, recognises, client: Some(&Chat), wire: Some(&Chat) };
+pub static DIALECT: Dialect = Dialect {
+    word: "openai",
+    id: ID,
+    routes: &ROUTES,
+    framing: Framing::Sse,
+    recognises,
+    client: Some(&Chat),
+    wire: Some(&Chat),
+};
 
 static ROUTES: [Route; 5] = [
     Route {

@@ -14,6 +14,7 @@ mod decode_tools;
 mod encode_items;
 mod encode_tools;
 mod fault;
+mod instruct;
 mod items;
 mod request_decode;
 mod request_encode;
@@ -42,6 +43,7 @@ pub const ID: DialectId = DialectId("openai_responses");
 
 /// The dialect, for the registry.
 pub static DIALECT: Dialect = Dialect {
+    word: "responses",
     id: ID,
     routes: &ROUTES,
     framing: Framing::Sse,

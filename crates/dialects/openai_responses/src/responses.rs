@@ -10,12 +10,12 @@ use dialect::{
 };
 use http::HeaderMap;
 use http::request::Parts;
-use hub::{Carried, DialectId, Fault, Losses, RawFault, Request, Response, Seal, Thinking};
+use hub::{Carried, DialectId, Fault, Losses, Prompt, RawFault, Request, Response, Seal, Thinking};
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
 use crate::{
-    decode_knobs, decode_tools, fault, request_decode, request_encode, response, scanner, session, spaces,
+    decode_knobs, decode_tools, fault, instruct, request_decode, request_encode, response, scanner, session, spaces,
     stream_decode, stream_encode, wire,
 };
 
@@ -98,6 +98,10 @@ impl WireSide for Responses {
             None => return Vec::new(),
         };
         vec![Edit { path, change }]
+    }
+
+    fn instruct(&self, body: &Body, prompt: &Prompt) -> Vec<Edit> {
+        instruct::edits(body, prompt)
     }
 
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {

@@ -12,7 +12,7 @@ use crate::ALL;
 type Client = (&'static Dialect, &'static dyn ClientSide);
 type Wire = (&'static Dialect, &'static dyn WireSide);
 
-fn root() -> PathBuf {
+pub(super) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
@@ -35,7 +35,7 @@ fn every(kind: &str, speaks: fn(Client, Wire) -> &'static Dialect, each: impl Fn
     }
 }
 
-fn input(case: &Path, dialect: &Dialect) -> String {
+pub(super) fn input(case: &Path, dialect: &Dialect) -> String {
     let names = ["json", "sse", "ndjson"].map(|kind| format!("{}.{kind}", dialect.id));
     let found = names.iter().find_map(|name| std::fs::read_to_string(case.join(name)).ok());
     found.unwrap_or_else(|| panic!("{} has no input of {}", case.display(), dialect.id))
@@ -54,7 +54,7 @@ fn golden(file: &Path, found: &str) {
 }
 
 /// The head of a request for a stream, for dialects that name model and mode in the address.
-fn head(dialect: &Dialect) -> http::request::Parts {
+pub(super) fn head(dialect: &Dialect) -> http::request::Parts {
     let path = dialect.routes.iter().map(|route| route.path).find(|path| path.ends_with("{rest}"));
     let path = path.unwrap_or("/").replace("{rest}", "kite:streamGenerateContent?alt=sse");
     http::Request::post(path).body(()).unwrap().into_parts().0
