@@ -22,6 +22,7 @@ mod logs;
 mod names;
 mod pool;
 mod relay;
+mod reload;
 mod secrets;
 mod shapes;
 mod start;

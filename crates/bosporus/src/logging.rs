@@ -4,6 +4,7 @@ mod batch;
 mod line;
 
 use std::io::{IsTerminal as _, Stderr, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tracing_subscriber::EnvFilter;
@@ -25,20 +26,43 @@ impl Drop for Logging {
     }
 }
 
+/// Changes the form of lines and what is logged; `None` before the start.
+static SWITCH: OnceLock<Box<dyn Fn(bool, bool) + Send + Sync>> = OnceLock::new();
+
 /// Starts logging. `BOSPORUS_LOG` may name a filter such as `debug` or `transport=trace`.
 pub(crate) fn start(json: bool, debug: bool) {
-    let default = if debug { "debug" } else { "info" };
-    let filter = environment::variable("BOSPORUS_LOG").unwrap_or_else(|| default.to_owned());
-    let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new(default));
     let terminal = std::io::stderr().is_terminal();
     // A person who watches wants each line now; a file or a pipe can wait a moment.
     let batch = LOG.get_or_init(|| if terminal { Batch::direct(std::io::stderr()) } else { batched() });
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(terminal && !json)
+    let form = Arc::new(AtomicBool::new(json));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter(debug))
+        .with_ansi(terminal)
         .with_writer(Inlet(Arc::clone(batch)))
-        .event_format(Lines { json })
-        .init();
+        .event_format(Lines { json: Arc::clone(&form) })
+        .with_filter_reloading();
+    let handle = subscriber.reload_handle();
+    subscriber.init();
+    SWITCH.get_or_init(|| {
+        Box::new(move |json, debug| {
+            form.store(json, Ordering::Relaxed);
+            // Fails only without a subscriber, and then nobody logs.
+            let _ = handle.reload(filter(debug));
+        })
+    });
+}
+
+/// Text or JSON, and how much, from now on.
+pub(crate) fn set(json: bool, debug: bool) {
+    if let Some(switch) = SWITCH.get() {
+        switch(json, debug);
+    }
+}
+
+fn filter(debug: bool) -> EnvFilter {
+    let default = if debug { "debug" } else { "info" };
+    let filter = environment::variable("BOSPORUS_LOG").unwrap_or_else(|| default.to_owned());
+    EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new(default))
 }
 
 fn batched() -> Arc<Batch<Stderr>> {

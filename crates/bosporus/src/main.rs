@@ -3,8 +3,10 @@
 mod args;
 mod environment;
 mod logging;
+mod reload;
 mod run;
 mod setup;
+mod watch;
 mod workers;
 
 use std::process::ExitCode;

@@ -3,7 +3,6 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use config::{Config, Fresh, LogFormat};
 use gateway::App;
@@ -14,36 +13,53 @@ use transport::tls::ServerTls;
 use transport::{Drain, DrainWatch, Drained};
 
 use crate::args::Args;
+use crate::reload::Reloader;
 use crate::setup::{self, Setup};
+use crate::watch::Watch;
 use crate::workers::{self, Share};
 use crate::{environment, logging};
 
 /// Serves until a signal says to stop.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
-    let Setup { config, path, fresh } = setup::load(args)?;
+    let Setup { config, origin, fresh } = setup::load(args)?;
     logging::start(config.log.format == LogFormat::Json, config.debug);
     let tls = server_tls(&config)?;
     let listener = Listener::bind(address(&config)?).map_err(|error| error.to_string())?;
     let url = format!("{}://{}", if tls.is_some() { "https" } else { "http" }, listener.addr());
-    let grace = config.deadlines.drain;
     let options = workers::options(&config);
     let app = Arc::new(App::new(config).map_err(|error| error.to_string())?);
-    let share = Share { app, tls, options, client_tls: ClientTls::default(), proxies: environment::proxies() };
+    let path = origin.path.clone();
+    let reloader = Reloader::new(Arc::clone(&app), tls.clone(), options.clone(), origin);
+    let config_watch = Watch::start(Arc::new(reloader))?;
+    let share = Share {
+        app: Arc::clone(&app),
+        tls,
+        options,
+        client_tls: ClientTls::default(),
+        proxies: environment::proxies(),
+    };
     let (drain, watch) = Drain::new();
     let workers = workers::start(workers::count(args.workers), &share, &watch)?;
     let queues = workers.queues();
-    accept(listener, queues, &drain, watch, grace, || announce(&url, &path, fresh.as_ref()))?;
+    let stop = Stop { drain: &drain, app: &app, config_watch };
+    accept(listener, queues, watch, stop, || announce(&url, &path, fresh.as_ref()))?;
     report(workers.finish());
     Ok(ExitCode::SUCCESS)
+}
+
+/// What has to end when a signal comes.
+struct Stop<'a> {
+    drain: &'a Drain,
+    app: &'a App,
+    config_watch: Watch,
 }
 
 /// Accepts on this thread and hands connections to the workers, until a signal comes.
 fn accept(
     listener: Listener,
     queues: Vec<transport::listen::Handout>,
-    drain: &Drain,
     watch: DrainWatch,
-    grace: Duration,
+    stop: Stop<'_>,
     ready: impl FnOnce(),
 ) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -52,13 +68,15 @@ fn accept(
         let acceptor = listener.start().map_err(|error| format!("cannot accept connections: {error}"))?;
         let distributing = std::pin::pin!(distribute(acceptor, queues, watch));
         let ended = std::pin::pin!(stop_signal()?);
+        let hang_ups = hang_ups(&stop.config_watch)?;
         // Whoever reads that we are ready may tell us to stop at once: that must drain, too.
         ready();
         tokio::select! {
             () = distributing => (),
-            name = ended => tracing::info!(signal = name, grace_s = grace.as_secs(), "stopping: requests under way may finish"),
+            () = hang_ups => (),
+            name = ended => tracing::info!(signal = name, "stopping: requests under way may finish"),
         }
-        drain.start(grace);
+        stop.drain.start(stop.app.snapshot().config.deadlines.drain);
         Ok(())
     })
 }
@@ -72,6 +90,17 @@ fn stop_signal() -> Result<impl Future<Output = &'static str>, String> {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
         }
+    })
+}
+
+/// Hands every SIGHUP to the watch on the configuration, for ever.
+fn hang_ups(config_watch: &Watch) -> Result<impl Future<Output = ()>, String> {
+    let mut signals = signal(SignalKind::hangup()).map_err(|error| format!("cannot watch for signals: {error}"))?;
+    Ok(async move {
+        while signals.recv().await.is_some() {
+            config_watch.hang_up();
+        }
+        std::future::pending().await
     })
 }
 

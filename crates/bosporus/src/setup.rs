@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use config::{Colour, Config, Fresh, LogFormat, Report};
+use config::{Colour, Config, Fresh, Report};
 
 use crate::args::{Args, Format};
 use crate::{environment, logging};
@@ -13,9 +13,19 @@ use crate::{environment, logging};
 #[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) config: Config,
-    pub(crate) path: PathBuf,
+    pub(crate) origin: Origin,
     /// The keys of a file that was written just now, to be shown once.
     pub(crate) fresh: Option<Fresh>,
+}
+
+/// Where a configuration came from.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) path: PathBuf,
+    /// What the file held.
+    pub(crate) bytes: Vec<u8>,
+    /// What wins over the file: environment, then flags.
+    pub(crate) overrides: Vec<(String, String)>,
 }
 
 /// Reads the configuration; writes one first where there is none.
@@ -28,17 +38,19 @@ pub(crate) fn load(args: &Args) -> Result<Setup, String> {
             (path.clone(), Some(create(path)?))
         }
     };
-    let (config, report) = read(&path, args)?;
+    let overrides = overrides(args);
+    let bytes = read(&path)?;
+    let (config, report) = parse(&bytes, &path, &overrides);
     tell(&report);
     let config = config.ok_or_else(|| format!("{} cannot be used as it is", path.display()))?;
-    Ok(Setup { config, path, fresh })
+    Ok(Setup { config, origin: Origin { path, bytes, overrides }, fresh })
 }
 
 /// `bosporus check`: 0 when the file may be used, 1 when not.
 pub(crate) fn check(args: &Args) -> Result<ExitCode, String> {
     let places = places(args);
     let path = config::find(&places).ok_or("there is no configuration file to check")?;
-    let (config, report) = read(path, args)?;
+    let (config, report) = parse(&read(path)?, path, &overrides(args));
     tell(&report);
     match config {
         Some(config) => {
@@ -69,19 +81,26 @@ fn create(path: &Path) -> Result<Fresh, String> {
     Ok(fresh)
 }
 
-fn read(path: &Path, args: &Args) -> Result<(Option<Config>, Report), String> {
-    let bytes = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
+/// Settings that win over the file; a later one wins over an earlier one.
+fn overrides(args: &Args) -> Vec<(String, String)> {
     let mut overrides = environment::settings();
     overrides.extend(args.host.iter().map(|host| ("--host".to_owned(), host.clone())));
     overrides.extend(args.port.iter().map(|port| ("--port".to_owned(), port.to_string())));
-    let (mut config, report) = config::parse_bytes(&bytes, &path.display().to_string(), &overrides);
-    if let (Some(config), Some(format)) = (&mut config, args.log_format) {
-        config.log.format = match format {
-            Format::Text => LogFormat::Text,
-            Format::Json => LogFormat::Json,
-        };
-    }
-    Ok((config, report))
+    let format = args.log_format.map(|format| match format {
+        Format::Text => "text",
+        Format::Json => "json",
+    });
+    overrides.extend(format.map(|format| ("--log.format".to_owned(), format.to_owned())));
+    overrides
+}
+
+/// What the text means, with what wins over it.
+pub(crate) fn parse(bytes: &[u8], path: &Path, overrides: &[(String, String)]) -> (Option<Config>, Report) {
+    config::parse_bytes(bytes, &path.display().to_string(), overrides)
 }
 
 fn tell(report: &Report) {

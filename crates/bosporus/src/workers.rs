@@ -6,13 +6,12 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use config::Config;
+use config::{Config, Limits};
 use gateway::{App, Worker};
-use tokio::sync::Semaphore;
 use transport::client::{ClientOptions, ClientTls, ProxyEnvironment};
 use transport::listen::{Handed, Handout};
 use transport::tls::ServerTls;
-use transport::{Client, DrainWatch, Drained, Refuser, ServeOptions, serve};
+use transport::{Cap, Client, DrainWatch, Drained, HeadLimits, Heads, Refuser, ServeOptions, serve};
 
 /// Connections that may wait for one worker.
 const QUEUE: usize = 256;
@@ -43,12 +42,19 @@ pub(crate) fn count(wish: Option<usize>) -> usize {
 pub(crate) fn options(config: &Config) -> ServeOptions {
     let limits = &config.limits;
     ServeOptions {
-        connections: Arc::new(Semaphore::new(limits.connections)),
-        header_timeout: limits.header_read_timeout,
-        // The gateway answers a head over its limit in the caller's dialect; only a bomb is cut off unread.
-        max_header_bytes: u32::try_from(limits.header_bytes.saturating_mul(4)).unwrap_or(u32::MAX),
-        max_headers: limits.header_count,
+        connections: Cap::new(limits.connections),
+        heads: Heads::new(heads(limits)),
         ..ServeOptions::default()
+    }
+}
+
+/// The limits of request heads.
+pub(crate) fn heads(limits: &Limits) -> HeadLimits {
+    HeadLimits {
+        timeout: limits.header_read_timeout,
+        // The gateway says by how much a head is over its limit; only a bomb is cut off before.
+        bytes: u32::try_from(limits.header_bytes.saturating_mul(4)).unwrap_or(u32::MAX),
+        fields: limits.header_count,
     }
 }
 

@@ -11,6 +11,7 @@ mod checked;
 mod find;
 mod first_start;
 mod legacy;
+mod outline;
 mod overrides;
 mod parse;
 mod read;
@@ -30,6 +31,7 @@ pub use checked::{
 };
 pub use find::{find, places};
 pub use first_start::{Fresh, fresh, write_new};
+pub use outline::Outline;
 pub use parse::{parse, parse_bytes};
 pub use report::{Colour, Diagnostic, Report};
 pub use secret::Secret;

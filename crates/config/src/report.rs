@@ -203,6 +203,15 @@ impl fmt::Display for Report {
     }
 }
 
+impl Diagnostic {
+    /// Place and message on one line, for a log.
+    pub fn brief(&self) -> String {
+        let mut out = String::new();
+        self.line(Colour::Never, &mut out);
+        out.trim_end().to_owned()
+    }
+}
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = String::new();

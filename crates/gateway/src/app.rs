@@ -5,9 +5,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use config::Config;
 use pool::{Accounts, Affinity};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use transport::Client;
+use tokio::sync::OwnedSemaphorePermit;
+use transport::{Cap, Client};
 
+use crate::changes::Changes;
 use crate::route::Explanation;
 use crate::routes::Routes;
 use crate::scope::Scope;
@@ -20,7 +21,7 @@ pub struct App {
     pub(crate) accounts: Accounts,
     /// Which account conversations were with.
     pub(crate) affinity: Affinity,
-    in_flight: Arc<Semaphore>,
+    in_flight: Cap,
     pub(crate) routes: Routes,
 }
 
@@ -31,7 +32,7 @@ impl App {
     /// When a place cannot be built from it.
     pub fn new(config: Config) -> Result<Self, SnapshotError> {
         let accounts = Accounts::default();
-        let in_flight = Arc::new(Semaphore::new(config.limits.in_flight));
+        let in_flight = Cap::new(config.limits.in_flight);
         let snapshot = Snapshot::build(config, &accounts)?;
         Ok(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -42,14 +43,15 @@ impl App {
         })
     }
 
-    /// Swaps the configuration. Requests under way finish on the old one.
+    /// Swaps the configuration and tells what changed. Requests under way finish on the old one. Callers take turns.
     ///
     /// # Errors
     /// When a place cannot be built from it; the old one stays.
-    pub fn reload(&self, config: Config) -> Result<(), SnapshotError> {
-        let snapshot = Snapshot::build(config, &self.accounts)?;
-        self.snapshot.store(Arc::new(snapshot));
-        Ok(())
+    pub fn reload(&self, config: Config) -> Result<Changes, SnapshotError> {
+        let snapshot = Arc::new(Snapshot::build(config, &self.accounts)?);
+        let old = self.snapshot.swap(Arc::clone(&snapshot));
+        self.in_flight.resize(snapshot.config.limits.in_flight);
+        Ok(Changes::between(&old, &snapshot))
     }
 
     /// The current snapshot. A request loads it once and uses only that.
@@ -64,7 +66,7 @@ impl App {
 
     /// A place for one more request; `None` when the gateway is full.
     pub(crate) fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.in_flight).try_acquire_owned().ok()
+        self.in_flight.try_acquire()
     }
 }
 

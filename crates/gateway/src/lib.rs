@@ -6,6 +6,7 @@ mod adjust;
 mod admit;
 mod app;
 mod attempt;
+mod changes;
 mod channels;
 mod cors;
 mod edge;
@@ -34,5 +35,6 @@ mod translate;
 mod tries;
 
 pub use app::{App, Worker};
+pub use changes::{Changes, Difference};
 pub use route::{Candidate, Explanation, State};
 pub use snapshot::{Snapshot, SnapshotError};

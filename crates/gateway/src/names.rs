@@ -103,6 +103,12 @@ impl Names {
         self.routes.len()
     }
 
+    /// All names that can be called, patterns with their star left out.
+    pub(crate) fn all(&self) -> Vec<&str> {
+        let patterns = self.patterns.iter().map(|pattern| pattern.head.as_str());
+        self.models.keys().map(String::as_str).chain(patterns).collect()
+    }
+
     /// How many names can be called.
     pub(crate) fn count(&self) -> usize {
         self.models.len() + self.patterns.len()

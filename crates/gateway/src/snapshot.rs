@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub(crate) names: Names,
     /// What the operator does to system prompts.
     pub(crate) prompt: Option<Arc<Prompt>>,
+    /// All accounts, in the order of the configuration.
+    pub(crate) accounts: Vec<Arc<Account>>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -123,13 +125,14 @@ impl Snapshot {
     pub(crate) fn build(config: Config, accounts: &Accounts) -> Result<Self, SnapshotError> {
         let prompt = config.system_prompt.as_ref().map(adjust::prompt).transpose().map_err(SnapshotError)?;
         let names = Collector::new(config.force_model_prefix, strategy(config.routing.strategy));
-        let mut builder = Builder { config: &config, accounts, names };
+        let mut builder = Builder { config: &config, accounts, names, all: Vec::new() };
         for kind in KINDS {
             for place in (kind.build)(&config) {
                 builder.place(&place)?;
             }
         }
-        let names = builder.names.finish(Vec::new(), &AllRules::new(&config.payload));
+        let Builder { names, all: accounts, .. } = builder;
+        let names = names.finish(Vec::new(), &AllRules::new(&config.payload));
         Ok(Self {
             keys: KeyTable::new(&config.client_keys),
             deadlines: Deadlines {
@@ -139,6 +142,7 @@ impl Snapshot {
             },
             names,
             prompt: prompt.map(Arc::new),
+            accounts,
             config,
         })
     }
@@ -154,6 +158,7 @@ struct Builder<'a> {
     config: &'a Config,
     accounts: &'a Accounts,
     names: Collector,
+    all: Vec<Arc<Account>>,
 }
 
 impl Builder<'_> {
@@ -163,6 +168,7 @@ impl Builder<'_> {
         let models = channels::apply(place, self.config);
         for spec in &place.accounts {
             let (account, site, secret) = self.account(place, spec)?;
+            self.all.push(Arc::clone(&account));
             for model in models.iter().filter(|model| !is_excluded(model, &spec.excluded)) {
                 let is_pattern = model.alias.ends_with('*');
                 let excluded = || [&spec.excluded[..], &channels::refused(place, self.config)].concat();

@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod body;
+pub mod cap;
 pub mod client;
 mod coding;
 pub mod drain;
@@ -25,11 +26,12 @@ mod testing;
 
 pub use address::AddressPolicy;
 pub use body::BodyError;
+pub use cap::Cap;
 pub use client::{Client, ClientOptions, Deadlines, Payload, Site, UpstreamBody, UpstreamReply};
 pub use drain::{Drain, DrainWatch, Drained};
 pub use listen::{Accept, Accepted, Acceptor, Handed, Handout, Listener, distribute};
 pub use refusal::{Reason, Refused, Refuser};
 pub use reply::{BoxError, Chunks, ReplyBody};
-pub use serve::{PeerInfo, ServeOptions, serve};
+pub use serve::{HeadLimits, Heads, PeerInfo, ServeOptions, serve};
 pub use tasks::{Spawner, Tasks};
 pub use tls::{ServerTls, TlsError};

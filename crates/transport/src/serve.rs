@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
@@ -16,9 +16,10 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
+use crate::cap::Cap;
 use crate::drain::{DrainWatch, Drained};
 use crate::frames::Frames;
 use crate::guard::{Answering, Guard, Turns, Watch};
@@ -33,18 +34,12 @@ use crate::tls::ServerTls;
 /// The limits of a server. All times are wall-clock durations, all sizes bytes.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
-    /// Connections open at once; at the cap, accepting waits. Clone one semaphore into every worker's options to
-    /// share one cap among them.
-    pub connections: Arc<Semaphore>,
-    /// From the first byte of a head to its last, and for the first head from the beginning of the connection; also how
-    /// long a kept-alive connection may idle.
-    pub header_timeout: Duration,
+    /// Connections open at once; at the cap, accepting waits. Clone one cap into every worker's options to share it.
+    pub connections: Cap,
+    /// Limits of request heads, which may change while the server runs.
+    pub heads: Heads,
     /// From accept to the end of the TLS handshake.
     pub handshake_timeout: Duration,
-    /// Request line and headers together; above it the answer is 431.
-    pub max_header_bytes: u32,
-    /// Number of header fields; above it the answer is 431.
-    pub max_headers: usize,
     /// HTTP/2 requests at once on one connection.
     pub max_streams: u32,
     /// HTTP/2 streams which the client has reset and we have not yet looked at, before the connection is cut
@@ -61,14 +56,51 @@ pub struct ServeOptions {
     pub refuser: Refuser,
 }
 
+/// What a request head may be. A connection keeps the limits that it began with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// From the first byte of a head to its last, and for the first head from the beginning of the connection; also how
+    /// long a kept-alive connection may idle.
+    pub timeout: Duration,
+    /// Request line and headers together; above it the answer is 431.
+    pub bytes: u32,
+    /// Number of header fields; above it the answer is 431.
+    pub fields: usize,
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(30), bytes: 64 * 1024, fields: 100 }
+    }
+}
+
+/// Limits of request heads; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Heads(Arc<RwLock<HeadLimits>>);
+
+impl Heads {
+    /// With these limits.
+    #[must_use]
+    pub fn new(limits: HeadLimits) -> Self {
+        Self(Arc::new(RwLock::new(limits)))
+    }
+
+    /// From now on these limits, for new connections.
+    pub fn set(&self, limits: HeadLimits) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = limits;
+    }
+
+    fn get(&self) -> HeadLimits {
+        *self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Default for ServeOptions {
     fn default() -> Self {
         Self {
-            connections: Arc::new(Semaphore::new(16 * 1024)),
-            header_timeout: Duration::from_secs(30),
+            connections: Cap::new(16 * 1024),
+            heads: Heads::default(),
             handshake_timeout: Duration::from_secs(10),
-            max_header_bytes: 64 * 1024,
-            max_headers: 100,
             max_streams: 250,
             max_pending_resets: 50,
             max_error_resets: 200,
@@ -99,8 +131,7 @@ pub enum Security {
 
 /// What a connection needs besides its socket; shared by all of a server's connections.
 struct Server<S> {
-    http1: http1::Builder,
-    http2: http2::Builder<Spawner>,
+    spawner: Spawner,
     tls: Option<ServerTls>,
     options: ServeOptions,
     service: S,
@@ -159,8 +190,8 @@ async fn pulse() {
 /// Shorter than every deadline that is in force on a usual request.
 const PULSE: Duration = Duration::from_secs(1);
 
-async fn admit<A: Accept>(source: &mut A, cap: &Arc<Semaphore>) -> Option<(Accepted, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(cap).acquire_owned().await.ok()?;
+async fn admit<A: Accept>(source: &mut A, cap: &Cap) -> Option<(Accepted, OwnedSemaphorePermit)> {
+    let permit = cap.acquire().await?;
     let accepted = listen::next(source).await?;
     Some((accepted, permit))
 }
@@ -191,8 +222,7 @@ where
     F: Future<Output = Response<ReplyBody>> + Send + 'static,
 {
     fn new(spawner: Spawner, tls: Option<ServerTls>, options: ServeOptions, service: S, drain: DrainWatch) -> Self {
-        let (http1, http2) = (http1_builder(&options), http2_builder(&options, spawner));
-        Self { http1, http2, tls, options, service, drain }
+        Self { spawner, tls, options, service, drain }
     }
 
     /// One connection from its first byte to its last. Whatever it does wrong ends it, and nothing else.
@@ -232,7 +262,8 @@ where
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let deadline = Instant::now() + self.options.header_timeout;
+        let limits = self.options.heads.get();
+        let deadline = Instant::now() + limits.timeout;
         let sniffed = tokio::select! {
             sniffed = sniff::version(stream, deadline) => sniffed?,
             () = drain.started() => return Ok(()),
@@ -241,29 +272,30 @@ where
         match sniffed {
             None => {}
             Some((Version::Http1, stream)) => {
-                let (guard, turns) = Guard::new(stream, self.watch(peer), deadline);
+                let (guard, turns) = Guard::new(stream, self.watch(peer, &limits), deadline);
                 let service = Arc::clone(self).answering(peer, turns);
                 let mut connection =
-                    Box::pin(self.http1.serve_connection(TokioIo::new(guard), service).with_upgrades());
+                    Box::pin(http1_builder(&limits).serve_connection(TokioIo::new(guard), service).with_upgrades());
                 until_drained(connection.as_mut(), |open| open.graceful_shutdown(), drain).await?;
             }
             Some((Version::Http2, stream)) => {
                 let server = Arc::clone(self);
-                let (frames, handed) = Frames::new(stream, self.watch(peer));
+                let (frames, handed) = Frames::new(stream, self.watch(peer, &limits));
                 let service = service_fn(move |request| {
                     handed.one_more();
                     let reply = Box::pin((server.service)(request, peer));
                     async move { Ok::<_, Infallible>(reply.await) }
                 });
-                let mut connection = Box::pin(self.http2.serve_connection(TokioIo::new(frames), service));
+                let http2 = http2_builder(&self.options, &limits, self.spawner.clone());
+                let mut connection = Box::pin(http2.serve_connection(TokioIo::new(frames), service));
                 until_drained(connection.as_mut(), |open| open.graceful_shutdown(), drain).await?;
             }
         }
         Ok(())
     }
 
-    fn watch(&self, peer: PeerInfo) -> Watch {
-        Watch { peer, head_timeout: self.options.header_timeout, refuser: self.options.refuser.clone() }
+    fn watch(&self, peer: PeerInfo, limits: &HeadLimits) -> Watch {
+        Watch { peer, head_timeout: limits.timeout, refuser: self.options.refuser.clone() }
     }
 
     /// The service of one HTTP/1.1 connection, which counts its turns.
@@ -300,26 +332,26 @@ async fn until_drained<C: Future>(
     connection.await
 }
 
-fn http1_builder(options: &ServeOptions) -> http1::Builder {
+fn http1_builder(limits: &HeadLimits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         // The guard below has a clock of its own, and words for those who are late.
         .header_read_timeout(None)
-        .max_header_size(usize::try_from(options.max_header_bytes).unwrap_or(usize::MAX));
+        .max_header_size(usize::try_from(limits.bytes).unwrap_or(usize::MAX));
     // Asking for the default number explicitly would cost an allocation per request.
-    if options.max_headers != 100 {
-        builder.max_headers(options.max_headers);
+    if limits.fields != 100 {
+        builder.max_headers(limits.fields);
     }
     builder
 }
 
-fn http2_builder(options: &ServeOptions, spawner: Spawner) -> http2::Builder<Spawner> {
+fn http2_builder(options: &ServeOptions, limits: &HeadLimits, spawner: Spawner) -> http2::Builder<Spawner> {
     let mut builder = http2::Builder::new(spawner);
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(options.max_streams)
-        .max_header_list_size(options.max_header_bytes)
+        .max_header_list_size(limits.bytes)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_pending_accept_reset_streams(options.max_pending_resets)

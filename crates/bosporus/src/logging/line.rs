@@ -4,6 +4,8 @@
 //! Nothing that a line quotes can break out of it: control characters are escaped everywhere.
 
 use std::fmt::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tracing::field::{Field, Visit};
@@ -13,9 +15,10 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 /// The form of all lines.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lines {
-    pub(super) json: bool,
+    /// JSON, or text; may change while lines are written.
+    pub(super) json: Arc<AtomicBool>,
 }
 
 impl<S, N> FormatEvent<S, N> for Lines
@@ -25,7 +28,7 @@ where
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let now = Timestamp::now();
-        if self.json { json(&mut out, &now, event) } else { text(&mut out, &now, event) }
+        if self.json.load(Ordering::Relaxed) { json(&mut out, &now, event) } else { text(&mut out, &now, event) }
     }
 }
 
@@ -285,7 +288,7 @@ mod tests {
         let kept = Kept::default();
         let to = kept.clone();
         let builder = tracing_subscriber::fmt().with_ansi(false).with_writer(move || to.clone());
-        tracing::subscriber::with_default(builder.event_format(Lines { json }).finish(), log);
+        tracing::subscriber::with_default(builder.event_format(Lines { json: Arc::new(json.into()) }).finish(), log);
         let bytes = kept.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }

@@ -76,7 +76,8 @@ async fn a_service_that_panics_ends_its_connection_and_nothing_else() {
 
 #[tokio::test]
 async fn too_many_or_too_large_headers_are_431() {
-    let options = ServeOptions { max_headers: 20, max_header_bytes: 16 * 1024, ..ServeOptions::default() };
+    let heads = Heads::new(HeadLimits { fields: 20, bytes: 16 * 1024, ..HeadLimits::default() });
+    let options = ServeOptions { heads, ..ServeOptions::default() };
     let server = served(None, options, |_, _| async { Response::new(ReplyBody::empty()) });
     let many: String = (0..21).map(|number| format!("h{number}: x\r\n")).collect();
     let large = format!("large: {}\r\n", "x".repeat(17 * 1024));
@@ -230,7 +231,7 @@ async fn an_encrypted_connection_that_falls_silent_is_cut() {
 
 #[tokio::test]
 async fn above_the_cap_accepting_waits() {
-    let options = ServeOptions { connections: Arc::new(Semaphore::new(1)), ..ServeOptions::default() };
+    let options = ServeOptions { connections: Cap::new(1), ..ServeOptions::default() };
     let server = served(None, options, |_, _| async { Response::new(ReplyBody::whole("served")) });
     let mut first = dial(&server).await;
     first.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();

@@ -1,0 +1,121 @@
+//! A new configuration for a running gateway: read, check, build, swap, and say what changed. A bad file changes
+//! nothing. Whoever wants a reload comes here (the watch on the file, a signal, management), so that its outcome is
+//! told in one place and two never run at once. It knows nothing of how a change is noticed.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use config::{Config, Diagnostic, LogFormat, Outline};
+use gateway::App;
+use transport::{ServeOptions, ServerTls};
+
+use crate::setup::{self, Origin};
+use crate::{logging, workers};
+
+/// What a running gateway needs to take a new configuration.
+#[derive(Debug)]
+pub(crate) struct Reloader {
+    app: Arc<App>,
+    tls: Option<ServerTls>,
+    options: ServeOptions,
+    origin: Origin,
+    /// Held for a whole reload.
+    outline: Mutex<Outline>,
+}
+
+impl Reloader {
+    /// For the configuration that was read from `origin`; flags and environment go on to win over the file.
+    pub(crate) fn new(app: Arc<App>, tls: Option<ServerTls>, options: ServeOptions, origin: Origin) -> Self {
+        let outline = Mutex::new(Outline::of(&origin.bytes));
+        Self { app, tls, options, origin, outline }
+    }
+
+    /// The configuration file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.origin.path
+    }
+
+    /// What the file held at the start.
+    pub(crate) fn first_bytes(&self) -> &[u8] {
+        &self.origin.bytes
+    }
+
+    /// Files beside the configuration whose content belongs to it.
+    pub(crate) fn further_files(&self) -> Vec<PathBuf> {
+        let tls = self.app.snapshot().config.tls.clone().filter(|_| self.tls.is_some());
+        tls.map(|tls| vec![tls.cert, tls.key]).unwrap_or_default()
+    }
+
+    /// Takes over what the file holds now. `cause` is for the log: who wants it.
+    pub(crate) fn reload(&self, cause: &str, bytes: Result<&[u8], &std::io::Error>) {
+        let mut outline = self.outline.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = self.origin.path.display();
+        let taken = bytes.map_err(|error| format!("cannot be read: {error}")).and_then(|bytes| {
+            let next = Outline::of(bytes);
+            let told = self.take(bytes)?;
+            let settings = outline.changed(&next).join(", ");
+            *outline = next;
+            Ok((told, settings))
+        });
+        match taken {
+            Ok((told, settings)) if told.is_empty() && settings.is_empty() => {
+                tracing::info!(cause, %file, "configuration read again: no setting has changed");
+            }
+            Ok((told, settings)) => {
+                let told = if told.is_empty() { String::new() } else { format!(": {told}") };
+                tracing::info!(cause, %file, settings, "configuration reloaded{told}");
+            }
+            Err(why) => {
+                tracing::error!(cause, %file, "configuration not taken over, the old one stays: {why}");
+            }
+        }
+    }
+
+    fn take(&self, bytes: &[u8]) -> Result<String, String> {
+        if bytes.trim_ascii().is_empty() {
+            return Err("the file is empty".to_owned());
+        }
+        let mut config = self.parse(bytes, &[])?;
+        let old = self.app.snapshot();
+        if config.host != old.config.host {
+            tracing::warn!("`host` cannot change while the gateway runs: it stays {} until a restart", old.config.host);
+            // Who can reach us decides which keys are good enough, and that is the address we have.
+            config = self.parse(bytes, &[("--host".to_owned(), old.config.host.clone())])?;
+        }
+        if config.port != old.config.port {
+            tracing::warn!("`port` cannot change while the gateway runs: it stays until a restart");
+            config.port = old.config.port;
+        }
+        if config.tls.is_some() != old.config.tls.is_some() {
+            tracing::warn!("`tls.enable` cannot change while the gateway runs: it stays until a restart");
+            config.tls.clone_from(&old.config.tls);
+        }
+        let identity = config.tls.clone().zip(self.tls.as_ref());
+        if let Some((tls, _)) = &identity {
+            ServerTls::from_files(&tls.cert, &tls.key).map_err(|error| error.to_string())?;
+        }
+        let changes = self.app.reload(config).map_err(|error| error.to_string())?;
+        if let Some((tls, server)) = identity {
+            server.reload(&tls.cert, &tls.key).map_err(|error| error.to_string())?;
+        }
+        self.apply(&self.app.snapshot().config);
+        Ok(changes.to_string())
+    }
+
+    /// What lives outside the snapshot.
+    fn apply(&self, config: &Config) {
+        self.options.connections.resize(config.limits.connections);
+        self.options.heads.set(workers::heads(&config.limits));
+        logging::set(config.log.format == LogFormat::Json, config.debug);
+    }
+
+    fn parse(&self, bytes: &[u8], pinned: &[(String, String)]) -> Result<Config, String> {
+        let overrides = [&self.origin.overrides, pinned].concat();
+        let (config, report) = setup::parse(bytes, &self.origin.path, &overrides);
+        if pinned.is_empty() {
+            report.warnings.iter().for_each(|warning| tracing::warn!("{}", warning.brief()));
+        }
+        let errors = || report.errors.iter().map(Diagnostic::brief).collect::<Vec<_>>().join("; ");
+        config.ok_or_else(errors)
+    }
+}

@@ -1,0 +1,231 @@
+//! Notices that the configuration file has changed, and hands what it holds to the reloader. A thread of its own, so
+//! that slow disks and large files hold up no request.
+//!
+//! The system's notifications make it quick: they cover edits, atomic renames and symbolic links that are turned to
+//! another file. A look every two seconds makes it sure: network mounts notify nobody. Content decides, not time
+//! stamps. A file is taken when two looks in a row saw the same, because a file that is being written can be valid
+//! and yet be only its first half.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+
+use crate::reload::Reloader;
+
+/// Between two looks without a notification.
+const POLL: Duration = Duration::from_secs(2);
+/// Between two looks at a file that has just changed.
+const SETTLE: Duration = Duration::from_millis(100);
+/// Looks at a file that changes without a pause. Then a version is taken if each is written as a file of its own, so
+/// that every one is whole.
+const LOOKS: u32 = 10;
+
+/// A running watch. Dropping it ends the thread.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    bell: Arc<Bell>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the watching thread waits for.
+#[derive(Debug, Default)]
+struct Bell {
+    rung: Mutex<Rung>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Rung {
+    file: bool,
+    signal: bool,
+    stop: bool,
+}
+
+/// What a look saw.
+struct Look {
+    bytes: io::Result<Vec<u8>>,
+    /// Of the configuration, and of all that was read.
+    own: u64,
+    print: u64,
+    /// The file's number: another file has another one.
+    inode: u64,
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// Watches from now on.
+    pub(crate) fn start(reloader: Arc<Reloader>) -> Result<Self, String> {
+        let bell = Arc::new(Bell::default());
+        let rope = Arc::clone(&bell);
+        let thread = std::thread::Builder::new().name("config".to_owned());
+        let thread = thread.spawn(move || run(&rope, &reloader));
+        let thread = thread.map_err(|error| format!("cannot watch the configuration: {error}"))?;
+        Ok(Self { bell, thread: Some(thread) })
+    }
+
+    /// Takes the file over now, changed or not.
+    pub(crate) fn hang_up(&self) {
+        self.bell.ring(|rung| rung.signal = true);
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.bell.ring(|rung| rung.stop = true);
+        // A thread that panicked has said so itself.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+// === impl Bell ===
+
+impl Bell {
+    fn ring(&self, what: impl FnOnce(&mut Rung)) {
+        what(&mut self.rung.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_all();
+    }
+
+    /// Waits until something has rung, at most until the next look is due, and takes note of it.
+    fn wait(&self) -> Rung {
+        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(rung, POLL, |rung| !(rung.file || rung.signal || rung.stop));
+        let (mut rung, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let heard = *rung;
+        *rung = Rung { stop: rung.stop, ..Rung::default() };
+        heard
+    }
+
+    /// Waits out what happens to the file; true when it is time to stop. A signal is kept for later.
+    fn pause(&self) -> bool {
+        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(rung, SETTLE, |rung| !rung.stop);
+        let (mut rung, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        rung.file = false;
+        rung.stop
+    }
+}
+
+// === the thread ===
+
+fn run(bell: &Arc<Bell>, reloader: &Reloader) {
+    let first = Some(reloader.first_bytes());
+    let (mut own, mut seen) = (print_of(first, &[]), print_of(first, &reloader.further_files()));
+    let mut notices = notices(bell, reloader.path());
+    loop {
+        let rung = bell.wait();
+        if rung.stop {
+            return;
+        }
+        let first = Look::at(reloader);
+        if !rung.signal && first.print == seen {
+            continue;
+        }
+        let Some(settled) = settle(bell, reloader, first) else { return };
+        if !rung.signal && settled.print == seen {
+            continue;
+        }
+        let cause = if rung.signal {
+            "SIGHUP"
+        } else if settled.own == own {
+            "the certificate has changed"
+        } else {
+            "the file has changed"
+        };
+        let further = reloader.further_files();
+        reloader.reload(cause, settled.bytes.as_deref());
+        (own, seen) = (settled.own, settled.print);
+        if reloader.further_files() != further {
+            // The new configuration names other files, which it has read already.
+            seen = print_of(settled.bytes.as_deref().ok(), &reloader.further_files());
+        }
+        // A link may lead elsewhere now.
+        notices = refreshed(notices, bell, reloader.path());
+    }
+}
+
+/// Looks until two looks in a row saw the same; `None` when it is time to stop.
+fn settle(bell: &Bell, reloader: &Reloader, mut last: Look) -> Option<Look> {
+    for looks in 1_u32.. {
+        if bell.pause() {
+            return None;
+        }
+        let next = Look::at(reloader);
+        let whole = looks >= LOOKS && next.inode != last.inode;
+        if next.print == last.print || whole {
+            return Some(next);
+        }
+        if looks == LOOKS {
+            tracing::warn!(file = %reloader.path().display(), "the configuration is being rewritten without a pause: waiting for its end");
+        }
+        last = next;
+    }
+    None
+}
+
+impl Look {
+    fn at(reloader: &Reloader) -> Self {
+        let path = reloader.path();
+        // The number first: if the file is replaced in between, the next look has both another number and content.
+        let inode = std::fs::metadata(path).map_or(0, |meta| meta.ino());
+        let bytes = std::fs::read(path);
+        let content = bytes.as_deref().ok();
+        let (own, print) = (print_of(content, &[]), print_of(content, &reloader.further_files()));
+        Self { bytes, own, print, inode }
+    }
+}
+
+fn print_of(bytes: Option<&[u8]>, further: &[PathBuf]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    for file in further {
+        std::fs::read(file).ok().hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// The system's notifications for the folders of the file, and of the file that it is a link to; `None` where there
+/// are none to be had.
+fn notices(bell: &Arc<Bell>, path: &Path) -> Option<(RecommendedWatcher, Vec<PathBuf>)> {
+    let rope = Arc::clone(bell);
+    let ring = move |event: notify::Result<Event>| {
+        if event.is_ok_and(|event| writes(&event.kind)) {
+            rope.ring(|rung| rung.file = true);
+        }
+    };
+    let mut watcher = notify::recommended_watcher(ring).ok()?;
+    let folders = folders(path);
+    let watched = folders.iter().filter(|folder| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok()).count();
+    (watched > 0).then_some((watcher, folders))
+}
+
+fn refreshed(
+    notices_now: Option<(RecommendedWatcher, Vec<PathBuf>)>,
+    bell: &Arc<Bell>,
+    path: &Path,
+) -> Option<(RecommendedWatcher, Vec<PathBuf>)> {
+    notices_now.filter(|(_, watched)| *watched == folders(path)).or_else(|| notices(bell, path))
+}
+
+fn folders(path: &Path) -> Vec<PathBuf> {
+    let folder = |path: &Path| match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    };
+    let mut folders = vec![folder(path)];
+    folders.extend(path.canonicalize().ok().map(|target| folder(&target)));
+    folders.dedup();
+    folders
+}
+
+/// Our own looks are events, too; they must not lead to further looks.
+fn writes(kind: &EventKind) -> bool {
+    !matches!(kind, EventKind::Access(access) if *access != AccessKind::Close(AccessMode::Write))
+}
