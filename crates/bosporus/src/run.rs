@@ -76,6 +76,7 @@ fn accept(
             () = hang_ups => (),
             name = ended => tracing::info!(signal = name, "stopping: requests under way may finish"),
         }
+        drop(stop.config_watch);
         stop.drain.start(stop.app.snapshot().config.deadlines.drain);
         Ok(())
     })
@@ -100,7 +101,7 @@ fn hang_ups(config_watch: &Watch) -> Result<impl Future<Output = ()>, String> {
         while signals.recv().await.is_some() {
             config_watch.hang_up();
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     })
 }
 

@@ -75,7 +75,7 @@ mod tests {
             ("port: 2\nhost: a\nlimits: {a: 1, b: [x, y]}", &["port"]),
             ("port: 1\nlimits: {a: 1, b: [y, x]}\ndebug: true", &["debug", "host", "limits"]),
             ("port: '1'\nhost: a\nlimits: {a: 1, b: [x, y]}", &["port"]),
-            (": : :", &["host", "limits", "port"]),
+            ("[", &["host", "limits", "port"]),
         ] {
             assert_eq!(before.changed(&Outline::of(after.as_bytes())), changed, "{after}");
         }
