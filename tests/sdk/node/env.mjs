@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import Anthropic from "@anthropic-ai/sdk";
+import { GoogleGenAI } from "@google/genai";
+import { Ollama } from "ollama";
 import OpenAI from "openai";
 
 const env = process.env;
@@ -14,7 +16,14 @@ export const PNG =
 export const PNG_SIZE = Buffer.from(PNG, "base64").length;
 export const PDF = Buffer.from("%PDF-1.4\n%%EOF\n").toString("base64");
 
-const FAKES = { chat: env.SDK_OPENAI_FAKE, claude: env.SDK_ANTHROPIC_FAKE };
+const FAKES = {
+  chat: env.SDK_OPENAI_FAKE,
+  claude: env.SDK_ANTHROPIC_FAKE,
+  gemini: env.SDK_GEMINI_FAKE,
+  responses: env.SDK_RESPONSES_FAKE,
+};
+const PLAIN = { chat: "chat-model", claude: "claude-model", gemini: "gemini-3-model", responses: "gpt-5-model" };
+export const UPSTREAMS = Object.keys(FAKES);
 
 export function openai(more = {}) {
   return new OpenAI({ baseURL: env.SDK_OPENAI_URL, apiKey: env.SDK_OPENAI_KEY, maxRetries: 0, ...more });
@@ -24,16 +33,24 @@ export function anthropic(more = {}) {
   return new Anthropic({ baseURL: env.SDK_ANTHROPIC_URL, apiKey: env.SDK_ANTHROPIC_KEY, maxRetries: 0, ...more });
 }
 
+export function google(more = {}) {
+  return new GoogleGenAI({ apiKey: env.SDK_GEMINI_KEY, httpOptions: { baseUrl: env.SDK_GEMINI_URL }, ...more });
+}
+
+export function ollama(key = env.SDK_ANTHROPIC_KEY) {
+  return new Ollama({ host: env.SDK_ANTHROPIC_URL, headers: { Authorization: `Bearer ${key}` } });
+}
+
 /** The gateway's name for a model of one of the fakes. */
 export function model(upstream, name) {
-  if (!name) return `${upstream}-model`;
+  if (!name) return PLAIN[upstream];
   return DIRECT ? name : `${upstream}-${name}`;
 }
 
 /** One test per upstream; without a gateway nobody translates, so only the client's own dialect remains.
  *  `gateway`: the client alone cannot see what this test looks for. */
 export function each(own, name, body, gateway = false) {
-  for (const upstream of ["chat", "claude"]) {
+  for (const upstream of UPSTREAMS) {
     const skip = DIRECT && (gateway || upstream !== own) ? "needs the gateway" : false;
     test(`${name} [${upstream}]`, { skip }, () => body(upstream));
   }

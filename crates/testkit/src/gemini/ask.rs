@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::answer::{Ask, Cache, Choice, Shape, Think, Tool};
+use crate::gemini::conversation;
 use crate::gemini::rules::{list, lowered};
-use crate::media::{self, Media};
+use crate::media::Media;
 
 /// Bytes of body per fake token.
 const BYTES_PER_TOKEN: usize = 4;
@@ -51,7 +52,7 @@ fn result(response: &Value) -> String {
 fn media_of(part: &Value) -> Vec<Media> {
     let mut found: Vec<Media> = list(&part["functionResponse"], "parts").iter().flat_map(media_of).collect();
     if let Some(blob) = part.get("inlineData") {
-        let size = blob["data"].as_str().and_then(media::decode).map(|bytes| bytes.len());
+        let size = blob["data"].as_str().and_then(conversation::decode).map(|bytes| bytes.len());
         found.push(Media { kind: blob["mimeType"].as_str().unwrap_or_default().to_owned(), size });
     }
     let address = part["fileData"]["fileUri"].as_str();

@@ -47,6 +47,10 @@ fn check_parts(content: &Value, place: &str) -> Checked {
     if parts.is_empty() {
         return Err(invalid(format!("* GenerateContentRequest.{place}.parts: contents.parts must not be empty.")));
     }
+    // Its own streams end with an empty text, which its SDKs send back; but nothing else must not be all there is.
+    if parts.iter().all(|part| part["text"] == "" && part.get("thoughtSignature").is_none()) {
+        return Err(invalid("Unable to submit request because it has an empty text parameter."));
+    }
     parts.iter().enumerate().try_for_each(|(at, part)| check_part(part, &format!("{place}.parts[{at}]")))
 }
 
@@ -63,9 +67,6 @@ fn check_part(part: &Value, place: &str) -> Checked {
             return Err(invalid(format!("Invalid value at '{place}' (oneof), {what}")));
         }
     }
-    if part["text"] == "" && part.get("thoughtSignature").is_none() {
-        return Err(invalid("Unable to submit request because it has an empty text parameter."));
-    }
     let called = ["functionCall", "functionResponse"].into_iter().find_map(|name| part[name]["name"].as_str());
     if called.is_some_and(|name| !is_name(name)) {
         return Err(invalid(format!("* GenerateContentRequest.{place}.name: Invalid function name.")));
@@ -76,7 +77,7 @@ fn check_part(part: &Value, place: &str) -> Checked {
 
 fn check_blob(blob: &Value, place: &str) -> Checked {
     let declared = blob["mimeType"].as_str().unwrap_or_default();
-    let Some(bytes) = media::decode(blob["data"].as_str().unwrap_or_default()) else {
+    let Some(bytes) = decode(blob["data"].as_str().unwrap_or_default()) else {
         let what = "(TYPE_BYTES), Base64 decoding failed";
         return Err(invalid(format!("Invalid value at '{place}.inline_data.data' {what}")));
     };
@@ -174,12 +175,14 @@ fn check_proofs(contents: &[Value], class: Class) -> Checked {
     Ok(())
 }
 
-/// Signed over what the part holds. SDKs write the bytes anew in the URL-safe alphabet, so bytes are compared.
+/// Bytes in either alphabet of base64, as Google's JSON takes them; SDKs write the URL-safe one.
+pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+    let engines = [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD];
+    engines.iter().find_map(|engine| engine.decode(text).ok()).filter(|bytes| !bytes.is_empty())
+}
+
+/// Signed over what the part holds. SDKs write the proof anew in another alphabet, so bytes are compared.
 fn is_proof(proof: &str, part: &Value) -> bool {
-    let decode = |text: &str| {
-        let engines = [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD];
-        engines.iter().find_map(|engine| engine.decode(text).ok())
-    };
     let sentinel = proof == SENTINEL || decode(proof).as_deref() == Some(SENTINEL.as_bytes());
     sentinel || decode(proof) == decode(&seal::sign(&signed(part)))
 }

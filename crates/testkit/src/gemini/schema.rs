@@ -121,8 +121,7 @@ const FIELDS: &[Field] = &[
 pub(super) const CREATE: Kind = Kind::Object(FIELDS);
 
 /// Members whose inside belongs to the client.
-const OPAQUE: [&str; 7] =
-    ["args", "response", "parameters", "parametersJsonSchema", "responseSchema", "responseJsonSchema", "partMetadata"];
+const OPAQUE: [&str; 5] = ["args", "response", "parametersJsonSchema", "responseJsonSchema", "partMetadata"];
 
 /// The body in one spelling: `tool_config` is `toolConfig`, and null is as good as absent.
 pub(super) fn canonical(value: &Value) -> Value {
@@ -132,13 +131,23 @@ pub(super) fn canonical(value: &Value) -> Value {
             let kept = members.iter().filter(|(_, value)| !value.is_null());
             let one = |(name, value): (&String, &Value)| {
                 let name = camel(name);
-                let value = if OPAQUE.contains(&name.as_str()) { value.clone() } else { canonical(value) };
+                let value = match name.as_str() {
+                    name if OPAQUE.contains(&name) => value.clone(),
+                    "properties" => properties(value),
+                    _ => canonical(value),
+                };
                 (name, value)
             };
             Value::Object(kept.map(one).collect::<Map<_, _>>())
         }
         other => other.clone(),
     }
+}
+
+/// The names of properties are the client's own, what they stand for is a schema.
+fn properties(value: &Value) -> Value {
+    let Some(members) = value.as_object() else { return value.clone() };
+    Value::Object(members.iter().map(|(name, inner)| (name.clone(), canonical(inner))).collect())
 }
 
 fn camel(name: &str) -> String {

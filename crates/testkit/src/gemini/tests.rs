@@ -84,6 +84,10 @@ fn functions_and_schemas() {
         "gemini-2.5-model",
         &open(json!({"type": "OBJECT", "properties": {"const": string}, "required": ["const"]})),
     );
+    accepted_by(
+        "gemini-2.5-model",
+        &open(json!({"type": "OBJECT", "property_ordering": [], "properties": {"a_b": string}, "required": ["a_b"]})),
+    );
     refused(&open(json!({"type": "OBJECT", "$schema": "x"})), "Unknown name \"$schema\"");
     refused(&open(json!({"type": ["OBJECT", "NULL"]})), "cannot start list");
     refused(&open(json!({"type": "OBJECT", "properties": {"a": {"type": "ARRAY"}}})), "items: missing field");
@@ -170,7 +174,8 @@ fn pictures_are_looked_at() {
     let blob = |kind: &str, data: &str| json!({"contents": [{"role": "user", "parts": [{"inlineData": {"mimeType": kind, "data": data}}]}]});
     assert_eq!(accepted_by("gemini-2.5-model", &blob("image/png", PNG)).media.len(), 1);
     refused(&blob("image/jpeg", PNG), "input image");
-    refused(&blob("image/png", "a-b_"), "Base64");
+    accepted_by("gemini-2.5-model", &blob("image/png", PNG.replace('+', "-").trim_end_matches('=')));
+    refused(&blob("image/png", "a b"), "Base64");
     refused(&blob("application/pdf", PNG), "no pages");
     refused(&blob("application/zip", PNG), "Unsupported MIME type");
 }
