@@ -226,6 +226,14 @@ def test_count_tokens(google, upstream):
     assert 0 < few < more
 
 
+@pytest.mark.parametrize("upstream", ["gemini", "chat"])
+def test_embeddings(google, upstream):
+    # Bare texts would be parts of one content for some models.
+    answer = google.models.embed_content(model=model(upstream), contents=[user("one"), user("two"), user("one")])
+    one, two, again = [entry.values for entry in answer.embeddings]
+    assert one == again != two and len(one) == len(two)
+
+
 @needs_gateway
 def test_wrong_key():
     with pytest.raises(errors.ClientError) as error:

@@ -90,8 +90,15 @@ def test_refusals():
         client(key="wrong").list()
     assert told.value.status_code == 401
     with pytest.raises(ollama.ResponseError) as told:
-        client().embed(model("chat"), "hi")
-    assert told.value.status_code == 501
+        client().embed(model("claude"), "hi")
+    assert 400 <= told.value.status_code < 600 and told.value.error
+
+
+@pytest.mark.parametrize("upstream", ["chat", "gemini"])
+def test_embeddings(upstream):
+    answer = client().embed(model(upstream), ["one", "two", "one"])
+    assert len(answer.embeddings) == 3 and answer.embeddings[0] == answer.embeddings[2] != answer.embeddings[1]
+    assert client().embed(model(upstream), "one").embeddings == answer.embeddings[:1]
 
 
 def test_models():

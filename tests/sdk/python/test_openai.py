@@ -358,6 +358,17 @@ def test_models(chat):
     assert (one.id, one.object) == ("chat-model", "model")
 
 
+@pytest.mark.parametrize("upstream", ["chat", "gemini"])
+@pytest.mark.parametrize("form", ["float", "base64", None])
+def test_embeddings(chat, upstream, form):
+    """Without a form the client asks for base64, and unpacks it by itself."""
+    more = {"encoding_format": form} if form else {}
+    answer = chat.embeddings.create(model=model(upstream), input=["one", "two", "one"], **more)
+    assert [entry.index for entry in answer.data] == [0, 1, 2]
+    one, two, again = [entry.embedding for entry in answer.data]
+    assert one == again != two and len(one) == len(two) and isinstance(one, str if form == "base64" else list)
+
+
 @needs_gateway
 @upstreams
 def test_legacy_completions(chat, upstream):
