@@ -17,6 +17,8 @@ pub struct Seeds {
     pub streams: Vec<Vec<u8>>,
     /// Requests for vectors, and answers to them.
     pub vectors: Vec<Vec<u8>>,
+    /// Forms with files.
+    pub forms: Vec<Vec<u8>>,
     /// Configuration files.
     pub configs: Vec<Vec<u8>>,
 }
@@ -37,13 +39,35 @@ const VECTORS: [&str; 12] = [
     r#"{"data":[{"embedding":""},{"embedding":[]}],"usage":null}"#,
 ];
 
+/// Parts of a form, in several orders and more or less whole.
+fn forms() -> Vec<Vec<u8>> {
+    let model = "--XY\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n";
+    let file = "--XY\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a; name=model\"\r\n\r\n\r\n--X\0\r\n";
+    let end = "--XY--\r\n";
+    let orders = [
+        vec![model, file, end],
+        vec![file, model, end],
+        vec![model, model, end],
+        vec![file, file, end],
+        vec![end, model],
+        vec![model],
+        vec!["preamble\r\n", model, end],
+        vec!["--XY \r\n\r\n", model, end],
+        vec!["--XYZ\r\n", model, end],
+        vec![&model[..30], file, end],
+        vec!["multipart/form-data; boundary=\"a b\""],
+    ];
+    orders.iter().map(|parts| parts.concat().into_bytes()).collect()
+}
+
 impl Seeds {
     /// Reads them from the project's folder.
     ///
     /// # Errors
     /// When a file cannot be read, or a vector is no JSON.
     pub fn read(root: &Path) -> io::Result<Self> {
-        let mut seeds = Self { vectors: VECTORS.map(|text| text.as_bytes().to_vec()).into(), ..Self::default() };
+        let mut seeds =
+            Self { vectors: VECTORS.map(|text| text.as_bytes().to_vec()).into(), forms: forms(), ..Self::default() };
         for file in files(&root.join("tests/conformance/vectors"), "json")? {
             let vectors: Vec<Value> = serde_json::from_slice(&fs::read(file)?).map_err(io::Error::other)?;
             vectors.iter().for_each(|vector| seeds.add(vector));

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 use dialect::embed::{EmbedClient, EmbedWire, VectorForm};
+use dialect::multipart::{Watch, boundary};
 use dialect::splice::Edit;
 use dialect::{
     Body, ClientSide, Decoded, Dialect, Frame, Framer, Framing, Memo, ModelTraits, Operation, Reply, StreamEncoder,
@@ -38,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "scanner", run: scanner, seeds: |seeds| &seeds.streams },
     Target { name: "fault", run: fault, seeds: |seeds| &seeds.replies },
     Target { name: "embed", run: embed, seeds: |seeds| &seeds.vectors },
+    Target { name: "form", run: form, seeds: |seeds| &seeds.forms },
     Target { name: "config", run: configuration, seeds: |seeds| &seeds.configs },
 ];
 
@@ -132,6 +134,21 @@ fn embed_clients() -> Vec<&'static dyn EmbedClient> {
 
 fn embed_wires() -> Vec<&'static dyn EmbedWire> {
     wires().into_iter().filter_map(|(_, wire)| wire.beside().embed).collect()
+}
+
+/// A field of a form is found in the same place however the form is cut, and lies inside it.
+fn form(data: &[u8]) {
+    let find = |chunks: &[&[u8]]| {
+        let mut watch = Watch::new("XY", "model");
+        let fed = chunks.iter().try_for_each(|chunk| watch.feed(chunk));
+        fed.is_ok().then(|| (watch.value(), watch.is_over()))
+    };
+    let (left, right) = data.split_at(cut(data));
+    let whole = find(&[data]);
+    assert_eq!(whole, find(&[left, right]), "a cut changes the form");
+    let value = whole.and_then(|(value, _)| value);
+    assert!(value.is_none_or(|range| range.start <= range.end && range.end <= data.len()));
+    let _ = boundary(&String::from_utf8_lossy(data));
 }
 
 /// Edits change what they name and nothing else.

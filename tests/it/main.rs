@@ -24,6 +24,7 @@ mod pool;
 mod relay;
 mod reload;
 mod secrets;
+mod services;
 mod shapes;
 mod start;
 mod suffix;

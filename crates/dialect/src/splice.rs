@@ -77,6 +77,12 @@ impl From<Bytes> for Pieces {
     }
 }
 
+impl FromIterator<Bytes> for Pieces {
+    fn from_iter<I: IntoIterator<Item = Bytes>>(pieces: I) -> Self {
+        Self(pieces.into_iter().collect())
+    }
+}
+
 impl IntoIterator for Pieces {
     type Item = Bytes;
     type IntoIter = std::vec::IntoIter<Bytes>;

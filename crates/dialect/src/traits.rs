@@ -8,8 +8,8 @@ use hub::{DialectId, Event, Fault, Losses, Prompt, RawFault, Request, Response, 
 use crate::embed::{EmbedClient, EmbedWire};
 use crate::splice::Edit;
 use crate::{
-    Body, Decoded, Echo, Encoded, Frame, Framing, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Signal,
-    Target,
+    Body, Decoded, Echo, Encoded, Frame, Framing, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Service,
+    Signal, Target,
 };
 
 /// One language, as the registry lists it.
@@ -67,6 +67,8 @@ pub enum Operation {
     CountTokens,
     /// Vectors for texts.
     Embed(&'static dyn EmbedClient),
+    /// What is passed on as it is.
+    Pass(Service),
     /// The models that are callable.
     ListModels(&'static dyn Catalogue),
     /// One of them.
@@ -83,6 +85,7 @@ impl std::fmt::Debug for Operation {
             Self::Generate => "Generate",
             Self::CountTokens => "CountTokens",
             Self::Embed(_) => "Embed",
+            Self::Pass(_) => "Pass",
             Self::ListModels(_) => "ListModels",
             Self::GetModel(_) => "GetModel",
             Self::ShowModel(_) => "ShowModel",

@@ -76,6 +76,8 @@ impl Attempt<'_> {
         match inbound.errand {
             Errand::Answer => (),
             Errand::Vectors(client) => return Box::pin(self.embed(client, inbound, record)).await,
+            Errand::Pass(service) => return Box::pin(self.pass(service, inbound, record)).await,
+            Errand::Upload(upload) => return Box::pin(self.upload(upload, inbound, record)).await,
         }
         let (model, _) = self.seat.model(&inbound.peek.model);
         let Some(wire) = self.seat.upstream.wire(model) else {
@@ -317,12 +319,23 @@ impl Attempt<'_> {
     ) -> Result<UpstreamReply, Fault> {
         let stream = call.stream;
         let request = self.seat.upstream.request(call, self.lease.secret())?;
+        self.deliver(wire, side, request.map(Payload::from_iter), stream, record).await
+    }
+
+    /// Sends a request that is all described.
+    pub(crate) async fn deliver(
+        &self,
+        wire: &Dialect,
+        side: &dyn WireSide,
+        request: http::Request<Payload>,
+        stream: bool,
+        record: &mut Record,
+    ) -> Result<UpstreamReply, Fault> {
         let mut deadlines = self.snapshot.deadlines;
         if !stream {
             // A whole answer has no first byte until it is complete.
             deadlines.first_byte = self.snapshot.config.deadlines.whole_reply;
         }
-        let request = request.map(Payload::from_iter);
         let sent = self.worker.client.send(&self.seat.site, request, &deadlines).await;
         let reply = sent.map_err(|error| self.seat.upstream.blame(faults::of_send(&error)))?;
         record.first_byte = Some(record.elapsed());
@@ -346,7 +359,7 @@ impl Attempt<'_> {
         Ok(self.stream(events, held, inbound, losses))
     }
 
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    pub(crate) async fn in_time<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
         let patience = self.snapshot.config.deadlines.first_token;
         within(patience, work).await.map_err(|fault| self.seat.upstream.blame(fault))
     }

@@ -22,6 +22,7 @@ use crate::routes::Matched;
 use crate::scope::Scope;
 use crate::serve::Serve;
 use crate::snapshot::Snapshot;
+use crate::upload::Upload;
 use crate::{cors, faults, headers, paths};
 
 /// Longest request id that is taken from a client.
@@ -129,7 +130,7 @@ impl Exchange<'_> {
                 self.model(scope, catalogue, &peek.model)
             }
             Operation::Fixed(answer) => Ok(respond(answer())),
-            Operation::Generate | Operation::CountTokens | Operation::Embed(_) => {
+            Operation::Generate | Operation::CountTokens | Operation::Embed(_) | Operation::Pass(_) => {
                 self.ask(scope, head, incoming, record).await
             }
         }
@@ -153,8 +154,16 @@ impl Exchange<'_> {
     ) -> Result<Response<ReplyBody>, Fault> {
         let full = || Fault::new(FaultKind::Unavailable, "the gateway is serving as many requests as it may");
         let permit = self.worker.app.permit().ok_or_else(full)?;
-        let body = self.body(head, incoming).await?;
         let errand = Errand::of(self.route.operation);
+        let upload;
+        let (errand, body) = match errand.form(head) {
+            None => (errand, self.body(head, incoming).await?),
+            Some(service) => {
+                let limits = &self.snapshot.config.limits;
+                upload = Box::pin(Upload::receive(service, head, incoming, limits)).await?;
+                (Errand::Upload(&upload), Body::parse(Bytes::from_static(b"{}"))?)
+            }
+        };
         let mut peek = errand.peek(self.route.client, head, &body)?;
         peek.reply.created = now();
         peek.reply.started = Some(Instant::now());

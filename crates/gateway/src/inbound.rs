@@ -15,7 +15,7 @@ pub(crate) struct Inbound<'a> {
     pub(crate) body: Body,
     pub(crate) peek: Peek,
     pub(crate) adjust: Adjust,
-    pub(crate) errand: Errand,
+    pub(crate) errand: Errand<'a>,
     /// The hub form, made when the first attempt needs it.
     /// Boxed, because most requests never need it and all are moved about.
     decoded: Option<Box<Decoded>>,
@@ -27,7 +27,7 @@ impl<'a> Inbound<'a> {
     }
 
     /// The same for another errand.
-    pub(crate) fn on(self, errand: Errand) -> Self {
+    pub(crate) fn on(self, errand: Errand<'a>) -> Self {
         Self { errand, ..self }
     }
 

@@ -20,6 +20,7 @@ mod headers;
 mod inbound;
 mod names;
 mod outflow;
+mod pass;
 mod paths;
 mod payload;
 mod record;
@@ -33,6 +34,7 @@ mod snapshot;
 mod trail;
 mod translate;
 mod tries;
+mod upload;
 
 pub use app::{App, Worker};
 pub use changes::{Changes, Difference};

@@ -78,6 +78,10 @@ impl Serve<'_> {
                 Err(fault) => {
                     notes.failed(&fault);
                     tracing::debug!(id = &*notes.id, account = &*seat.account.label, kind = ?fault.kind, %fault, "attempt failed");
+                    if !inbound.errand.can_be_repeated() {
+                        lease.settle(Outcome::of(&fault));
+                        return Err(fault);
+                    }
                     tries.failed(lease, fault)?;
                 }
             }

@@ -26,7 +26,7 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
-pub use beside::vector;
+pub use beside::{sound, vector};
 pub use fake::{Fake, FakeAnthropic, FakeGemini, FakeOpenAi, FakeResponses, Recorded};
 pub use gate::Gate;
 pub use gateway::Gateway;

@@ -51,7 +51,7 @@ impl Endpoint {
         self.uri.authority().map(http::uri::Authority::as_str)
     }
 
-    /// A POST of JSON. `auth` is the header that carries the secret, already made.
+    /// A POST, of JSON unless the call says otherwise. `auth` is the header that carries the secret, already made.
     pub(crate) fn post(
         &self,
         call: Call<'_>,
@@ -60,9 +60,9 @@ impl Endpoint {
         let mut headers = call.headers;
         headers.reserve(8);
         headers.insert(USER_AGENT, HeaderValue::from_static(OUR_NAME));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.entry(CONTENT_TYPE).or_insert_with(|| HeaderValue::from_static("application/json"));
         let accept = if call.stream { "text/event-stream" } else { "application/json" };
-        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        headers.entry(ACCEPT).or_insert_with(|| HeaderValue::from_static(accept));
         // Plain answers, so that the tap can read them.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some((name, value)) = auth {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use dialect::embed::{EmbedCall, EmbedRequest, Embedded};
 use dialect::splice::Pieces;
-use dialect::{Dialect, ModelCard, ModelTraits};
+use dialect::{Dialect, ModelCard, ModelTraits, Service};
 use http::HeaderMap;
 use hub::{Event, Fault, Request};
 use pool::Secret;
@@ -143,7 +143,7 @@ pub trait Upstream: Send + Sync + fmt::Debug {
     fn takes(&self, purpose: Purpose, model: &str) -> Option<&'static Dialect> {
         match purpose {
             Purpose::Generate => self.wire(model),
-            Purpose::CountTokens | Purpose::Embed(_) => None,
+            Purpose::CountTokens | Purpose::Embed(_) | Purpose::Pass(_) => None,
         }
     }
 
@@ -192,6 +192,8 @@ pub enum Purpose {
     CountTokens,
     /// Vectors for texts.
     Embed(EmbedCall),
+    /// Something that is passed on as it is.
+    Pass(Service),
 }
 
 /// A call came to a place that does not take calls of its purpose: whoever sent it did not ask.

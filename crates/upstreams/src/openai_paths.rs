@@ -1,5 +1,6 @@
 //! Where OpenAI's API keeps what it has beside chat, for every place that copies it.
 
+use dialect::Service;
 use dialect::embed::EmbedCall;
 use url::Url;
 
@@ -21,6 +22,20 @@ pub(crate) fn path(purpose: Purpose) -> Option<&'static str> {
     match purpose {
         Purpose::Generate | Purpose::CountTokens => None,
         Purpose::Embed(EmbedCall::Many | EmbedCall::One) => Some("embeddings"),
+        Purpose::Pass(service) => Some(service_path(service)),
+    }
+}
+
+fn service_path(service: Service) -> &'static str {
+    match service {
+        Service::ImageGeneration => "images/generations",
+        Service::ImageEdit => "images/edits",
+        Service::ImageVariation => "images/variations",
+        Service::Speech => "audio/speech",
+        Service::Transcription => "audio/transcriptions",
+        Service::Translation => "audio/translations",
+        Service::Rerank => "rerank",
+        Service::Moderation => "moderations",
     }
 }
 

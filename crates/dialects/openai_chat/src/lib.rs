@@ -31,7 +31,7 @@ mod think;
 mod usage;
 mod wire;
 
-use dialect::{Dialect, Framing, Operation, Route};
+use dialect::{Dialect, Framing, Operation, Route, Service};
 use http::Method;
 use http::request::Parts;
 use hub::DialectId;
@@ -57,7 +57,7 @@ pub static DIALECT: Dialect = Dialect {
     wire: Some(&Chat),
 };
 
-static ROUTES: [Route; 5] = [
+static ROUTES: [Route; 14] = [
     Route {
         method: Method::POST,
         path: "/v1/chat/completions",
@@ -79,6 +79,15 @@ static ROUTES: [Route; 5] = [
         operation: Operation::Embed(&Embeddings),
         client: &Chat,
     },
+    passes("/v1/images/generations", Service::ImageGeneration),
+    passes("/v1/images/edits", Service::ImageEdit),
+    passes("/v1/images/variations", Service::ImageVariation),
+    passes("/v1/audio/speech", Service::Speech),
+    passes("/v1/audio/transcriptions", Service::Transcription),
+    passes("/v1/audio/translations", Service::Translation),
+    passes("/v1/moderations", Service::Moderation),
+    passes("/v1/rerank", Service::Rerank),
+    passes("/rerank", Service::Rerank),
     Route {
         method: Method::GET,
         path: "/v1/models",
@@ -94,6 +103,11 @@ static ROUTES: [Route; 5] = [
         client: &Chat,
     },
 ];
+
+/// What OpenAI's API has beside chat, and what its copies have added.
+const fn passes(path: &'static str, service: Service) -> Route {
+    Route { method: Method::POST, path, accepts: always, operation: Operation::Pass(service), client: &Chat }
+}
 
 /// Chat is the registry's last resort for the paths that it shares: nothing here looks closer.
 fn always(_: &Parts) -> bool {

@@ -4,6 +4,8 @@
 //! Facts: the types of the official SDKs (openai 3.52, google-genai 3.4, ollama 0.7) and the public API references.
 
 mod embed;
+mod form;
+mod media;
 
 use http::{HeaderMap, Method, request::Parts};
 use serde_json::Value;
@@ -13,6 +15,7 @@ use crate::schema::{Flaw, Violation};
 
 pub(crate) use embed::gemini;
 pub use embed::vector;
+pub use media::sound;
 
 /// A request, as far as these calls look at it.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +51,7 @@ pub(crate) fn openai(head: &Parts, body: &[u8]) -> Option<Answered> {
         "/v1/embeddings" => Some(embed::openai(asked)),
         "/api/embed" => Some(embed::ollama(asked)),
         "/api/embeddings" => Some(embed::ollama_one(asked)),
-        _ => None,
+        _ => media::answer(asked),
     }
 }
 

@@ -55,7 +55,7 @@ impl Upstream for CodexKey {
         match purpose {
             Purpose::Generate => Some(&dialect_openai_responses::DIALECT),
             Purpose::CountTokens => None,
-            Purpose::Embed(_) => Some(&dialect_openai_chat::DIALECT),
+            Purpose::Embed(_) | Purpose::Pass(_) => Some(&dialect_openai_chat::DIALECT),
         }
     }
 }

@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::endpoint::{Endpoint, credential};
 use crate::model::configured;
-use crate::{AccountSpec, Call, Kind, Model, Place, Purpose, Upstream};
+use crate::{AccountSpec, Call, Kind, Model, Place, Purpose, Upstream, not_taken};
 
 /// The kind.
 pub(crate) static KIND: Kind = Kind { id: "gemini-api-key", ids: &["gemini"], build };
@@ -49,24 +49,28 @@ impl Upstream for GeminiKey {
     }
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
-        let method = method(call.purpose, call.stream);
+        let method = method(call.purpose, call.stream)?;
         let endpoint = self.models.below(&format!("{}:{method}", path_of(call.model)))?;
         endpoint.post(call, credential(HeaderName::from_static("x-goog-api-key"), "", secret)?)
     }
 
-    fn takes(&self, _purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
-        Some(&dialect_gemini::DIALECT)
+    fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
+        match purpose {
+            Purpose::Generate | Purpose::CountTokens | Purpose::Embed(_) => Some(&dialect_gemini::DIALECT),
+            Purpose::Pass(_) => None,
+        }
     }
 }
 
-fn method(purpose: Purpose, stream: bool) -> &'static str {
-    match (purpose, stream) {
+fn method(purpose: Purpose, stream: bool) -> Result<&'static str, Fault> {
+    Ok(match (purpose, stream) {
         (Purpose::CountTokens, _) => "countTokens",
         (Purpose::Embed(EmbedCall::Many), _) => "batchEmbedContents",
         (Purpose::Embed(EmbedCall::One), _) => "embedContent",
         (Purpose::Generate, false) => "generateContent",
         (Purpose::Generate, true) => "streamGenerateContent?alt=sse",
-    }
+        (Purpose::Pass(_), _) => return Err(not_taken()),
+    })
 }
 
 fn path_of(model: &str) -> String {

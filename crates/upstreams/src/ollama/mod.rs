@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::endpoint::{Endpoint, credential};
 use crate::model::configured;
-use crate::{AccountSpec, Call, Kind, Place, Purpose, Upstream};
+use crate::{AccountSpec, Call, Kind, Place, Purpose, Upstream, not_taken};
 
 /// The kind.
 pub(crate) static KIND: Kind = Kind { id: "ollama", ids: &[], build };
@@ -45,7 +45,8 @@ impl Upstream for OllamaServer {
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let stream = call.stream;
         let endpoint = match call.purpose {
-            Purpose::Generate | Purpose::CountTokens => &self.chat,
+            Purpose::Generate => &self.chat,
+            Purpose::CountTokens | Purpose::Pass(_) => return Err(not_taken()),
             Purpose::Embed(EmbedCall::Many) => &self.embed,
             Purpose::Embed(EmbedCall::One) => &self.embeddings,
         };
@@ -58,7 +59,7 @@ impl Upstream for OllamaServer {
 
     fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
         match purpose {
-            Purpose::CountTokens => None,
+            Purpose::CountTokens | Purpose::Pass(_) => None,
             Purpose::Generate | Purpose::Embed(_) => Some(&dialect_ollama::DIALECT),
         }
     }

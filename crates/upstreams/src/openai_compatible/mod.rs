@@ -45,7 +45,7 @@ impl Upstream for OpenAiCompatible {
     fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
         match purpose {
             Purpose::CountTokens => None,
-            Purpose::Generate | Purpose::Embed(_) => Some(&dialect_openai_chat::DIALECT),
+            Purpose::Generate | Purpose::Embed(_) | Purpose::Pass(_) => Some(&dialect_openai_chat::DIALECT),
         }
     }
 }
