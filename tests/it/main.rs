@@ -17,6 +17,7 @@ mod drain;
 mod edges;
 mod embed;
 mod failover;
+mod fidelity;
 mod keys;
 mod logs;
 mod names;

@@ -9,7 +9,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use config::{PromptMode, SystemPrompt};
+use config::{Fidelity, PromptMode, SystemPrompt};
 use dialect::{Body, ClientSide, Peek, Target, WireSide, splice};
 use hub::{Losses, Prompt, Request, Thinking, split_suffix};
 
@@ -28,6 +28,8 @@ pub(crate) struct Adjust {
     pub(crate) effort: Option<Thinking>,
     /// What the operator does to system prompts.
     pub(crate) prompt: Option<Arc<Prompt>>,
+    /// What becomes of losses.
+    pub(crate) fidelity: Fidelity,
 }
 
 impl Adjust {
@@ -100,7 +102,7 @@ pub(crate) fn take_suffix(names: &Names, client: &dyn ClientSide, scope: &mut Sc
     *scope = found;
     peek.reply.model.clone_from(&name);
     let written = std::mem::replace(&mut peek.model, name);
-    Adjust { written: Some(written), effort, prompt: None }
+    Adjust { written: Some(written), effort, ..Adjust::default() }
 }
 
 /// The name that is served, where, and what the suffix behind it asks for.

@@ -18,6 +18,7 @@ use upstreams::{Call, Purpose};
 use crate::app::Worker;
 use crate::errand::Errand;
 use crate::events::Events;
+use crate::fidelity::{self, audible, report};
 use crate::inbound::Inbound;
 use crate::outflow::Outflow;
 use crate::payload::{self, Ask};
@@ -109,6 +110,7 @@ impl Attempt<'_> {
         let body = inbound.adjust.body(&inbound.body, side, &target, &mut losses);
         let Relay { edits, headers, hide_usage, losses: more } = side.relay(inbound.head, &body, &target);
         losses.extend(more);
+        fidelity::hold(inbound.adjust.fidelity, &losses, Some(wire), model)?;
         let body = splice::apply_in_pieces(body.bytes(), body.index(), &edits);
         record.losses = audible(&losses);
         let reply = self.send(wire, side, inbound, body, headers, record).await?;
@@ -195,6 +197,7 @@ impl Attempt<'_> {
         let mut losses = decoded.losses.clone();
         let Encoded { body, headers, memo, losses: more } = encoded;
         losses.extend(more);
+        fidelity::hold(inbound.adjust.fidelity, &losses, Some(wire), model)?;
         record.losses = audible(&losses);
         let reply = self.send(wire, side, inbound, body, headers, record).await?;
         match (stream, is_stream(&reply.headers, wire.framing)) {
@@ -260,8 +263,10 @@ impl Attempt<'_> {
     async fn perform(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
         let requested = inbound.peek.model.clone();
         let (model, _) = self.seat.model(&requested);
+        let fidelity = inbound.adjust.fidelity;
         let decoded = inbound.decoded(self.client)?;
         let losses = decoded.losses.clone();
+        fidelity::hold(fidelity, &losses, None, model)?;
         let script = self.seat.upstream.perform(&decoded.request, model)?;
         if inbound.peek.reply.stream {
             return self.gated(Events::of_script(script), inbound, &losses, record).await;
@@ -484,25 +489,6 @@ async fn assemble(mut events: Events, limit: usize) -> Result<Response, Fault> {
         batch.drain(..).try_for_each(|event| assembler.push(event))?;
     }
     assembler.finish()
-}
-
-/// How many losses the client should hear of.
-pub(crate) fn audible(losses: &Losses) -> usize {
-    losses.iter().filter(|loss| loss.kind != hub::LossKind::Silent).count()
-}
-
-/// Says in a header what the translation could not carry.
-pub(crate) fn report(losses: &Losses, headers: &mut HeaderMap) {
-    if losses.is_silent() {
-        return;
-    }
-    let shown = losses.iter().filter(|loss| loss.kind != hub::LossKind::Silent);
-    let list: Vec<String> = shown.map(|loss| format!("{:?}:{}", loss.kind, loss.field).to_ascii_lowercase()).collect();
-    let mut text: String = list.join(", ").chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
-    text.truncate(1024);
-    if let Ok(value) = text.parse() {
-        headers.insert(headers::LOSSES, value);
-    }
 }
 
 /// The status of every answer that was committed.

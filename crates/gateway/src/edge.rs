@@ -16,6 +16,7 @@ use transport::{PeerInfo, ReplyBody};
 use crate::adjust;
 use crate::app::Worker;
 use crate::errand::Errand;
+use crate::fidelity;
 use crate::inbound::Inbound;
 use crate::record::{Ended, Record};
 use crate::routes::Matched;
@@ -171,6 +172,7 @@ impl Exchange<'_> {
         (scope, peek.model) = self.snapshot.names.read(self.route.client, within, peek.model);
         let mut adjust = adjust::take_suffix(&self.snapshot.names, self.route.client, &mut scope, &mut peek);
         adjust.prompt.clone_from(&self.snapshot.prompt);
+        adjust.fidelity = fidelity::wanted(head, self.snapshot.config.fidelity)?;
         peek.reply.seed = random();
         if let Some(record) = record {
             record.model.clone_from(&peek.model);

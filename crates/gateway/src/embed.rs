@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderValue};
 use hub::{Fault, FaultKind, Losses, Usage};
 use upstreams::{Call, Purpose};
 
-use crate::attempt::{Attempt, Committed, audible, look_for_json, report};
+use crate::attempt::{Attempt, Committed, look_for_json};
+use crate::fidelity::{self, audible, report};
 use crate::inbound::Inbound;
 use crate::record::Record;
 use crate::{estimate, faults, headers};
@@ -85,6 +86,7 @@ impl Attempt<'_> {
         let mut parts: Vec<(&[EmbedInput], Bytes)> = Vec::new();
         for inputs in request.inputs.chunks(giver.embed.most()) {
             let body = giver.embed.encode(&request, inputs, model, &mut losses);
+            fidelity::hold(inbound.adjust.fidelity, &losses, Some(giver.wire), model)?;
             let (body, _) = self.embed_ask(giver.wire, EmbedCall::Many, body.into(), room, inbound, record).await?;
             room = room.saturating_sub(body.len());
             parts.push((inputs, body));

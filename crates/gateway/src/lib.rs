@@ -15,6 +15,7 @@ mod errand;
 mod estimate;
 mod events;
 mod faults;
+mod fidelity;
 mod glob;
 mod headers;
 mod inbound;

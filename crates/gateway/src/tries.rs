@@ -130,7 +130,10 @@ impl<'a> Tries<'a> {
         if matches!(fault.blame, Blame::Request | Blame::Gateway) {
             return Err(fault);
         }
-        self.last = Some(fault);
+        // What an upstream said tells more than that another could not be asked.
+        if fault.blame != Blame::Pairing || self.last.is_none() {
+            self.last = Some(fault);
+        }
         Ok(())
     }
 

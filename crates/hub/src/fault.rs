@@ -94,6 +94,8 @@ pub enum Blame {
     Upstream,
     /// Us.
     Gateway,
+    /// Nobody: this account speaks a language into which the request does not go. Another may speak a better one.
+    Pairing,
 }
 
 /// An upstream's refusal as it came.

@@ -27,6 +27,46 @@ pub enum LossKind {
     Approximated,
 }
 
+/// Settings of how an answer is made: how long it may be, how much is thought, how it is sampled, what it costs. Losing
+/// one makes another answer to the same question (translation.md section 0, rule 4).
+const TUNING: [&str; 22] = [
+    "frequency_penalty",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "max_tokens",
+    "options",
+    "output_config",
+    "presence_penalty",
+    "reasoning",
+    "reasoning_effort",
+    "repeat_penalty",
+    "seed",
+    "service_tier",
+    "taskType",
+    "temperature",
+    "template",
+    "thinking",
+    "title",
+    "top_k",
+    "top_p",
+    "truncate",
+    "truncation",
+    "verbosity",
+];
+
+/// What a model thought in earlier turns: it is the vendor's to use, and no part of what was said.
+const THOUGHTS: [&str; 4] = ["thinking", "reasoning", "thoughtSignature", "signature"];
+
+impl Loss {
+    /// Whether the answer means something else without it: data that the client gave, tools, or a form that it counts
+    /// on. Whatever is not known to be tuning counts.
+    pub fn changes_meaning(&self) -> bool {
+        let root = self.field.split(['.', '[']).next().unwrap_or_default();
+        let leaf = self.field.rsplit('.').next().unwrap_or_default();
+        self.kind != LossKind::Silent && !TUNING.contains(&root) && !THOUGHTS.contains(&leaf)
+    }
+}
+
 /// The losses of one request, bounded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
@@ -83,5 +123,26 @@ impl Losses {
     /// Whether nothing was lost that the client may miss.
     pub fn is_silent(&self) -> bool {
         self.list.iter().all(|loss| loss.kind == LossKind::Silent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_tools_and_forms_mean_something_and_tuning_does_not() {
+        let loss = |kind, field: &'static str| Loss { kind, field: field.into(), note: "".into() };
+        for field in ["messages", "tools[0]", "tools.f.strict", "response_format", "tool_choice", "stop", "unheard_of"]
+        {
+            assert!(loss(LossKind::Dropped, field).changes_meaning(), "{field}");
+            assert!(loss(LossKind::Approximated, field).changes_meaning(), "{field}");
+            assert!(!loss(LossKind::Silent, field).changes_meaning(), "{field}");
+        }
+        for field in
+            ["seed", "thinking", "options.min_p", "max_tokens", "messages.thinking", "contents.thoughtSignature"]
+        {
+            assert!(!loss(LossKind::Dropped, field).changes_meaning(), "{field}");
+        }
     }
 }

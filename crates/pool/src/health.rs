@@ -266,7 +266,10 @@ impl Health {
     ) -> Change {
         let class = class(trouble.kind);
         let whole = matches!(trouble.blame, Blame::Account | Blame::Upstream);
-        if matches!(trouble.blame, Blame::Request | Blame::Gateway) || class == Class::None || !cooling.on {
+        if matches!(trouble.blame, Blame::Request | Blame::Gateway | Blame::Pairing)
+            || class == Class::None
+            || !cooling.on
+        {
             self.abandon(model);
             return Change::default();
         }

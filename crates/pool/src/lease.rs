@@ -43,7 +43,7 @@ impl Outcome {
     pub fn of_trouble(trouble: Trouble) -> Self {
         match trouble.blame {
             Blame::Request => Self::Answered,
-            Blame::Gateway => Self::Unknown,
+            Blame::Gateway | Blame::Pairing => Self::Unknown,
             Blame::Account | Blame::AccountModel | Blame::Upstream => Self::Failed(trouble),
         }
     }

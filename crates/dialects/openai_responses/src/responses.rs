@@ -85,7 +85,8 @@ impl WireSide for Responses {
             && let Some(input) = body.raw("input").and_then(without_foreign)
         {
             edits.push(Edit::set("input", input));
-            losses.dropped("input", "reasoning of another vendor's model cannot be verified and was left out");
+            losses
+                .dropped("input.reasoning", "reasoning of another vendor's model cannot be verified and was left out");
         }
         Relay { edits, headers: HeaderMap::new(), hide_usage: false, losses }
     }
