@@ -41,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "embed", run: embed, seeds: |seeds| &seeds.vectors },
     Target { name: "form", run: form, seeds: |seeds| &seeds.forms },
     Target { name: "config", run: configuration, seeds: |seeds| &seeds.configs },
+    Target { name: "dotenv", run: dotenv, seeds: |seeds| &seeds.configs },
 ];
 
 /// Longest event that framers accept here, in bytes.
@@ -71,6 +72,14 @@ fn fields(what: &str, json: &[u8]) -> Fields {
 
 fn text<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     fields.get(name).map(|value| value.get())
+}
+
+/// A file of variables is read or refused, and holds no more than was written.
+fn dotenv(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Ok(variables) = config::dotenv(&text) else { return };
+    let held: usize = variables.iter().map(|(name, value)| name.len() + value.len()).sum();
+    assert!(held <= text.len(), "{held} bytes out of {}", text.len());
 }
 
 /// Whatever a client sends is refused or understood; what is understood can be asked of every upstream, in JSON, with

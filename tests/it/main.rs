@@ -18,6 +18,7 @@ mod edges;
 mod embed;
 mod failover;
 mod fidelity;
+mod flags;
 mod keys;
 mod logs;
 mod names;

@@ -1,12 +1,15 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::seed_flags::{self, Found};
+
 /// One program between AI clients and AI providers.
 #[derive(Debug, Parser)]
-#[command(name = "bosporus", version, about, args_conflicts_with_subcommands = false)]
+#[command(name = "bosporus", version, about, args_conflicts_with_subcommands = false, after_help = AFTER)]
 pub(crate) struct Args {
     /// The configuration file. Without one, config.yaml in this folder, then in the user's configuration folder.
     #[arg(long, global = true, value_name = "FILE")]
@@ -23,9 +26,33 @@ pub(crate) struct Args {
     /// How many worker threads serve; as many as there are cores by default.
     #[arg(long, global = true, value_name = "N")]
     pub(crate) workers: Option<usize>,
+    /// Set one setting of the file, such as routing.strategy=fill-first; may be repeated.
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = setting)]
+    pub(crate) set: Vec<(String, String)>,
+    /// What the start parameters of other programs said.
+    #[arg(skip)]
+    pub(crate) seeds: Found,
     /// What to do instead of serving.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+}
+
+const AFTER: &str = "\
+Every setting of the file can also be set by --set or by the environment, as BOSPORUS_SECTION__KEY, or in a .env file
+in this folder. A flag wins over the environment, the environment over .env, and all over the file.
+Start parameters of AIClient-2-API and CLIProxyAPI are understood, too; docs/configuration.md lists them.";
+
+impl Args {
+    /// Reads the command line; ends the process where it makes no sense or only asks for help.
+    pub(crate) fn read(line: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
+        let (line, seeds) = seed_flags::split(line)?;
+        Ok(Self { seeds, ..Self::parse_from(line) })
+    }
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("a setting is written KEY=VALUE")?;
+    Ok((format!("--{}", key.trim()), value.to_owned()))
 }
 
 /// What to do instead of serving.

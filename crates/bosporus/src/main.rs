@@ -5,28 +5,30 @@ mod environment;
 mod logging;
 mod reload;
 mod run;
+mod seed_flags;
 mod setup;
 mod watch;
 mod workers;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::args::{Args, Command};
 
 fn main() -> ExitCode {
     let _logging = logging::Logging;
-    let args = Args::parse();
-    let done = match &args.command {
-        Some(Command::Check) => setup::check(&args),
-        None => run::run(&args),
-    };
-    match done {
+    match environment::load().and_then(|()| Args::read(std::env::args_os())).and_then(|args| start(&args)) {
         Ok(code) => code,
         Err(error) => {
             logging::say(&format!("bosporus: {error}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+fn start(args: &Args) -> Result<ExitCode, String> {
+    args.seeds.notes.iter().for_each(|note| logging::say(&format!("note: {note}")));
+    match &args.command {
+        Some(Command::Check) => setup::check(args),
+        None => run::run(args),
     }
 }

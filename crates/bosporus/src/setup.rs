@@ -88,12 +88,14 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 /// Settings that win over the file; a later one wins over an earlier one.
 fn overrides(args: &Args) -> Vec<(String, String)> {
     let mut overrides = environment::settings();
+    overrides.extend(args.seeds.settings.iter().cloned());
     overrides.extend(args.host.iter().map(|host| ("--host".to_owned(), host.clone())));
     overrides.extend(args.port.iter().map(|port| ("--port".to_owned(), port.to_string())));
     let format = args.log_format.map(|format| match format {
         Format::Text => "text",
         Format::Json => "json",
     });
+    overrides.extend(args.set.iter().cloned());
     overrides.extend(format.map(|format| ("--log.format".to_owned(), format.to_owned())));
     overrides
 }

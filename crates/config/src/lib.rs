@@ -8,6 +8,7 @@
 //! [`Report`], and a report never shows a secret.
 
 mod checked;
+mod dotenv;
 mod find;
 mod first_start;
 mod legacy;
@@ -29,6 +30,7 @@ pub use checked::{
     Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, Routing, Strategy, Streaming, SystemPrompt, ThinkingLevel,
     ThinkingRange, Tls, payload,
 };
+pub use dotenv::{dotenv, quoted};
 pub use find::{find, places};
 pub use first_start::{Fresh, fresh, write_new};
 pub use outline::Outline;

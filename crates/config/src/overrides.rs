@@ -102,8 +102,11 @@ fn set(
     }
 }
 
-/// An entry that exists, or the one after the last.
+/// An entry that exists, or the one after the last, which `+` stands for, too.
 fn position(segment: &str, length: usize) -> Result<usize, Wrong> {
+    if segment == "+" {
+        return Ok(length);
+    }
     let wrong = || Wrong::Index { segment: segment.to_owned(), length };
     segment.parse().ok().filter(|index| *index <= length).ok_or_else(wrong)
 }

@@ -270,7 +270,10 @@ impl Diagnostic {
         let _ = writeln!(out, "{head}: {}", self.message);
         match &self.place {
             Place::Nowhere { file } => _ = writeln!(out, "{pad} {arrow} {file}"),
-            Place::Override { name } => _ = writeln!(out, "{pad} {arrow} {name} (environment)"),
+            Place::Override { name } => {
+                let from = if name.starts_with("--") { "command line" } else { "environment" };
+                let _ = writeln!(out, "{pad} {arrow} {name} ({from})");
+            }
             Place::Line { file, snippet } => {
                 let number = colour.paint(FRAME, &snippet.line.to_string());
                 let carets = colour.paint(code, &"^".repeat(snippet.length));
