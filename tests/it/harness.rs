@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::{FakeAnthropic, FakeOpenAi, Gateway};
+use testkit::{FakeAnthropic, FakeOpenAi, FakeResponses, Gateway};
 
 /// What clients of the tests present.
 pub(crate) const KEY: &str = "key-of-the-end-to-end-tests";
@@ -87,6 +87,19 @@ impl Setup {
             "priority": priority,
             "models": models("claude-model"),
         }))
+    }
+
+    /// As [`Setup::openai`], an account of a place that speaks Responses.
+    pub(crate) fn responses(self, fake: &FakeResponses, priority: i32) -> Self {
+        self.push(
+            "codex-api-key",
+            json!({
+                "api-key": fake.key(),
+                "base-url": fake.base_url(),
+                "priority": priority,
+                "models": models("gpt-5-model"),
+            }),
+        )
     }
 
     /// The text of the file.

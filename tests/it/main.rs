@@ -19,6 +19,7 @@ mod embed;
 mod failover;
 mod fidelity;
 mod flags;
+mod kept;
 mod keys;
 mod logs;
 mod names;

@@ -27,8 +27,8 @@ mod words;
 pub use checked::{
     AccountRules, ChannelAlias, ClientKey, Compat, CompatKey, Concurrency, Config, Cors, Deadlines, Fidelity,
     HeaderRule, HeaderValueRule, KeyEntry, Limits, Log, LogFormat, MaxTokensField, Modality, Model, Ollama, PromptMode,
-    Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, Routing, Strategy, Streaming, SystemPrompt, ThinkingLevel,
-    ThinkingRange, Tls, payload,
+    Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, ResponsesStore, Routing, StoreMode, Strategy, Streaming,
+    SystemPrompt, ThinkingLevel, ThinkingRange, Tls, payload,
 };
 pub use dotenv::{dotenv, quoted};
 pub use find::{find, places};

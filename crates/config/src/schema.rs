@@ -143,6 +143,7 @@ pub(crate) const ROOT: &[Field] = &[
     checked("nonstream-keepalive-interval", Kind::Number),
     used("cors", Kind::Section(CORS)),
     used("limits", Kind::Section(LIMITS)),
+    used("responses-store", Kind::Section(RESPONSES_STORE)),
     used("timeouts", Kind::Section(TIMEOUTS)),
     used("openai-compatibility", Kind::List(&Kind::Section(COMPAT))),
     used("claude-api-key", Kind::List(&Kind::Section(CLAUDE))),
@@ -235,6 +236,13 @@ const LIMITS: &[Field] = &[
     used("body-read-timeout", Kind::Measure),
     used("line-bytes", Kind::Measure),
     used("reply-bytes", Kind::Measure),
+];
+
+const RESPONSES_STORE: &[Field] = &[
+    used("mode", Kind::Text),
+    used("ttl", Kind::Measure),
+    used("max-bytes", Kind::Measure),
+    used("max-entries", Kind::Number),
 ];
 
 const TIMEOUTS: &[Field] = &[

@@ -41,6 +41,8 @@ pub struct Reply {
     /// The content type of the stream, where the client asked for another framing than its dialect's usual one. Such a
     /// stream is always written by the encoder, never relayed.
     pub stream_type: Option<&'static str>,
+    /// The answer is kept, so that later requests can name it.
+    pub kept: bool,
     /// What the answer repeats of its request. Made only where the answer is translated.
     pub echo: Arc<Echo>,
 }
@@ -66,6 +68,7 @@ impl Reply {
             started: None,
             seed: 0,
             stream_type: None,
+            kept: false,
             echo: Arc::default(),
         }
     }

@@ -8,8 +8,8 @@ use hub::{DialectId, Event, Fault, Losses, Prompt, RawFault, Request, Response, 
 use crate::embed::{EmbedClient, EmbedWire};
 use crate::splice::Edit;
 use crate::{
-    Body, Decoded, Echo, Encoded, Frame, Framing, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Service,
-    Signal, Target,
+    Body, Decoded, Echo, Encoded, Frame, Framing, HttpReply, Memo, Memory, ModelCard, Observed, Peek, Relay, Reply,
+    Service, Signal, Target,
 };
 
 /// One language, as the registry lists it.
@@ -75,6 +75,8 @@ pub enum Operation {
     GetModel(&'static dyn Catalogue),
     /// One of them, named in the body.
     ShowModel(&'static dyn Catalogue),
+    /// Something about an answer that is kept.
+    Kept,
     /// What needs no model and is always the same: a version, or that something is not done here.
     Fixed(fn() -> HttpReply),
 }
@@ -89,6 +91,7 @@ impl std::fmt::Debug for Operation {
             Self::ListModels(_) => "ListModels",
             Self::GetModel(_) => "GetModel",
             Self::ShowModel(_) => "ShowModel",
+            Self::Kept => "Kept",
             Self::Fixed(_) => "Fixed",
         })
     }
@@ -131,6 +134,11 @@ pub trait ClientSide: Send + Sync {
     /// The name under which to look for a model that is not known as it was written: programs of some dialects
     /// decorate names. `None` when there is no other.
     fn plain_name<'a>(&self, _model: &'a str) -> Option<&'a str> {
+        None
+    }
+
+    /// How its requests name earlier answers, where they can.
+    fn memory(&self) -> Option<&'static dyn Memory> {
         None
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use transport::{Cap, Client};
 
 use crate::changes::Changes;
+use crate::kept::Store;
 use crate::route::Explanation;
 use crate::routes::Routes;
 use crate::scope::Scope;
@@ -23,6 +24,8 @@ pub struct App {
     pub(crate) affinity: Affinity,
     in_flight: Cap,
     pub(crate) routes: Routes,
+    /// Answers that later requests may name.
+    pub(crate) kept: Store,
 }
 
 impl App {
@@ -40,6 +43,7 @@ impl App {
             affinity: Affinity::default(),
             in_flight,
             routes: Routes::new(),
+            kept: Store::default(),
         })
     }
 

@@ -107,7 +107,8 @@ impl Attempt<'_> {
         let stream = inbound.peek.reply.stream;
         let target = Target { model, stream, traits: &traits };
         let mut losses = Losses::default();
-        let body = inbound.adjust.body(&inbound.body, side, &target, &mut losses);
+        let asked = inbound.relayed(&self.seat.account.id)?;
+        let body = inbound.adjust.body(asked, side, &target, &mut losses);
         let Relay { edits, headers, hide_usage, losses: more } = side.relay(inbound.head, &body, &target);
         losses.extend(more);
         fidelity::hold(inbound.adjust.fidelity, &losses, Some(wire), model)?;
@@ -393,7 +394,7 @@ pub(crate) async fn within<T>(patience: Duration, work: impl Future<Output = Res
 }
 
 /// How the client's dialect frames its streams.
-fn framing_of(client: &dyn ClientSide) -> Framing {
+pub(crate) fn framing_of(client: &dyn ClientSide) -> Framing {
     let speaks = |id| id == client.dialect();
     let own = dialects::ALL
         .iter()

@@ -11,6 +11,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hub::{Fault, FaultKind};
 use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
 use transport::{PeerInfo, ReplyBody};
 
 use crate::adjust;
@@ -18,6 +19,7 @@ use crate::app::Worker;
 use crate::errand::Errand;
 use crate::fidelity;
 use crate::inbound::Inbound;
+use crate::kept::{self, Asking, Caller, Recall};
 use crate::record::{Ended, Record};
 use crate::routes::Matched;
 use crate::scope::Scope;
@@ -104,6 +106,15 @@ struct Exchange<'a> {
     rest: &'a str,
 }
 
+/// A request for an account, received.
+struct Asked<'a> {
+    within: Scope,
+    head: &'a Parts,
+    body: Body,
+    errand: Errand<'a>,
+    permit: OwnedSemaphorePermit,
+}
+
 impl Exchange<'_> {
     async fn run(
         &self,
@@ -131,8 +142,9 @@ impl Exchange<'_> {
                 self.model(scope, catalogue, &peek.model)
             }
             Operation::Fixed(answer) => Ok(respond(answer())),
+            Operation::Kept => kept::answer(&self.asking(record.as_ref(), false), head, self.rest).map(respond),
             Operation::Generate | Operation::CountTokens | Operation::Embed(_) | Operation::Pass(_) => {
-                self.ask(scope, head, incoming, record).await
+                self.receive(scope, head, incoming, record).await
             }
         }
     }
@@ -146,15 +158,31 @@ impl Exchange<'_> {
         })
     }
 
-    async fn ask(
+    fn permit(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        let full = || Fault::new(FaultKind::Unavailable, "the gateway is serving as many requests as it may");
+        self.worker.app.permit().ok_or_else(full)
+    }
+
+    /// With what kept answers are looked for, for this caller.
+    fn asking(&self, record: Option<&Record>, answer: bool) -> Asking<'_> {
+        let label = record.and_then(|record| record.key.clone()).unwrap_or_default();
+        Asking {
+            client: self.route.client,
+            store: &self.worker.app.kept,
+            limits: &self.snapshot.config.responses_store,
+            caller: Caller { label, connection: None },
+            answer,
+        }
+    }
+
+    async fn receive(
         &self,
         within: Scope,
         head: &Parts,
         incoming: Incoming,
         record: &mut Option<Record>,
     ) -> Result<Response<ReplyBody>, Fault> {
-        let full = || Fault::new(FaultKind::Unavailable, "the gateway is serving as many requests as it may");
-        let permit = self.worker.app.permit().ok_or_else(full)?;
+        let permit = self.permit()?;
         let errand = Errand::of(self.route.operation);
         let upload;
         let (errand, body) = match errand.form(head) {
@@ -165,6 +193,11 @@ impl Exchange<'_> {
                 (Errand::Upload(&upload), Body::parse(Bytes::from_static(b"{}"))?)
             }
         };
+        self.ask(Asked { within, head, body, errand, permit }, record).await
+    }
+
+    async fn ask(&self, asked: Asked<'_>, record: &mut Option<Record>) -> Result<Response<ReplyBody>, Fault> {
+        let Asked { within, head, body, errand, permit } = asked;
         let mut peek = errand.peek(self.route.client, head, &body)?;
         peek.reply.created = now();
         peek.reply.started = Some(Instant::now());
@@ -178,9 +211,12 @@ impl Exchange<'_> {
             record.model.clone_from(&peek.model);
             record.stream = peek.reply.stream;
         }
-        let own = matches!(self.route.operation, Operation::Generate)
-            .then(|| self.route.client.own_answer(&body, &peek.reply));
+        let generates = matches!(self.route.operation, Operation::Generate);
+        let own = generates.then(|| self.route.client.own_answer(&body, &peek.reply));
+        let recall = Recall::of_request(&self.asking(record.as_ref(), generates), &body)?;
+        peek.reply.kept = recall.as_ref().is_some_and(|recall| recall.keeps());
         let mut inbound = Inbound::new(head, body, peek, adjust).on(errand);
+        inbound.recall = recall;
         let serve =
             Serve { worker: self.worker, snapshot: Arc::clone(self.snapshot), client: self.route.client, scope };
         if let Some(own) = own.flatten() {

@@ -31,6 +31,7 @@ impl Errand<'_> {
             | Operation::ListModels(_)
             | Operation::GetModel(_)
             | Operation::ShowModel(_)
+            | Operation::Kept
             | Operation::Fixed(_) => Self::Answer,
         }
     }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use dialect::{Body, ClientSide, Decoded, Peek};
 use http::request::Parts;
 use hub::Fault;
+use pool::AccountId;
 
 use crate::adjust::Adjust;
 use crate::errand::Errand;
+use crate::kept::Recall;
 
 /// A request that has been admitted and peeked at.
 pub(crate) struct Inbound<'a> {
@@ -19,16 +21,31 @@ pub(crate) struct Inbound<'a> {
     /// The hub form, made when the first attempt needs it.
     /// Boxed, because most requests never need it and all are moved about.
     decoded: Option<Box<Decoded>>,
+    /// What it has to do with kept answers, if anything.
+    pub(crate) recall: Option<Box<Recall>>,
 }
 
 impl<'a> Inbound<'a> {
     pub(crate) fn new(head: &'a Parts, body: Body, peek: Peek, adjust: Adjust) -> Self {
-        Self { head, body, peek, adjust, errand: Errand::Answer, decoded: None }
+        Self { head, body, peek, adjust, errand: Errand::Answer, decoded: None, recall: None }
     }
 
     /// The same for another errand.
     pub(crate) fn on(self, errand: Errand<'a>) -> Self {
         Self { errand, ..self }
+    }
+
+    /// The body for an upstream of the same dialect.
+    ///
+    /// # Errors
+    /// When it names an answer that this account cannot go on from.
+    pub(crate) fn relayed(&self, account: &AccountId) -> Result<&Body, Fault> {
+        self.recall.as_ref().map_or(Ok(&self.body), |recall| recall.for_wire(&self.body, account))
+    }
+
+    /// Whether to ask the same account again with the conversation written out.
+    pub(crate) fn falls_back(&mut self, fault: &Fault, account: &AccountId) -> bool {
+        self.recall.as_mut().is_some_and(|recall| recall.falls_back(fault, account))
     }
 
     /// The request in hub form, its history mended. Decoded once, however many attempts ask.
@@ -37,7 +54,8 @@ impl<'a> Inbound<'a> {
     /// The fault of a request that makes no sense.
     pub(crate) fn decoded(&mut self, client: &dyn ClientSide) -> Result<&Decoded, Fault> {
         if self.decoded.is_none() {
-            let mut decoded = client.decode_request(self.head, &self.body)?;
+            let whole = self.recall.as_ref().map_or(Ok(None), |recall| recall.for_hub(&self.body))?;
+            let mut decoded = client.decode_request(self.head, whole.as_ref().unwrap_or(&self.body))?;
             self.adjust.request(&mut decoded.request);
             hub::mend(&mut decoded.request, &mut decoded.losses);
             self.decoded = Some(Box::new(decoded));

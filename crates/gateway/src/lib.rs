@@ -19,6 +19,7 @@ mod fidelity;
 mod glob;
 mod headers;
 mod inbound;
+mod kept;
 mod names;
 mod outflow;
 mod pass;

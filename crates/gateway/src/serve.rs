@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use dialect::{ClientSide, Target, splice};
+use dialect::{ClientSide, Framer, Target, splice};
 use http::Response;
 use hub::{Fault, FaultKind};
-use pool::{Lease, Outcome};
+use pool::{AccountId, Lease, Outcome};
 use tokio::sync::OwnedSemaphorePermit;
 use transport::ReplyBody;
 use upstreams::{Call, Purpose};
@@ -13,6 +13,7 @@ use upstreams::{Call, Purpose};
 use crate::app::Worker;
 use crate::attempt::{self, Attempt, Committed};
 use crate::inbound::Inbound;
+use crate::kept::Tapped;
 use crate::names::Found;
 use crate::outflow::Settled;
 use crate::record::{Ended, Record};
@@ -56,7 +57,9 @@ impl Serve<'_> {
         let route = self.resolve(&inbound.peek.model)?;
         let session = inbound.peek.session.take();
         let model = inbound.peek.model.clone();
-        let mut tries = Tries::new(&self.worker.app, &self.snapshot.config, &route, &model, session.as_deref());
+        let first = inbound.recall.as_ref().and_then(|recall| recall.first_seat(&route, self.client, &model));
+        let tries = Tries::new(&self.worker.app, &self.snapshot.config, &route, &model, session.as_deref());
+        let mut tries = tries.starting_at(first);
         loop {
             let Try { seat, mut lease } = tries.next().await?;
             let Some(notes) = record.as_mut() else { return Err(nobody()) };
@@ -69,10 +72,18 @@ impl Serve<'_> {
                 lease: &lease,
                 rules: &route.rules,
             };
-            match attempt.run(inbound, notes).await {
+            let tried = match attempt.run(inbound, notes).await {
+                // The account has forgotten the answer that the request names: it is told the whole conversation.
+                Err(fault) if inbound.falls_back(&fault, &seat.account.id) => {
+                    Box::pin(attempt.run(inbound, notes)).await
+                }
+                tried => tried,
+            };
+            match tried {
                 Ok(committed) => {
                     lease.note_alive();
                     notes.answers();
+                    let committed = self.tapped(committed, inbound, &seat.account.id);
                     return Ok(commit(committed, lease, permit, record.take()));
                 }
                 Err(fault) => {
@@ -84,6 +95,25 @@ impl Serve<'_> {
                     }
                     tries.failed(lease, fault)?;
                 }
+            }
+        }
+    }
+
+    /// Puts a tape beside an answer that is to be kept.
+    fn tapped(&self, committed: Committed, inbound: &Inbound<'_>, account: &AccountId) -> Committed {
+        let limits = &self.snapshot.config.limits;
+        let tape = inbound.recall.as_ref();
+        let tape =
+            tape.and_then(|recall| recall.tape(&self.worker.app, &inbound.peek.reply, limits.reply_bytes, account));
+        match (committed, tape) {
+            (committed, None) => committed,
+            (Committed::Whole { headers, body, usage }, Some(tape)) => {
+                tape.whole(&body);
+                Committed::Whole { headers, body, usage }
+            }
+            (Committed::Streamed { headers, flow }, Some(tape)) => {
+                let framer = Framer::new(attempt::framing_of(self.client), limits.line_bytes);
+                Committed::Streamed { headers, flow: Box::new(Tapped::new(flow, framer, tape)) }
             }
         }
     }
@@ -138,7 +168,7 @@ impl Serve<'_> {
             rules: &[],
         };
         let target = Target { model, stream: false, traits: &traits };
-        let body = &inbound.body;
+        let body = inbound.relayed(&seat.account.id)?;
         let relay = side.relay(inbound.head, body, &target);
         let call = Call {
             purpose: Purpose::CountTokens,

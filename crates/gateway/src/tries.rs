@@ -99,6 +99,11 @@ impl<'a> Tries<'a> {
         }
     }
 
+    /// The same, with one seat that is asked before all others, if it may be.
+    pub(crate) fn starting_at(self, first: Option<usize>) -> Self {
+        Self { first, ..self }
+    }
+
     /// The next account, taken. Waits where an account will be free soon.
     ///
     /// # Errors

@@ -326,7 +326,15 @@ impl FakeResponses {
     /// # Errors
     /// If the port cannot be bound.
     pub async fn start_on(port: u16) -> io::Result<Self> {
-        Fake::start(Box::new(Responses), port).await.map(Self)
+        Fake::start(Box::new(Responses::default()), port).await.map(Self)
+    }
+
+    /// One that keeps its answers, so that later requests can name them.
+    ///
+    /// # Errors
+    /// If no loopback port can be bound.
+    pub async fn start_storing() -> io::Result<Self> {
+        Fake::start(Box::new(Responses { given: Some(Mutex::default()) }), 0).await.map(Self)
     }
 
     /// The address as `base-url` settings want it: with `/v1`.

@@ -6,6 +6,7 @@ mod path;
 pub mod payload;
 mod prompt;
 mod provider;
+mod store;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub use provider::{
     AccountRules, ChannelAlias, Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality,
     Model, Ollama, Quirks, ThinkingLevel, ThinkingRange,
 };
+pub use store::{ResponsesStore, StoreMode};
 
 use crate::secret::Secret;
 
@@ -82,6 +84,8 @@ pub struct Config {
     pub fidelity: Fidelity,
     /// Sizes and counts that bound what a client or an upstream can make us hold.
     pub limits: Limits,
+    /// Answers that later requests may name.
+    pub responses_store: ResponsesStore,
     /// How long each phase of a call may take.
     pub deadlines: Deadlines,
     /// OpenAI-compatible places.
@@ -257,6 +261,7 @@ impl Default for Config {
             system_prompt: None,
             fidelity: Fidelity::Report,
             limits: Limits::default(),
+            responses_store: ResponsesStore::default(),
             deadlines: Deadlines::default(),
             compat: Vec::new(),
             claude: Vec::new(),

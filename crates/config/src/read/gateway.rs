@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{Section, channels, payload, place, prompt, provider, safety};
 use crate::checked::{
-    ClientKey, Concurrency, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, Routing, Strategy, Streaming, Tls,
+    ClientKey, Concurrency, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, ResponsesStore, Routing, StoreMode,
+    Strategy, Streaming, Tls,
 };
 use crate::report::Problems;
 use crate::schema::Kind;
@@ -59,6 +60,7 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         system_prompt: prompt::system_prompt(&root.section("system-prompt", problems), problems),
         fidelity: prompt::fidelity(&root, problems).unwrap_or_default(),
         limits: limits(&root.section("limits", problems), problems),
+        responses_store: responses_store(&root.section("responses-store", problems), problems),
         deadlines: deadlines(&root.section("timeouts", problems), problems),
         compat: provider::compat(&root, problems),
         claude: provider::claude(&root, problems),
@@ -169,6 +171,18 @@ fn cors(section: &Section<'_>, problems: &mut Problems) -> Cors {
         }
     }
     if origins.is_empty() { Cors::Closed } else { Cors::Origins(origins) }
+}
+
+fn responses_store(section: &Section<'_>, problems: &mut Problems) -> ResponsesStore {
+    let base = ResponsesStore::default();
+    let modes = [("memory", StoreMode::Memory), ("off", StoreMode::Off)];
+    let entries = section.whole("max-entries", 1..=10_000_000, problems);
+    ResponsesStore {
+        mode: section.choice("mode", &modes, problems).unwrap_or(base.mode),
+        ttl: section.duration("ttl", SECOND..=MONTH, problems).unwrap_or(base.ttl),
+        max_bytes: section.size("max-bytes", 64 << 10..=64 << 30, problems).unwrap_or(base.max_bytes),
+        max_entries: entries.and_then(|count| usize::try_from(count).ok()).unwrap_or(base.max_entries),
+    }
 }
 
 fn limits(section: &Section<'_>, problems: &mut Problems) -> Limits {

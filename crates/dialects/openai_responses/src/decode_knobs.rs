@@ -116,11 +116,12 @@ fn service(body: &Body) -> Result<Service, Fault> {
 ///
 /// Instructions and tools are not repeated: they would outweigh the answer.
 pub(crate) fn repeated(body: &Body) -> String {
-    const FIELDS: [(&str, &str); 11] = [
+    const FIELDS: [(&str, &str); 12] = [
         ("max_output_tokens", "null"),
         ("max_tool_calls", "null"),
         ("metadata", "{}"),
         ("parallel_tool_calls", "true"),
+        ("previous_response_id", "null"),
         ("prompt_cache_key", "null"),
         ("safety_identifier", "null"),
         ("temperature", "1.0"),

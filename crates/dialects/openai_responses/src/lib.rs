@@ -2,10 +2,7 @@
 //!
 //! A conversation here is a flat list of typed items, and an answer is a list of items, too. Reasoning is an item with
 //! a proof (`encrypted_content`) that its vendor wants back: OpenAI's own goes bare, another vendor's is packed
-//! ([`hub::Seal`]). Nothing is kept between requests: what refers to stored state is refused where a request is
-//! translated, and passes untouched where it is relayed.
-//!
-//! Not here: the WebSocket form, `/responses/compact`, and a store of answers.
+//! ([`hub::Seal`]). Requests may name an earlier answer (`memory.rs`); where answers are kept is not decided here.
 
 mod decode_items;
 mod decode_knobs;
@@ -16,6 +13,9 @@ mod encode_tools;
 mod fault;
 mod instruct;
 mod items;
+mod listing;
+mod memory;
+mod recorder;
 mod request_decode;
 mod request_encode;
 mod response;
@@ -52,7 +52,7 @@ pub static DIALECT: Dialect = Dialect {
     wire: Some(&Responses),
 };
 
-static ROUTES: [Route; 3] = [
+static ROUTES: [Route; 6] = [
     Route {
         method: Method::POST,
         path: "/v1/responses",
@@ -75,7 +75,15 @@ static ROUTES: [Route; 3] = [
         operation: Operation::CountTokens,
         client: &Responses,
     },
+    kept(Method::GET),
+    kept(Method::DELETE),
+    kept(Method::POST),
 ];
+
+/// What is asked of an answer that is kept.
+const fn kept(method: Method) -> Route {
+    Route { method, path: "/v1/responses/{rest}", accepts: always, operation: Operation::Kept, client: &Responses }
+}
 
 fn always(_: &Parts) -> bool {
     true

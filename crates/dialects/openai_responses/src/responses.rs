@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use bytes::{Bytes, BytesMut};
 use dialect::splice::{Change, Edit};
 use dialect::{
-    Body, ClientSide, Decoded, Echo, Effort, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner,
+    Body, ClientSide, Decoded, Echo, Effort, Encoded, HttpReply, Memo, Memory, Object, Peek, Relay, Reply, Scanner,
     StreamDecoder, StreamEncoder, Target, WireSide, quoted,
 };
 use http::HeaderMap;
@@ -65,6 +65,10 @@ impl ClientSide for Responses {
 
     fn render_fault(&self, fault: &Fault, request_id: &str) -> HttpReply {
         fault::render(fault, request_id)
+    }
+
+    fn memory(&self) -> Option<&'static dyn Memory> {
+        Some(&Self)
     }
 
     fn encode_count(&self, input_tokens: u64) -> Bytes {

@@ -44,7 +44,7 @@ impl Scanner for Watch {
 }
 
 /// The name of an event whose data begins with it, as OpenAI writes them.
-fn name_of(data: &[u8]) -> Option<&[u8]> {
+pub(crate) fn name_of(data: &[u8]) -> Option<&[u8]> {
     let rest = data.strip_prefix(b"{\"type\":\"")?;
     Some(&rest[..memchr::memchr(b'"', rest)?])
 }

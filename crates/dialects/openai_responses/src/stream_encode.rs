@@ -91,7 +91,7 @@ impl<'a> Outcome<'a> {
 
 impl Encoder {
     pub(crate) fn new(reply: Reply, quiet: bool) -> Self {
-        let id = mint("resp_", reply.seed, 0);
+        let id = answer_id(reply.seed);
         let spaces = Spaces::of_pairs(&reply.echo.spaces);
         Self {
             reply,
@@ -130,8 +130,7 @@ impl Encoder {
         object.text("model", &self.reply.model);
         let done = self.items.iter().filter_map(|item| item.done.as_deref());
         object.array("output", done, |json, out| out.extend_from_slice(json.as_bytes()));
-        object.raw("previous_response_id", "null");
-        object.flag("store", false);
+        object.flag("store", self.reply.kept);
         object.raw("tools", "[]");
         self.repeat(&mut object);
         match outcome.status {
@@ -143,7 +142,7 @@ impl Encoder {
 
     /// What the request said, where the request is known.
     fn repeat(&self, object: &mut Object<'_>) {
-        const PLAIN: &str = "true,\"tool_choice\":\"auto\",\"temperature\":1.0,\"top_p\":1.0,\"metadata\":{}";
+        const PLAIN: &str = "true,\"previous_response_id\":null,\"tool_choice\":\"auto\",\"temperature\":1.0,\"top_p\":1.0,\"metadata\":{}";
         match self.reply.echo.fields.split_once(':') {
             // The first key is written like any other, the rest follows as it stands.
             Some((key, rest)) => object.raw(key.trim_matches('"'), rest),
@@ -467,6 +466,11 @@ impl Encoder {
         };
         self.tell(event, &outcome, out);
     }
+}
+
+/// The id of an answer of our own making.
+pub(crate) fn answer_id(seed: u64) -> String {
+    mint("resp_", seed, 0)
 }
 
 fn summary_place(id: &str, at: usize, object: &mut Object<'_>) {

@@ -1,4 +1,5 @@
-//! OpenAI Responses, as strict as the provider's own API. Keeps nothing: what an item refers to must come with it.
+//! OpenAI Responses, as strict as the provider's own API. Keeps nothing unless told to: what an item refers to must
+//! come with it.
 //!
 //! Facts: the types of the official SDK (openai 3.52), the public API reference, and the wording of refusals as
 //! clients have reported it. Errors, keys and function rules are those of Chat Completions, and live there.
@@ -10,6 +11,9 @@ mod rules;
 mod schema;
 #[cfg(test)]
 mod tests;
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
@@ -24,8 +28,23 @@ use crate::reply::{Quirk, Trouble};
 /// The other API of the same provider.
 const CHAT: OpenAi = OpenAi { vendor: false };
 
-#[derive(Debug)]
-pub(crate) struct Responses;
+#[derive(Debug, Default)]
+pub(crate) struct Responses {
+    /// Keeps answers, as the API does by default: the ids of those that it has given.
+    pub(crate) given: Option<Mutex<HashSet<String>>>,
+}
+
+impl Responses {
+    fn knows(&self, id: &str) -> bool {
+        self.given.as_ref().is_some_and(|given| given.lock().unwrap_or_else(PoisonError::into_inner).contains(id))
+    }
+
+    fn keep(&self, answer: &Value) {
+        if let (Some(given), Some(id)) = (&self.given, answer["id"].as_str()) {
+            given.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+        }
+    }
+}
 
 impl Provider for Responses {
     fn default_key(&self) -> &'static str {
@@ -50,7 +69,7 @@ impl Provider for Responses {
 
     fn check(&self, call: &Call<'_>) -> Result<Ask, Refusal> {
         let body = crate::openai::rules::parse(call)?;
-        rules::check(&body)?;
+        rules::check(&body, &|id| self.knows(id))?;
         Ok(ask::read(&body, call.body.len()))
     }
 
@@ -60,11 +79,20 @@ impl Provider for Responses {
     }
 
     fn answer(&self, answer: &Answer, ask: &Ask, ids: &Ids) -> Value {
-        render::whole(answer, ask, ids)
+        let mut whole = render::whole(answer, ask, ids);
+        whole["store"] = json!(self.given.is_some());
+        self.keep(&whole);
+        whole
     }
 
     fn frames(&self, answer: &Answer, ask: &Ask, ids: &Ids) -> Vec<Frame> {
-        render::frames(answer, ask, ids)
+        let mut frames = render::frames(answer, ask, ids);
+        if self.given.is_some() {
+            frames.iter_mut().for_each(|frame| frame.data = frame.data.replace("\"store\":false", "\"store\":true"));
+        }
+        let last = frames.last().map(|frame| frame.data.as_str()).unwrap_or_default();
+        self.keep(&serde_json::from_str::<Value>(last).unwrap_or_default()["response"]);
+        frames
     }
 
     fn twist(&self, _: Quirk, frames: Vec<Frame>, _: &Answer) -> Vec<Frame> {

@@ -13,7 +13,7 @@ const MIN_OUTPUT: i64 = 16;
 const MAX_OUTPUT: i64 = 128_000;
 
 /// Every rule, cheapest first.
-pub(super) fn check(body: &Value) -> Checked {
+pub(super) fn check(body: &Value, knows: &dyn Fn(&str) -> bool) -> Checked {
     check_schema(body, schema::CREATE, &Path::default()).map_err(|violation| refusal(&violation))?;
     let Some(members) = body.as_object() else { return Ok(()) };
     check_limits(members)?;
@@ -21,7 +21,10 @@ pub(super) fn check(body: &Value) -> Checked {
     check_tools(members)?;
     check_choice(members)?;
     check_format(members)?;
-    check_state(members)?;
+    if is_set(members, "previous_response_id") {
+        // What stands before the new items is not kept, only that it was: pairs cannot be checked.
+        return check_state(members, knows);
+    }
     conversation::check(&body["input"])
 }
 
@@ -110,9 +113,8 @@ fn check_format(body: &Map<String, Value>) -> Checked {
     }
 }
 
-/// The fake keeps no answers, as the API keeps none that were made with `store: false`.
-fn check_state(body: &Map<String, Value>) -> Checked {
-    if is_set(body, "previous_response_id") {
+fn check_state(body: &Map<String, Value>, knows: &dyn Fn(&str) -> bool) -> Checked {
+    if !knows(text(body, "previous_response_id")) {
         let what = format!("Previous response with id '{}' not found.", text(body, "previous_response_id"));
         return Err(Refusal::invalid(what).param("previous_response_id").code("previous_response_not_found"));
     }

@@ -13,7 +13,13 @@ fn ask(body: &Value) -> Result<Ask, Refusal> {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     let body = body.to_string();
-    Responses.check(&Call { headers: &headers, path: "", query: "", body: body.as_bytes(), route: &Route::Generate })
+    Responses::default().check(&Call {
+        headers: &headers,
+        path: "",
+        query: "",
+        body: body.as_bytes(),
+        route: &Route::Generate,
+    })
 }
 
 /// A legal request with some members replaced.
@@ -113,8 +119,8 @@ fn its_own_answers_are_legal_history() {
         "input": [{"role": "user", "content": "use the tool"}]}));
     let first = ask(&body).unwrap();
     let said = lively::answer(&first);
-    let whole = Responses.answer(&said, &first, &Ids::default());
-    let frames = Responses.frames(&said, &first, &Ids::default());
+    let whole = Responses::default().answer(&said, &first, &Ids::default());
+    let frames = Responses::default().frames(&said, &first, &Ids::default());
     let last: Value = serde_json::from_str(&frames.last().unwrap().data).unwrap();
     assert_eq!((&last["type"], &last["sequence_number"]), (&json!("response.completed"), &json!(frames.len() - 1)));
     for output in [&whole["output"], &last["response"]["output"]] {
@@ -124,14 +130,15 @@ fn its_own_answers_are_legal_history() {
         items.extend(output.as_array().unwrap().iter().cloned());
         items.push(json!({"type": "function_call_output", "call_id": output[1]["call_id"], "output": "fine"}));
         let second = ask(&body).unwrap();
-        let answer = Responses.answer(&lively::answer(&second), &second, &Ids::default()).to_string();
+        let answer = Responses::default().answer(&lively::answer(&second), &second, &Ids::default()).to_string();
         assert!(answer.contains("The tool answered: fine"), "{answer}");
     }
 }
 
 #[test]
 fn paths() {
-    let route = |method: Method, path: &str| Responses.route(&method, path).map_err(|refusal| refusal.status);
+    let route =
+        |method: Method, path: &str| Responses::default().route(&method, path).map_err(|refusal| refusal.status);
     assert_eq!(route(Method::POST, "/v1/responses"), Ok(Route::Generate));
     assert_eq!(route(Method::POST, "/v1/responses/input_tokens"), Ok(Route::Count));
     assert_eq!(route(Method::GET, "/v1/models"), Ok(Route::Models));
