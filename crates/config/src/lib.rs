@@ -26,9 +26,9 @@ mod words;
 
 pub use checked::{
     AccountRules, ChannelAlias, ClientKey, Compat, CompatKey, Concurrency, Config, Cors, Deadlines, Fidelity,
-    HeaderRule, HeaderValueRule, KeyEntry, Limits, Log, LogFormat, MaxTokensField, Modality, Model, Ollama, PromptMode,
-    Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, ResponsesStore, Routing, StoreMode, Strategy, Streaming,
-    SystemPrompt, ThinkingLevel, ThinkingRange, Tls, payload,
+    HeaderRule, HeaderValueRule, KNOWN_PLACES, KeyEntry, Limits, Log, LogFormat, MaxTokensField, Modality, Model,
+    Ollama, PromptMode, Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, ReasoningField, ResponsesStore, Routing,
+    StoreMode, Strategy, Streaming, SystemPrompt, ThinkingLevel, ThinkingRange, Tls, payload,
 };
 pub use dotenv::{dotenv, quoted};
 pub use find::{find, places};

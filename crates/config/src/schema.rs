@@ -149,8 +149,8 @@ pub(crate) const ROOT: &[Field] = &[
     used("claude-api-key", Kind::List(&Kind::Section(CLAUDE))),
     used("codex-api-key", Kind::List(&Kind::Section(CODEX))),
     used("gemini-api-key", Kind::List(&Kind::Section(KEY_ENTRY))),
-    checked("xai-api-key", Kind::List(&Kind::Section(XAI))),
-    checked("vertex-api-key", Kind::List(&Kind::Section(VERTEX))),
+    used("xai-api-key", Kind::List(&Kind::Section(XAI))),
+    used("vertex-api-key", Kind::List(&Kind::Section(VERTEX))),
     used("ollama", Kind::List(&Kind::Section(OLLAMA))),
     later("interactions-api-key"),
     used("oauth-excluded-models", Kind::Map(&TEXTS)),
@@ -397,8 +397,11 @@ const QUIRKS: &[Field] = &[
     used("flatten-content", Kind::Flag),
     used("think-tags", Kind::Flag),
     used("supports-stream-usage", Kind::Flag),
-    checked("supports-developer-role", Kind::Flag),
-    checked("supports-parallel-tools", Kind::Flag),
+    used("supports-developer-role", Kind::Flag),
+    used("supports-parallel-tools", Kind::Flag),
+    used("reasoning-field", Kind::Text),
+    used("replay-reasoning", Kind::Flag),
+    used("like", Kind::Text),
 ];
 
 const MODEL: &[Field] = &[

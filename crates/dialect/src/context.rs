@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use hub::{Fault, Losses, Request, Stop, Usage};
 
-use crate::NameMap;
 use crate::splice::Edit;
+use crate::{ModelTraits, NameMap, ThinkingTraits};
 
 /// What routing needs to know of a request before anyone parses it.
 #[derive(Clone, Debug)]
@@ -159,6 +159,16 @@ pub struct Observed {
     pub end_mark: bool,
 }
 
+/// What stands around each answer, where programs of a dialect get theirs in an envelope. Bytes, so that what is relayed
+/// stays as it is inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// Before the answer, or before the data of each event.
+    pub before: &'static str,
+    /// After it.
+    pub after: &'static str,
+}
+
 /// A plain HTTP answer.
 #[derive(Debug)]
 pub struct HttpReply {
@@ -198,6 +208,37 @@ pub struct ModelCard {
     pub images: bool,
     /// Takes PDF documents.
     pub pdfs: bool,
-    /// Can think.
-    pub thinking: bool,
+    /// Takes sound.
+    pub audio: bool,
+    /// Takes films.
+    pub video: bool,
+    /// How it thinks; not at all where nothing says that it does.
+    pub thinking: ThinkingTraits,
+    /// Can hold its answer to a JSON schema; `None` is "not known".
+    pub structured_output: Option<bool>,
+}
+
+impl ModelCard {
+    /// A card of a model with these traits.
+    pub fn new(id: impl Into<String>, owned_by: impl Into<String>, traits: &ModelTraits) -> Self {
+        Self {
+            id: id.into(),
+            display_name: None,
+            owned_by: owned_by.into(),
+            created: None,
+            context: traits.context,
+            max_output: traits.max_output,
+            images: traits.images == Some(true),
+            pdfs: traits.pdfs == Some(true),
+            audio: traits.audio == Some(true),
+            video: traits.video == Some(true),
+            thinking: traits.thinking.clone(),
+            structured_output: traits.structured_output,
+        }
+    }
+
+    /// Whether it can think.
+    pub fn thinks(&self) -> bool {
+        self.thinking.supported == Some(true)
+    }
 }

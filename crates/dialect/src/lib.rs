@@ -29,7 +29,7 @@ mod write;
 
 pub use arguments::{object_arguments, unwrap_custom_input, wrap_custom_input};
 pub use body::Body;
-pub use context::{Decoded, Echo, Encoded, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Signal};
+pub use context::{Decoded, Echo, Encoded, Envelope, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Signal};
 pub use framing::{Frame, Framer, Framing, Sink};
 pub use media::{DataUrl, parse_data_url, sniff};
 pub use memory::{Memory, Reader, Recorded, Recorder, Round, Terms, Verb};
@@ -37,7 +37,7 @@ pub use mint::mint;
 pub use names::{NameMap, NameRule};
 pub use object::{Object, array};
 pub use service::Service;
-pub use target::{MaxTokensField, ModelTraits, Target, ThinkingTraits, WireQuirks};
+pub use target::{MaxTokensField, ModelTraits, ReasoningField, Target, ThinkingTraits, WireQuirks};
 pub use think::Effort;
 pub use traits::{
     Beside, Catalogue, ClientSide, Dialect, Operation, Route, Scanner, StreamDecoder, StreamEncoder, WireSide,

@@ -24,6 +24,12 @@ pub struct ModelTraits {
     pub thinking: ThinkingTraits,
     /// Takes pictures.
     pub images: Option<bool>,
+    /// Takes PDF documents.
+    pub pdfs: Option<bool>,
+    /// Takes sound.
+    pub audio: Option<bool>,
+    /// Takes films.
+    pub video: Option<bool>,
     /// Takes temperature, top-p and top-k other than the default.
     pub sampling: Option<bool>,
     /// Takes system turns in mid-conversation.
@@ -62,6 +68,8 @@ pub struct ThinkingTraits {
 pub struct WireQuirks {
     /// Which name the output cap has.
     pub max_tokens_field: MaxTokensField,
+    /// Refuses the other name, so that it is changed in relayed requests, too.
+    pub insists_on_max_tokens_field: bool,
     /// Takes message content as one string only.
     pub flatten_content: bool,
     /// Puts reasoning between `<think>` tags in the text.
@@ -82,6 +90,28 @@ pub struct WireQuirks {
     pub context_window: Option<u64>,
     /// Wants Gemini's thought signatures back as `extra_content` of tool calls.
     pub thought_signatures: bool,
+    /// How a Chat server is told to reason.
+    pub reasoning_field: ReasoningField,
+    /// Does not know the `developer` role: it is sent as `system`.
+    pub no_developer_role: bool,
+    /// Does not know `parallel_tool_calls`.
+    pub no_parallel_field: bool,
+    /// Takes tools of Gemini's form only with parameters in its OpenAPI subset, not with JSON Schema.
+    pub openapi_parameters: bool,
+}
+
+/// How a Chat server is told to reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReasoningField {
+    /// `reasoning_effort`: OpenAI's own, which most servers took over.
+    #[default]
+    Effort,
+    /// `reasoning: {effort | max_tokens | enabled, exclude}`.
+    Object,
+    /// `thinking: {type: enabled | disabled}`, with `reasoning_effort` beside it where the model knows efforts.
+    Switch,
+    /// `enable_thinking` and `thinking_budget`.
+    Budget,
 }
 
 /// The name of the output cap on Chat wires.

@@ -8,8 +8,8 @@ use hub::{DialectId, Event, Fault, Losses, Prompt, RawFault, Request, Response, 
 use crate::embed::{EmbedClient, EmbedWire};
 use crate::splice::Edit;
 use crate::{
-    Body, Decoded, Echo, Encoded, Frame, Framing, HttpReply, Memo, Memory, ModelCard, Observed, Peek, Relay, Reply,
-    Service, Signal, Target,
+    Body, Decoded, Echo, Encoded, Envelope, Frame, Framing, HttpReply, Memo, Memory, ModelCard, Observed, Peek, Relay,
+    Reply, Service, Signal, Target,
 };
 
 /// One language, as the registry lists it.
@@ -107,6 +107,19 @@ pub trait ClientSide: Send + Sync {
     /// # Errors
     /// A bad-request fault when the model is missing or a field has the wrong type.
     fn peek(&self, head: &Parts, body: &Body) -> Result<Peek, Fault>;
+
+    /// Takes the request out of an envelope, once that has been peeked at, and adds what only the inside tells.
+    ///
+    /// # Errors
+    /// A bad-request fault when there is nothing inside.
+    fn inside(&self, body: Body, _peek: &mut Peek) -> Result<Body, Fault> {
+        Ok(body)
+    }
+
+    /// The envelope of its answers.
+    fn envelope(&self) -> Option<Envelope> {
+        None
+    }
 
     /// Reads the whole request into the hub.
     ///

@@ -26,7 +26,7 @@ use crate::record::Record;
 use crate::relay::{Filter, Relayed, Rename};
 use crate::snapshot::{Seat, Snapshot};
 use crate::translate::Translated;
-use crate::{faults, headers};
+use crate::{faults, headers, wrap};
 
 /// Longest error body that is read, in bytes.
 const ERROR_BODY: usize = 64 * 1024;
@@ -81,7 +81,7 @@ impl Attempt<'_> {
             Errand::Upload(upload) => return Box::pin(self.upload(upload, inbound, record)).await,
         }
         let (model, _) = self.seat.model(&inbound.peek.model);
-        let Some(wire) = self.seat.upstream.wire(model) else {
+        let Some(wire) = self.seat.upstream.wire_for(model, self.client.dialect()) else {
             record.way.1 = self.seat.upstream.kind();
             return Box::pin(self.perform(inbound, record)).await;
         };
@@ -124,7 +124,8 @@ impl Attempt<'_> {
                 self.gated(events, inbound, &losses, record).await
             }
             (true, true) => {
-                self.relay_stream(wire, side, inbound, reply, Filter::new(hide_usage, rename), record).await
+                let filter = Filter::new(hide_usage, rename, self.client.envelope());
+                self.relay_stream(wire, side, inbound, reply, filter, record).await
             }
             (false, false) => self.relay_whole(side, reply, rename).await,
             // The upstream answered in the other form than it was asked: bridge it through the hub.
@@ -176,6 +177,10 @@ impl Attempt<'_> {
         headers::copy_upstream(&reply.headers, config.passthrough_headers, &mut headers);
         let body = match rename {
             Some(rename) => rename.in_answer(body),
+            None => body,
+        };
+        let body = match self.client.envelope() {
+            Some(envelope) => wrap::whole(envelope, &body),
             None => body,
         };
         Ok(Committed::Whole { headers, body, usage: scanner.observed().usage })
@@ -298,7 +303,7 @@ impl Attempt<'_> {
         let (model, _) = self.seat.model(&inbound.peek.model);
         let stream = inbound.peek.reply.stream;
         let (body, client) = (self.ruled(body.into(), wire, inbound), &inbound.head.headers);
-        let call = Call { purpose: Purpose::Generate, model, stream, body, headers, client };
+        let call = Call { purpose: Purpose::Generate, wire: wire.id, model, stream, body, headers, client };
         self.ask(wire, side, call, record)
     }
 

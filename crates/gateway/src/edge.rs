@@ -199,6 +199,7 @@ impl Exchange<'_> {
     async fn ask(&self, asked: Asked<'_>, record: &mut Option<Record>) -> Result<Response<ReplyBody>, Fault> {
         let Asked { within, head, body, errand, permit } = asked;
         let mut peek = errand.peek(self.route.client, head, &body)?;
+        let body = self.route.client.inside(body, &mut peek)?;
         peek.reply.created = now();
         peek.reply.started = Some(Instant::now());
         let mut scope;

@@ -110,6 +110,7 @@ impl Attempt<'_> {
         let side = wire.wire.ok_or_else(|| Fault::new(FaultKind::Internal, "that dialect cannot be asked"))?;
         let call = Call {
             purpose: Purpose::Embed(call),
+            wire: wire.id,
             model,
             stream: false,
             body,

@@ -37,6 +37,7 @@ mod trail;
 mod translate;
 mod tries;
 mod upload;
+mod wrap;
 
 pub use app::{App, Worker};
 pub use changes::{Changes, Difference};

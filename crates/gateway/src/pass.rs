@@ -38,6 +38,7 @@ impl Attempt<'_> {
         let body = splice::apply_in_pieces(inbound.body.bytes(), inbound.body.index(), &service.edits(model));
         let call = Call {
             purpose: Purpose::Pass(service),
+            wire: wire.id,
             model,
             stream: inbound.peek.reply.stream,
             body,

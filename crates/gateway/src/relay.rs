@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use dialect::splice::{self, Edit};
-use dialect::{Body, Framer, Scanner, Signal, StreamEncoder};
+use dialect::{Body, Envelope, Framer, Scanner, Signal, StreamEncoder};
 use hub::{Blame, Fault, FaultKind, Usage};
 use memchr::memmem::Finder;
 use transport::{BoxError, UpstreamBody};
 
-use crate::faults;
 use crate::outflow::{Linger, Outflow};
 use crate::translate::Keepalive;
+use crate::{faults, wrap};
 
 /// A relayed stream.
 pub(crate) struct Relayed {
@@ -314,6 +314,7 @@ fn note(signal: Signal, told: &mut Told) {
 pub(crate) struct Filter {
     hide_usage: bool,
     rename: Option<Rename>,
+    envelope: Option<Envelope>,
     /// A frame that is not complete yet.
     carry: BytesMut,
 }
@@ -375,8 +376,9 @@ fn is_model_field(before: &[u8]) -> bool {
 
 impl Filter {
     /// A filter, if there is anything to rewrite.
-    pub(crate) fn new(hide_usage: bool, rename: Option<Rename>) -> Option<Self> {
-        (hide_usage || rename.is_some()).then(|| Self { hide_usage, rename, carry: BytesMut::new() })
+    pub(crate) fn new(hide_usage: bool, rename: Option<Rename>, envelope: Option<Envelope>) -> Option<Self> {
+        let idle = !hide_usage && rename.is_none() && envelope.is_none();
+        (!idle).then(|| Self { hide_usage, rename, envelope, carry: BytesMut::new() })
     }
 
     /// Takes a chunk line by line, so that each frame is judged alone; gives back the frames that are complete.
@@ -402,8 +404,11 @@ impl Filter {
             from = end;
             if framer.is_between_frames() {
                 let frame = self.carry.split();
-                if !(hide && self.hide_usage) {
-                    out.unsplit(frame);
+                match self.envelope {
+                    _ if hide && self.hide_usage => (),
+                    // An error is no answer, and stands for itself.
+                    Some(envelope) if told.fault.is_none() => out.unsplit(wrap::event(envelope, frame)),
+                    _ => out.unsplit(frame),
                 }
             }
         }
@@ -411,8 +416,12 @@ impl Filter {
     }
 
     fn rest(&mut self) -> Bytes {
-        let rest = self.carry.split().freeze();
-        self.restore(rest)
+        let rest = self.carry.split();
+        let rest = match self.envelope {
+            Some(envelope) => wrap::event(envelope, rest),
+            None => rest,
+        };
+        self.restore(rest.freeze())
     }
 
     fn restore(&self, bytes: Bytes) -> Bytes {

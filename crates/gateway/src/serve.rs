@@ -156,7 +156,7 @@ impl Serve<'_> {
         record: &mut Record,
     ) -> Result<Response<ReplyBody>, Fault> {
         let (model, traits) = seat.model(&inbound.peek.model);
-        let wire = seat.upstream.wire(model).ok_or_else(nobody)?;
+        let wire = seat.upstream.wire_for(model, self.client.dialect()).ok_or_else(nobody)?;
         let side = wire.wire.ok_or_else(nobody)?;
         let lease = Lease::new(Arc::clone(&seat.account), seat.secret.clone());
         let attempt = Attempt {
@@ -172,6 +172,7 @@ impl Serve<'_> {
         let relay = side.relay(inbound.head, body, &target);
         let call = Call {
             purpose: Purpose::CountTokens,
+            wire: wire.id,
             model,
             stream: false,
             body: splice::apply_in_pieces(body.bytes(), body.index(), &relay.edits),

@@ -165,6 +165,7 @@ impl Attempt<'_> {
         let pieces = upload.under(model, &inbound.peek.model);
         let call = Call {
             purpose: Purpose::Pass(upload.service),
+            wire: wire.id,
             model,
             stream: false,
             body: pieces.into_iter().collect(),

@@ -22,19 +22,25 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// `path` under `base`. A base that already ends in a part of the path is not doubled: users write
-    /// `https://host`, `https://host/v1` and `https://host/v1/messages` for the same place.
+    /// `https://host`, `https://host/v1` and `https://host/v1/messages` for the same place. The base's query stays
+    /// behind the whole.
     pub(crate) fn new(base: &Url, path: &str, rules: &[HeaderRule]) -> Option<Self> {
-        let base_text = base.as_str().trim_end_matches('/');
-        let uri = join(base_text, path).parse().ok()?;
+        let mut bare = base.clone();
+        bare.set_query(None);
+        let whole = join(bare.as_str().trim_end_matches('/'), path);
+        let uri = with_query(whole, base.query()).parse().ok()?;
         Some(Self { uri, rules: rules.to_vec() })
     }
 
-    /// The same place with more at the end of its path, for APIs that name the model in the address.
+    /// The same place with more at the end of its path, for APIs that name the model in the address. `rest` may bring
+    /// a query of its own.
     ///
     /// # Errors
     /// A fault when the whole is no address.
     pub(crate) fn below(&self, rest: &str) -> Result<Self, Fault> {
-        let uri = format!("{}/{rest}", self.uri.to_string().trim_end_matches('/')).parse();
+        let text = self.uri.to_string();
+        let (base, own) = text.split_once('?').map_or((text.as_str(), None), |(base, query)| (base, Some(query)));
+        let uri = with_query(format!("{}/{rest}", base.trim_end_matches('/')), own).parse();
         let uri =
             uri.map_err(|_| Fault::new(FaultKind::BadRequest, "the model's name makes no address").at("model"))?;
         Ok(Self { uri, rules: self.rules.clone() })
@@ -59,21 +65,40 @@ impl Endpoint {
     ) -> Result<Request<Pieces>, Fault> {
         let mut headers = call.headers;
         headers.reserve(8);
-        headers.insert(USER_AGENT, HeaderValue::from_static(OUR_NAME));
         headers.entry(CONTENT_TYPE).or_insert_with(|| HeaderValue::from_static("application/json"));
         let accept = if call.stream { "text/event-stream" } else { "application/json" };
+        self.settle(accept, call.client, auth, &mut headers);
+        let mut request = Request::new(call.body);
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    /// What every request carries, whatever it asks.
+    fn settle(
+        &self,
+        accept: &'static str,
+        client: &HeaderMap,
+        auth: Option<(HeaderName, HeaderValue)>,
+        headers: &mut HeaderMap,
+    ) {
+        headers.insert(USER_AGENT, HeaderValue::from_static(OUR_NAME));
         headers.entry(ACCEPT).or_insert_with(|| HeaderValue::from_static(accept));
         // Plain answers, so that the tap can read them.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some((name, value)) = auth {
             headers.insert(name, value);
         }
-        add_rules(&self.rules, call.client, &mut headers);
-        let mut request = Request::new(call.body);
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = headers;
-        Ok(request)
+        add_rules(&self.rules, client, headers);
+    }
+}
+
+/// An address with one more query behind its own.
+fn with_query(address: String, query: Option<&str>) -> String {
+    match query.filter(|query| !query.is_empty()) {
+        None => address,
+        Some(query) => format!("{address}{}{query}", if address.contains('?') { '&' } else { '?' }),
     }
 }
 
@@ -132,6 +157,15 @@ mod tests {
         ] {
             assert_eq!(join(base, path), whole);
         }
+    }
+
+    #[test]
+    fn a_query_of_the_base_stays_behind_the_whole() {
+        let base = Url::parse("https://a.example/v1/?api-version=7").unwrap();
+        let endpoint = Endpoint::new(&base, "v1/models", &[]).unwrap();
+        assert_eq!(endpoint.uri, "https://a.example/v1/models?api-version=7");
+        let below = endpoint.below("m:stream?alt=sse").unwrap();
+        assert_eq!(below.uri, "https://a.example/v1/models/m:stream?alt=sse&api-version=7");
     }
 
     #[test]

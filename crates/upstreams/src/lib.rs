@@ -2,15 +2,19 @@
 //!
 //! An upstream describes and the engine acts: nothing here sends, waits, retries or logs.
 
+mod catalogue;
 mod claude_key;
 mod codex_key;
 mod demo;
 mod endpoint;
 mod gemini_key;
+mod keyed;
 mod model;
 mod ollama;
 mod openai_compatible;
 mod openai_paths;
+mod vertex_key;
+mod xai_key;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +24,7 @@ use dialect::embed::{EmbedCall, EmbedRequest, Embedded};
 use dialect::splice::Pieces;
 use dialect::{Dialect, ModelCard, ModelTraits, Service};
 use http::HeaderMap;
-use hub::{Event, Fault, Request};
+use hub::{DialectId, Event, Fault, Request};
 use pool::Secret;
 
 /// A kind of upstream, as the registry lists it.
@@ -34,8 +38,16 @@ pub struct Kind {
 }
 
 /// Every kind.
-pub static KINDS: &[&Kind] =
-    &[&claude_key::KIND, &codex_key::KIND, &gemini_key::KIND, &openai_compatible::KIND, &ollama::KIND, &demo::KIND];
+pub static KINDS: &[&Kind] = &[
+    &claude_key::KIND,
+    &codex_key::KIND,
+    &gemini_key::KIND,
+    &vertex_key::KIND,
+    &xai_key::KIND,
+    &openai_compatible::KIND,
+    &ollama::KIND,
+    &demo::KIND,
+];
 
 /// Provider ids that people's programs carry, of providers that no kind above serves.
 pub static UNSERVED: &[&str] = &[
@@ -120,6 +132,12 @@ pub trait Upstream: Send + Sync + fmt::Debug {
     /// The dialect that it speaks for a model; `None` when it answers in the hub's own terms.
     fn wire(&self, model: &str) -> Option<&'static Dialect>;
 
+    /// The dialect for a client that speaks `client`: its own where the place speaks that too, for then the bytes
+    /// pass as they are.
+    fn wire_for(&self, model: &str, _client: DialectId) -> Option<&'static Dialect> {
+        self.wire(model)
+    }
+
     /// The traits of a model that was matched by a pattern.
     fn traits_of(&self, _model: &str) -> Arc<ModelTraits> {
         Arc::default()
@@ -171,6 +189,8 @@ pub trait Upstream: Send + Sync + fmt::Debug {
 pub struct Call<'a> {
     /// What for.
     pub purpose: Purpose,
+    /// The dialect of the body, where a place speaks several.
+    pub wire: DialectId,
     /// The upstream's name of the model.
     pub model: &'a str,
     /// A stream is wanted.

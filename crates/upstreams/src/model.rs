@@ -3,25 +3,31 @@
 use std::sync::Arc;
 
 use config::{Modality, ThinkingLevel, ThinkingRange};
-use dialect::{ModelCard, ModelTraits, ThinkingTraits};
+use dialect::{ModelTraits, ThinkingTraits};
 use hub::Level;
 
-use crate::{Model, Upstream};
+use crate::{Model, Upstream, catalogue};
 
-/// A model as the configuration names it, on top of what its kind knows of it.
+/// A model as the configuration names it, on top of what is known of it.
 pub(crate) fn configured(model: &config::Model, mut traits: ModelTraits, owned_by: &str) -> Model {
     if let Some(range) = &model.thinking {
         traits.thinking = thinking(range);
     }
     if !model.input_modalities.is_empty() {
-        traits.images = Some(model.input_modalities.contains(&Modality::Image));
+        let takes = |modality| Some(model.input_modalities.contains(&modality));
+        traits.images = takes(Modality::Image);
+        traits.pdfs = takes(Modality::File);
+        traits.audio = takes(Modality::Audio);
+        traits.video = takes(Modality::Video);
     }
     traits.context = model.max_context_length.or(traits.context);
+    let mut card = catalogue::card(&model.alias, &model.name, owned_by, &traits);
+    card.display_name = model.display_name.clone().or(card.display_name);
     Model {
         alias: model.alias.clone(),
         name: model.name.clone(),
         force_mapping: model.force_mapping,
-        card: Some(card(model, &traits, owned_by)),
+        card: Some(card),
         traits: Arc::new(traits),
     }
 }
@@ -35,30 +41,10 @@ impl Model {
         at: &dyn Upstream,
         display_name: Option<String>,
     ) -> Self {
-        let entry = config::Model {
-            name: name.to_owned(),
-            alias: alias.to_owned(),
-            display_name,
-            force_mapping,
-            ..config::Model::default()
-        };
         let traits = at.traits_of(name);
-        let card = Some(card(&entry, &traits, at.kind()));
-        Self { alias: entry.alias, name: entry.name, force_mapping, traits, card }
-    }
-}
-
-fn card(model: &config::Model, traits: &ModelTraits, owned_by: &str) -> ModelCard {
-    ModelCard {
-        id: model.alias.clone(),
-        display_name: model.display_name.clone(),
-        owned_by: owned_by.to_owned(),
-        created: None,
-        context: traits.context,
-        max_output: traits.max_output,
-        images: traits.images.unwrap_or(false),
-        pdfs: model.input_modalities.contains(&Modality::File),
-        thinking: traits.thinking.supported.unwrap_or(false),
+        let mut card = catalogue::card(alias, name, at.kind(), &traits);
+        card.display_name = display_name.or(card.display_name);
+        Self { alias: alias.to_owned(), name: name.to_owned(), force_mapping, traits, card: Some(card) }
     }
 }
 

@@ -12,9 +12,11 @@ const TAILS: [&str; 2] = ["/chat/completions", "/responses"];
 
 /// The root of the API at `base`.
 pub(crate) fn root(base: &Url, rules: &[config::HeaderRule]) -> Option<Endpoint> {
-    let text = base.as_str().trim_end_matches('/');
-    let bare = TAILS.iter().find_map(|tail| text.strip_suffix(tail)).unwrap_or(text);
-    Endpoint::new(&Url::parse(bare).ok()?, "", rules)
+    let path = base.path().trim_end_matches('/');
+    let bare = TAILS.iter().find_map(|tail| path.strip_suffix(tail)).unwrap_or(path).to_owned();
+    let mut base = base.clone();
+    base.set_path(&bare);
+    Endpoint::new(&base, "", rules)
 }
 
 /// The path below the root; `None` where a kind has an address of its own for the purpose.

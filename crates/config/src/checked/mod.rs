@@ -14,8 +14,8 @@ use std::time::Duration;
 pub use network::{Cors, Proxy, ProxyScheme, ProxyUrl, ProxyUser};
 pub use prompt::{Fidelity, PromptMode, SystemPrompt};
 pub use provider::{
-    AccountRules, ChannelAlias, Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality,
-    Model, Ollama, Quirks, ThinkingLevel, ThinkingRange,
+    AccountRules, ChannelAlias, Compat, CompatKey, HeaderRule, HeaderValueRule, KNOWN_PLACES, KeyEntry, MaxTokensField,
+    Modality, Model, Ollama, Quirks, ReasoningField, ThinkingLevel, ThinkingRange,
 };
 pub use store::{ResponsesStore, StoreMode};
 

@@ -233,6 +233,48 @@ pub struct Quirks {
     pub supports_developer_role: Option<bool>,
     /// Understands `parallel_tool_calls`.
     pub supports_parallel_tools: Option<bool>,
+    /// How it is told to reason.
+    pub reasoning_field: Option<ReasoningField>,
+    /// Wants earlier reasoning back in assistant turns.
+    pub replay_reasoning: Option<bool>,
+    /// The known place whose habits it has, whatever its address: one of [`KNOWN_PLACES`].
+    pub like: Option<&'static str>,
+}
+
+/// The places whose habits the program knows by name.
+pub const KNOWN_PLACES: &[&str] = &[
+    "openai",
+    "azure",
+    "openrouter",
+    "vercel",
+    "xai",
+    "deepseek",
+    "moonshot",
+    "zai",
+    "qwen",
+    "siliconflow",
+    "minimax",
+    "mistral",
+    "groq",
+    "cerebras",
+    "together",
+    "fireworks",
+    "perplexity",
+    "gemini",
+    "plain",
+];
+
+/// How an OpenAI-compatible place is told to reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReasoningField {
+    /// `reasoning_effort`.
+    Effort,
+    /// `reasoning: {effort, max_tokens, enabled}`.
+    Object,
+    /// `thinking: {type}`.
+    Switch,
+    /// `enable_thinking` and `thinking_budget`.
+    Budget,
 }
 
 /// The field that bounds an OpenAI-compatible reply.

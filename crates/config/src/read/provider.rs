@@ -7,8 +7,8 @@ use url::Url;
 use super::gateway::MAX_CALLS;
 use super::{Item, Section, place};
 use crate::checked::{
-    AccountRules, Compat, CompatKey, HeaderRule, HeaderValueRule, KeyEntry, MaxTokensField, Modality, Model, Ollama,
-    Proxy, Quirks, ThinkingLevel, ThinkingRange,
+    AccountRules, Compat, CompatKey, HeaderRule, HeaderValueRule, KNOWN_PLACES, KeyEntry, MaxTokensField, Modality,
+    Model, Ollama, Proxy, Quirks, ReasoningField, ThinkingLevel, ThinkingRange,
 };
 use crate::report::Problems;
 use crate::secret::Secret;
@@ -48,7 +48,7 @@ pub(crate) fn codex(root: &Section<'_>, problems: &mut Problems) -> Vec<KeyEntry
 }
 
 pub(crate) fn xai(root: &Section<'_>, problems: &mut Problems) -> Vec<KeyEntry> {
-    addressed(root, "xai-api-key", problems)
+    key_entries(root, "xai-api-key", problems)
 }
 
 pub(crate) fn vertex(root: &Section<'_>, problems: &mut Problems) -> Vec<KeyEntry> {
@@ -65,7 +65,7 @@ fn key_entries(root: &Section<'_>, list: &str, problems: &mut Problems) -> Vec<K
     entries.into_iter().map(|(entry, _)| entry).collect()
 }
 
-/// Lists whose entries have no address of their own to fall back on.
+/// Entries that have no address of their own to fall back on.
 fn addressed(root: &Section<'_>, list: &str, problems: &mut Problems) -> Vec<KeyEntry> {
     let mut entries = Vec::new();
     for section in root.sections(list, problems) {
@@ -450,6 +450,15 @@ fn quirks(section: &Section<'_>, problems: &mut Problems) -> Quirks {
     let fields =
         [("max_tokens", MaxTokensField::MaxTokens), ("max_completion_tokens", MaxTokensField::MaxCompletionTokens)];
     let max_tokens_field = section.choice("max-tokens-field", &fields, problems);
+    let fields = [
+        ("effort", ReasoningField::Effort),
+        ("object", ReasoningField::Object),
+        ("switch", ReasoningField::Switch),
+        ("budget", ReasoningField::Budget),
+    ];
+    let reasoning_field = section.choice("reasoning-field", &fields, problems);
+    let places: Vec<(&str, &'static str)> = KNOWN_PLACES.iter().map(|name| (*name, *name)).collect();
+    let like = section.choice("like", &places, problems);
     let mut flag = |key| section.maybe_flag(key, problems);
     Quirks {
         max_tokens_field,
@@ -458,5 +467,8 @@ fn quirks(section: &Section<'_>, problems: &mut Problems) -> Quirks {
         supports_stream_usage: flag("supports-stream-usage"),
         supports_developer_role: flag("supports-developer-role"),
         supports_parallel_tools: flag("supports-parallel-tools"),
+        replay_reasoning: flag("replay-reasoning"),
+        reasoning_field,
+        like,
     }
 }

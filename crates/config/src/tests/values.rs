@@ -234,7 +234,7 @@ fn a_compatible_place_with_quirks() {
 fn entries_without_an_address_are_dropped_aloud() {
     for list in [
         "codex-api-key: [{api-key: k}]",
-        "xai-api-key: [{api-key: k, base-url: ''}]",
+        "codex-api-key: [{api-key: k, base-url: ''}]",
         "openai-compatibility: [{name: x}]",
     ] {
         assert!(warning(list).contains("has no `base-url`"), "{list}");

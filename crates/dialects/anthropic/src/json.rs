@@ -69,6 +69,14 @@ impl<'o> Open<'o> {
         }
     }
 
+    /// A whole number, `null` when there is none.
+    pub(crate) fn count_or_null(&mut self, key: &str, value: Option<u64>) {
+        match value {
+            Some(value) => self.count(key, value),
+            None => self.raw(key, "null"),
+        }
+    }
+
     /// A field whose value is JSON text already.
     pub(crate) fn raw(&mut self, key: &str, json: &str) {
         self.key(key).extend_from_slice(json.as_bytes());

@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 use bytes::BytesMut;
 use dialect::{Catalogue, HttpReply, ModelCard};
 use http::StatusCode;
+use hub::Level;
 
 use crate::json::Open;
 use dialect::time;
@@ -92,21 +93,62 @@ fn write(card: &ModelCard, out: &mut BytesMut) {
     object.text("id", &card.id);
     object.text("display_name", card.display_name.as_deref().unwrap_or(&card.id));
     object.text("created_at", &time::format(card.created.unwrap_or(UNIX_EPOCH)));
-    object.maybe_count("max_input_tokens", card.context);
-    object.maybe_count("max_tokens", card.max_output);
-    let mut capabilities = Open::object(object.key("capabilities"));
-    for (name, supported) in [("image_input", card.images), ("pdf_input", card.pdfs), ("thinking", card.thinking)] {
-        let mut capability = Open::object(capabilities.key(name));
-        capability.flag("supported", supported);
-        capability.end();
+    object.count_or_null("max_input_tokens", card.context);
+    object.count_or_null("max_tokens", card.max_output);
+    capabilities(card, object.key("capabilities"));
+    object.end();
+}
+
+/// Every known capability is always there (platform.claude.com/docs/en/api/models, 2026-11-21).
+fn capabilities(card: &ModelCard, out: &mut BytesMut) {
+    let mut object = Open::object(out);
+    for absent in ["batch", "citations", "code_execution"] {
+        supported(false, object.key(absent));
     }
-    capabilities.end();
+    object.raw(
+        "context_management",
+        r#"{"supported":false,"clear_thinking_20251015":null,"clear_tool_uses_20250919":null,"compact_20260112":null}"#,
+    );
+    effort(&card.thinking.levels, object.key("effort"));
+    supported(card.images, object.key("image_input"));
+    supported(card.pdfs, object.key("pdf_input"));
+    supported(card.structured_output == Some(true), object.key("structured_outputs"));
+    thinking(card, object.key("thinking"));
+    object.end();
+}
+
+fn effort(levels: &[Level], out: &mut BytesMut) {
+    let mut object = Open::object(out);
+    object.flag("supported", !levels.is_empty());
+    for level in [Level::Low, Level::Medium, Level::High, Level::XHigh, Level::Max] {
+        supported(levels.contains(&level), object.key(level.word()));
+    }
+    object.end();
+}
+
+fn thinking(card: &ModelCard, out: &mut BytesMut) {
+    let traits = &card.thinking;
+    let thinks = card.thinks();
+    let mut object = Open::object(out);
+    object.flag("supported", thinks);
+    let mut types = Open::object(object.key("types"));
+    supported(thinks && traits.adaptive != Some(false), types.key("adaptive"));
+    supported(thinks && traits.budget.is_some(), types.key("enabled"));
+    supported(!thinks || traits.can_disable != Some(false), types.key("disabled"));
+    types.end();
+    object.end();
+}
+
+fn supported(able: bool, out: &mut BytesMut) {
+    let mut object = Open::object(out);
+    object.flag("supported", able);
     object.end();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dialect::ThinkingTraits;
     use std::time::Duration;
 
     fn card(id: &str) -> ModelCard {
@@ -118,8 +160,14 @@ mod tests {
             context: Some(200_000),
             max_output: None,
             images: true,
-            pdfs: false,
-            thinking: true,
+            thinking: ThinkingTraits {
+                supported: Some(true),
+                levels: vec![Level::Low, Level::Max],
+                adaptive: Some(true),
+                can_disable: Some(false),
+                ..ThinkingTraits::default()
+            },
+            ..ModelCard::new("", "", &dialect::ModelTraits::default())
         }
     }
 
@@ -144,10 +192,20 @@ mod tests {
     #[test]
     fn a_model_has_the_vendors_shape() {
         let reply = Models.one(&card("m"));
-        assert_eq!(
-            reply.body,
-            r#"{"type":"model","id":"m","display_name":"m","created_at":"2026-11-21T03:04:05Z","max_input_tokens":200000,"capabilities":{"image_input":{"supported":true},"pdf_input":{"supported":false},"thinking":{"supported":true}}}"#
-        );
+        let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        let (yes, no) = (serde_json::json!({"supported": true}), serde_json::json!({"supported": false}));
+        let capabilities = serde_json::json!({
+            "batch": no, "citations": no, "code_execution": no, "structured_outputs": no, "pdf_input": no,
+            "context_management": {"supported": false, "clear_thinking_20251015": null,
+                "clear_tool_uses_20250919": null, "compact_20260112": null},
+            "effort": {"supported": true, "low": yes, "medium": no, "high": no, "xhigh": no, "max": yes},
+            "image_input": yes,
+            "thinking": {"supported": true, "types": {"adaptive": yes, "enabled": no, "disabled": no}},
+        });
+        let expect = serde_json::json!({"type": "model", "id": "m", "display_name": "m",
+            "created_at": "2026-11-21T03:04:05Z", "max_input_tokens": 200_000, "max_tokens": null,
+            "capabilities": capabilities});
+        assert_eq!(body, expect);
         let list = Models.list(&[], "");
         assert_eq!(list.body, r#"{"data":[],"first_id":null,"last_id":null,"has_more":false}"#);
     }

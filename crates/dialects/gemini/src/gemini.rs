@@ -56,7 +56,7 @@ impl ClientSide for Gemini {
     }
 
     fn stream_encoder(&self, reply: Reply) -> Box<dyn StreamEncoder> {
-        Box::new(stream_encode::Encoder::new(reply))
+        Box::new(stream_encode::Encoder::new(reply, None))
     }
 
     fn render_fault(&self, fault: &Fault, request_id: &str) -> HttpReply {
@@ -64,12 +64,17 @@ impl ClientSide for Gemini {
     }
 
     fn encode_count(&self, input_tokens: u64) -> Bytes {
-        let mut out = BytesMut::with_capacity(32);
-        let mut answer = Object::open(&mut out);
-        answer.number("totalTokens", input_tokens);
-        answer.close();
-        out.freeze()
+        count(input_tokens)
     }
+}
+
+/// The answer to a token count.
+pub(crate) fn count(input_tokens: u64) -> Bytes {
+    let mut out = BytesMut::with_capacity(32);
+    let mut answer = Object::open(&mut out);
+    answer.number("totalTokens", input_tokens);
+    answer.close();
+    out.freeze()
 }
 
 pub(crate) fn asked(head: &Parts) -> Result<Asked, Fault> {
@@ -78,7 +83,8 @@ pub(crate) fn asked(head: &Parts) -> Result<Asked, Fault> {
         .ok_or_else(|| Fault::bad_request("the address names no model: use .../models/{model}:{method}").at("model"))
 }
 
-fn session(headers: &HeaderMap) -> Option<String> {
+/// The conversation, where a header names it.
+pub(crate) fn session(headers: &HeaderMap) -> Option<String> {
     let text = |name: &&str| headers.get(*name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     SESSIONS.iter().filter_map(text).find(|key| !key.is_empty())
 }

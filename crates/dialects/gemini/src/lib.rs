@@ -5,6 +5,8 @@
 //!
 //! Proofs of reasoning ([`hub::Seal`]) stand on any part here: `seals.rs` says how they keep their place.
 
+mod code_assist;
+mod code_assist_setup;
 mod embed;
 mod fault;
 mod gemini;
@@ -24,6 +26,7 @@ mod results;
 mod rethink;
 mod scanner;
 mod schema;
+mod schema_openapi;
 mod seals;
 mod stream_decode;
 mod stream_encode;
@@ -38,6 +41,8 @@ use http::Method;
 use http::request::Parts;
 use hub::DialectId;
 
+use crate::code_assist::CodeAssist;
+use crate::code_assist_setup as setup;
 use crate::gemini::Gemini;
 use crate::models::Models;
 
@@ -55,7 +60,7 @@ pub static DIALECT: Dialect = Dialect {
     wire: Some(&Gemini),
 };
 
-static ROUTES: [Route; 12] = [
+static ROUTES: [Route; 23] = [
     post("/v1beta/models/{rest}", path::counts, Operation::CountTokens),
     post("/v1beta/models/{rest}", path::embeds_one, Operation::Embed(&embed::ONE)),
     post("/v1beta/models/{rest}", path::embeds_many, Operation::Embed(&embed::MANY)),
@@ -69,7 +74,23 @@ static ROUTES: [Route; 12] = [
     // The newest Python SDK asks here; the path is shared with two other dialects.
     get("/v1/models", path::has_google_key, Operation::ListModels(&Models)),
     get("/v1/models/{rest}", path::has_google_key, Operation::GetModel(&Models)),
+    // Gemini CLI after a sign-in with Google (Code Assist): the same bodies in an envelope, and what it asks around them.
+    inside("/v1internal:generateContent", Operation::Generate),
+    inside("/v1internal:streamGenerateContent", Operation::Generate),
+    inside("/v1internal:countTokens", Operation::CountTokens),
+    inside("/v1internal:loadCodeAssist", Operation::Fixed(setup::load)),
+    inside("/v1internal:onboardUser", Operation::Fixed(setup::onboard)),
+    inside("/v1internal:retrieveUserQuota", Operation::ListModels(&setup::Quota)),
+    inside("/v1internal:listExperiments", Operation::Fixed(setup::experiments)),
+    inside("/v1internal:fetchAdminControls", Operation::Fixed(setup::admin_controls)),
+    inside("/v1internal:recordCodeAssistMetrics", Operation::Fixed(setup::nothing)),
+    inside("/v1internal:setCodeAssistGlobalUserSetting", Operation::Fixed(setup::setting)),
+    get("/v1internal:getCodeAssistGlobalUserSetting", always, Operation::Fixed(setup::setting)),
 ];
+
+const fn inside(path: &'static str, operation: Operation) -> Route {
+    Route { method: Method::POST, path, accepts: always, operation, client: &CodeAssist }
+}
 
 const fn post(path: &'static str, accepts: fn(&Parts) -> bool, operation: Operation) -> Route {
     Route { method: Method::POST, path, accepts, operation, client: &Gemini }
@@ -85,7 +106,7 @@ fn always(_: &Parts) -> bool {
 
 fn recognises(head: &Parts) -> bool {
     let path = head.uri.path();
-    path == "/v1beta" || path.starts_with("/v1beta/") || path::has_google_key(head)
+    path == "/v1beta" || path.starts_with("/v1beta/") || path.starts_with("/v1internal") || path::has_google_key(head)
 }
 
 #[cfg(test)]

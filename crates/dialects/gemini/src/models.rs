@@ -49,7 +49,7 @@ fn card(model: &ModelCard, out: &mut BytesMut) {
     card.number_if("inputTokenLimit", model.context);
     card.number_if("outputTokenLimit", model.max_output);
     array(METHODS, card.key("supportedGenerationMethods"), quoted);
-    card.flag("thinking", model.thinking);
+    card.flag("thinking", model.thinks());
     card.close();
 }
 
@@ -58,17 +58,7 @@ mod tests {
     use super::*;
 
     fn model(id: &str) -> ModelCard {
-        ModelCard {
-            id: id.into(),
-            display_name: None,
-            owned_by: "acme".into(),
-            created: None,
-            context: Some(1_000),
-            max_output: None,
-            images: false,
-            pdfs: false,
-            thinking: true,
-        }
+        ModelCard { context: Some(1_000), ..ModelCard::new(id, "acme", &dialect::ModelTraits::default()) }
     }
 
     fn body(reply: &HttpReply) -> serde_json::Value {
@@ -95,5 +85,9 @@ mod tests {
         let card = body(&Models.one(&model("a")));
         assert_eq!(card["supportedGenerationMethods"][0], "generateContent");
         assert_eq!(card["inputTokenLimit"], 1_000);
+        assert_eq!(
+            (&card["name"], &card["displayName"], &card["thinking"]),
+            (&"models/a".into(), &"a".into(), &false.into())
+        );
     }
 }

@@ -21,6 +21,10 @@ pub(crate) fn edits(body: &Body, model: &str, losses: &mut Losses) -> Vec<Edit> 
     if body.has("model") {
         edits.push(Edit::set("model", Node::text(&named).json()));
     }
+    // Gemini CLI names its session there; the API knows no such field.
+    if body.has("session_id") {
+        edits.push(Edit::remove("session_id"));
+    }
     for wrapper in WRAPPERS.into_iter().filter(|wrapper| body.has(wrapper)) {
         edits.push(Edit::set_in(wrapper, "model", Node::text(&named).json()));
     }

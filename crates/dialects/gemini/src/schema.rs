@@ -12,6 +12,8 @@ use std::rc::Rc;
 
 use dialect::tree::{Fields, Node};
 
+use crate::schema_openapi;
+
 /// Most bytes of schemas that one thread remembers; over it, all is forgotten.
 const CACHE: usize = 8 << 20;
 /// Larger schemas are not remembered, in bytes.
@@ -52,7 +54,7 @@ pub(crate) struct Lowered {
 
 #[derive(Default)]
 struct Cache {
-    known: HashMap<(Box<str>, bool), Rc<Lowered>>,
+    known: HashMap<(Box<str>, Use), Rc<Lowered>>,
     bytes: usize,
 }
 
@@ -60,23 +62,37 @@ thread_local! {
     static CACHED: RefCell<Cache> = RefCell::default();
 }
 
+/// What a schema is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Use {
+    Tool,
+    /// A tool's, in the OpenAPI subset.
+    OldTool,
+    Answer,
+}
+
 /// The schema of a tool's arguments: always an object.
 pub(crate) fn for_tool(schema: &str) -> Rc<Lowered> {
-    cached(schema, true)
+    cached(schema, Use::Tool)
+}
+
+/// The same in the OpenAPI subset.
+pub(crate) fn for_old_tool(schema: &str) -> Rc<Lowered> {
+    cached(schema, Use::OldTool)
 }
 
 /// The schema of an answer: the client's contract, of any type.
 pub(crate) fn for_answer(schema: &str) -> Rc<Lowered> {
-    cached(schema, false)
+    cached(schema, Use::Answer)
 }
 
-fn cached(schema: &str, is_tool: bool) -> Rc<Lowered> {
+fn cached(schema: &str, purpose: Use) -> Rc<Lowered> {
     CACHED.with_borrow_mut(|cache| {
-        let key = (Box::from(schema), is_tool);
+        let key = (Box::from(schema), purpose);
         if let Some(known) = cache.known.get(&key) {
             return Rc::clone(known);
         }
-        let lowered = Rc::new(lower(schema, is_tool));
+        let lowered = Rc::new(lowered_for(schema, purpose));
         let size = schema.len() + lowered.json.as_ref().map_or(0, String::len);
         if size <= CACHE_ONE {
             if cache.bytes + size > CACHE {
@@ -87,6 +103,16 @@ fn cached(schema: &str, is_tool: bool) -> Rc<Lowered> {
         }
         lowered
     })
+}
+
+fn lowered_for(schema: &str, purpose: Use) -> Lowered {
+    let mut lowered = lower(schema, purpose != Use::Answer);
+    if let (Use::OldTool, Some(json)) = (purpose, &lowered.json) {
+        let (json, lost) = schema_openapi::lower(json);
+        lowered.lost.extend(lost.into_iter().filter(|key| !lowered.lost.contains(key)).collect::<Vec<_>>());
+        lowered.json = Some(json);
+    }
+    lowered
 }
 
 fn lower(schema: &str, is_tool: bool) -> Lowered {

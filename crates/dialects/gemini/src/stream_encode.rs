@@ -2,7 +2,7 @@
 //! section 18). Calls are written whole; the last chunk holds the reason, the counts and the sources.
 
 use bytes::{Bytes, BytesMut};
-use dialect::{Object, Reply, StreamEncoder};
+use dialect::{Envelope, Object, Reply, StreamEncoder};
 use hub::{Block, BlockId, Citation, Event, Fault, Seal, Stop, StopReason, ToolCall, Usage};
 
 use crate::grounding::{self, Support};
@@ -15,6 +15,8 @@ pub(crate) struct Encoder {
     reply: Reply,
     /// One JSON array in place of events.
     array: bool,
+    /// What each chunk stands in.
+    around: Option<Envelope>,
     /// Chunks were written.
     begun: bool,
     /// What ends every chunk: the model, the answer's id, the closing brace.
@@ -50,9 +52,10 @@ enum Open {
 }
 
 impl Encoder {
-    pub(crate) fn new(reply: Reply) -> Self {
+    pub(crate) fn new(reply: Reply, around: Option<Envelope>) -> Self {
         Self {
             array: reply.stream_type.is_some(),
+            around,
             tail: tail(&reply),
             reply,
             begun: false,
@@ -75,7 +78,10 @@ impl Encoder {
             (true, true) => b",\n",
         });
         let from = out.len();
+        let Envelope { before, after } = self.around.unwrap_or(Envelope { before: "", after: "" });
+        out.extend_from_slice(before.as_bytes());
         body(out);
+        out.extend_from_slice(after.as_bytes());
         without_line_ends(out, from);
         if !self.array {
             out.extend_from_slice(b"\n\n");
@@ -267,6 +273,8 @@ impl StreamEncoder for Encoder {
     }
 
     fn fail(&mut self, fault: &Fault, out: &mut BytesMut) {
+        // An error is no answer.
+        self.around = None;
         self.chunk(out, |out| fault::write(fault, out));
         self.end(out);
     }

@@ -18,6 +18,8 @@ pub(crate) struct Plan<'a> {
     functions: Vec<&'a Tool>,
     hosted: Vec<&'a str>,
     search: bool,
+    /// Parameters go in the OpenAPI subset.
+    openapi: bool,
     choice: Option<(&'static str, Vec<String>)>,
     /// Tools and calls of history by the names that the wire allows.
     pub(crate) names: NameMap,
@@ -33,6 +35,7 @@ impl<'a> Plan<'a> {
             functions: Vec::with_capacity(request.tools.len()),
             hosted: Vec::new(),
             search: false,
+            openapi: target.traits.quirks.openapi_parameters,
             choice: None,
             names: names(request),
             custom: customs(request),
@@ -156,6 +159,11 @@ impl<'a> Plan<'a> {
         config.close();
     }
 
+    /// The field of a function's parameters; the two exclude each other.
+    fn parameters(&self) -> &'static str {
+        if self.openapi { "parameters" } else { "parametersJsonSchema" }
+    }
+
     fn function(&self, tool: &Tool, out: &mut BytesMut, losses: &mut Losses) {
         let mut object = Object::open(out);
         object.text("name", self.names.wire(&tool.name));
@@ -164,12 +172,15 @@ impl<'a> Plan<'a> {
                 let words = tool.description.as_deref().unwrap_or_default();
                 let grammar = grammar.as_ref().map(|json| format!("\n\nThe input follows: {}", json.as_str()));
                 object.text("description", &format!("{words}{}", grammar.unwrap_or_default()));
-                object.raw("parametersJsonSchema", INPUT_SCHEMA);
+                object.raw(self.parameters(), INPUT_SCHEMA);
             }
             ToolKind::Function(parameters) => {
                 object.text_if("description", tool.description.as_deref());
                 if let Some(parameters) = parameters {
-                    let lowered = schema::for_tool(parameters.as_str());
+                    let lowered = match self.openapi {
+                        true => schema::for_old_tool(parameters.as_str()),
+                        false => schema::for_tool(parameters.as_str()),
+                    };
                     if !lowered.lost.is_empty() {
                         losses.approximated(
                             format!("tools.{}.parameters", tool.name),
@@ -177,7 +188,7 @@ impl<'a> Plan<'a> {
                         );
                     }
                     if let Some(json) = &lowered.json {
-                        object.raw("parametersJsonSchema", json);
+                        object.raw(self.parameters(), json);
                     }
                 }
             }

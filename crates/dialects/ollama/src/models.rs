@@ -74,7 +74,7 @@ fn info(model: &ModelCard, out: &mut BytesMut) {
 
 /// Every model is offered tools: one that takes none refuses them itself.
 fn capabilities(model: &ModelCard, out: &mut BytesMut) {
-    let all = [("completion", true), ("tools", true), ("vision", model.images), ("thinking", model.thinking)];
+    let all = [("completion", true), ("tools", true), ("vision", model.images), ("thinking", model.thinks())];
     array(all.into_iter().filter(|(_, able)| *able), out, |(word, _), out| quoted(word, out));
 }
 

@@ -13,7 +13,7 @@ use hub::{DialectId, Fault, Losses, Prompt, RawFault, Request, Response, Thinkin
 
 use crate::embed::Embeddings;
 use crate::wire::{Str, StreamOptions};
-use crate::{fault, request_decode, request_encode, response, rethink, scanner, stream_decode, stream_encode};
+use crate::{fault, habits, request_decode, request_encode, response, rethink, scanner, stream_decode, stream_encode};
 
 /// How system messages are written.
 const MESSAGES: Messages =
@@ -66,7 +66,9 @@ impl WireSide for Chat {
             edits.push(Edit::set_in("stream_options", "include_usage", "true"));
         }
         let hide_usage = streams && !asked && !target.traits.quirks.no_stream_options;
-        Relay { edits, headers: HeaderMap::new(), hide_usage, losses: Losses::default() }
+        let mut losses = Losses::default();
+        habits::edits(body, &target.traits.quirks, &mut edits, &mut losses);
+        Relay { edits, headers: HeaderMap::new(), hide_usage, losses }
     }
 
     fn rethink(&self, body: &Body, wish: Thinking, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit> {

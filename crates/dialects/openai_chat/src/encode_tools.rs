@@ -57,6 +57,10 @@ impl<'a> Plan<'a> {
         }
         plan.choose(request, &allowed)?;
         plan.serial = request.parallel_tools == Some(false) && !plan.tools.is_empty();
+        if plan.serial && quirks.no_parallel_field {
+            plan.serial = false;
+            losses.dropped("parallel_tool_calls", "the server does not know the field: calls may come in parallel");
+        }
         Ok(plan)
     }
 

@@ -3,7 +3,7 @@
 use std::time::UNIX_EPOCH;
 
 use bytes::BytesMut;
-use dialect::{Catalogue, HttpReply, ModelCard, Object};
+use dialect::{Catalogue, HttpReply, ModelCard, Object, quoted};
 use http::StatusCode;
 
 /// Writes `GET /v1/models` and `GET /v1/models/{id}`. The list is never paged.
@@ -38,7 +38,19 @@ fn card(model: &ModelCard, out: &mut BytesMut) {
     card.text_if("display_name", model.display_name.as_deref());
     card.number_if("context_length", model.context);
     card.number_if("max_output_tokens", model.max_output);
+    modalities(model, &mut card);
     card.close();
+}
+
+/// What the model reads, as OpenRouter's list spells it.
+fn modalities(model: &ModelCard, card: &mut Object<'_>) {
+    let all =
+        [("text", true), ("image", model.images), ("file", model.pdfs), ("audio", model.audio), ("video", model.video)];
+    let mut architecture = Object::open(card.key("architecture"));
+    architecture
+        .array("input_modalities", all.into_iter().filter(|(_, able)| *able), |(word, _), out| quoted(word, out));
+    architecture.array("output_modalities", ["text"], quoted);
+    architecture.close();
 }
 
 #[cfg(test)]
@@ -48,15 +60,10 @@ mod tests {
 
     fn model(id: &str) -> ModelCard {
         ModelCard {
-            id: id.into(),
-            display_name: None,
-            owned_by: "acme".into(),
             created: Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
             context: Some(128_000),
-            max_output: None,
-            images: false,
-            pdfs: false,
-            thinking: false,
+            images: true,
+            ..ModelCard::new(id, "acme", &dialect::ModelTraits::default())
         }
     }
 
@@ -67,9 +74,12 @@ mod tests {
     #[test]
     fn lists_have_openais_shape() {
         let reply = Models.list(&[model("a/b"), ModelCard { created: None, ..model("c") }], "limit=1");
+        let reads = serde_json::json!({"input_modalities": ["text", "image"], "output_modalities": ["text"]});
         let expect = serde_json::json!({"object": "list", "data": [
-            {"id": "a/b", "object": "model", "created": 1_700_000_000, "owned_by": "acme", "context_length": 128_000},
-            {"id": "c", "object": "model", "created": 0, "owned_by": "acme", "context_length": 128_000},
+            {"id": "a/b", "object": "model", "created": 1_700_000_000, "owned_by": "acme", "context_length": 128_000,
+                "architecture": reads},
+            {"id": "c", "object": "model", "created": 0, "owned_by": "acme", "context_length": 128_000,
+                "architecture": reads},
         ]});
         assert_eq!(body(&reply), expect);
         assert_eq!(body(&Models.one(&model("a/b"))), expect["data"][0]);

@@ -3,13 +3,13 @@
 //! Identical requests give identical bytes, or prompt caches would miss.
 
 use bytes::BytesMut;
-use dialect::{Effort, Encoded, MaxTokensField, Memo, Object, Target, quoted};
+use dialect::{Encoded, MaxTokensField, Memo, Object, Target, quoted};
 use http::HeaderMap;
 use hub::{Fault, Format, Losses, Part, Request, Schema, Source, Tier};
 
 use crate::encode_messages::Messages;
 use crate::encode_tools::Plan;
-use crate::{ID, schema};
+use crate::{ID, reasoning, schema};
 
 /// OpenAI takes no more stop strings than this.
 const MAX_STOPS: usize = 4;
@@ -33,7 +33,9 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     limits(request, target, &mut body, &mut losses);
     sampling(request, target, &mut body, &mut losses);
     format(request, note.is_some(), &mut body, &mut losses);
-    thinking(request, target, &mut body, &mut losses);
+    for (field, json) in reasoning::fields(&request.thinking, target, &mut losses) {
+        body.raw(field, &json);
+    }
     service(request, target, &mut body, &mut losses);
     extras(request, &mut body);
     if target.stream {
@@ -198,11 +200,6 @@ fn schema_name(name: &str) -> String {
     let legal = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' };
     let name: String = name.chars().map(legal).take(64).collect();
     if name.is_empty() { "response".to_owned() } else { name }
-}
-
-/// Chat knows reasoning only as an effort.
-fn thinking(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
-    body.text_if("reasoning_effort", Effort::of(&request.thinking, &target.traits.thinking, losses).word());
 }
 
 fn service(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {

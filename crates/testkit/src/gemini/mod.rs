@@ -42,7 +42,9 @@ impl Class {
 
 /// Model and verb of `/v1beta/models/MODEL:VERB`; the verb is empty where only a model is named.
 fn address(path: &str) -> Option<(&str, &str)> {
-    let rest = path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/v1/models/"))?;
+    // The third root is that of Vertex AI, whose express keys come in the same header.
+    let roots = ["/v1beta/models/", "/v1/models/", "/v1/publishers/google/models/"];
+    let rest = roots.iter().find_map(|root| path.strip_prefix(root))?;
     Some(rest.rsplit_once(':').unwrap_or((rest, "")))
 }
 

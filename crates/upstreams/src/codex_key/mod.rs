@@ -1,23 +1,26 @@
 //! OpenAI by API key (`codex-api-key`), and places that speak its Responses API at another address.
 
-mod classes;
-
 use std::sync::Arc;
 
 use config::{Config, KeyEntry};
 use dialect::splice::Pieces;
-use dialect::{Dialect, ModelTraits};
+use dialect::{Dialect, ModelTraits, WireQuirks};
 use http::header::AUTHORIZATION;
 use hub::Fault;
 use pool::Secret;
 
 use crate::endpoint::{Endpoint, credential};
 use crate::model::configured;
-use crate::{AccountSpec, Call, Kind, Model, Place, Purpose, Upstream, openai_paths};
+use crate::{Call, Kind, Model, Place, Purpose, Upstream, catalogue, keyed, openai_paths};
 
 /// The kind.
 pub(crate) static KIND: Kind =
     Kind { id: "codex-api-key", ids: &["openaiResponses-custom", "codex", "OpenAI Responses"], build };
+
+/// Whose models these are.
+const OWNER: &str = "openai";
+/// What an entry without models takes.
+const PATTERNS: [&str; 5] = ["gpt-*", "codex-*", "o1*", "o3*", "o4*"];
 
 #[derive(Debug)]
 struct CodexKey {
@@ -35,7 +38,7 @@ impl Upstream for CodexKey {
     }
 
     fn traits_of(&self, model: &str) -> Arc<ModelTraits> {
-        Arc::new(classes::traits(model))
+        Arc::new(traits(model))
     }
 
     fn origin(&self) -> Option<&str> {
@@ -69,41 +72,22 @@ fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
     let base = entry.base_url.as_ref()?;
     let responses = Endpoint::new(base, "responses", &entry.headers)?;
     let root = openai_paths::root(base, &entry.headers)?;
-    Some(Place {
-        upstream: Arc::new(CodexKey { responses, root }),
-        accounts: vec![account(number, entry)],
-        models: models(entry),
-        groups: entry.group.clone().into_iter().collect(),
-        prefix: entry.prefix.clone(),
-        excluded: entry.excluded_models.clone(),
-        request_retry: entry.request_retry,
-    })
-}
-
-fn account(number: usize, entry: &KeyEntry) -> AccountSpec {
-    AccountSpec {
-        id: format!("{}:{number}", KIND.id),
-        label: format!("codex#{number}"),
-        secret: Secret::new(entry.key.expose()),
-        proxy: entry.proxy.clone(),
-        priority: entry.priority,
-        weight: entry.weight,
-        excluded: Vec::new(),
-        rules: entry.rules.clone(),
-    }
+    Some(keyed::place(entry, number, "codex", Arc::new(CodexKey { responses, root }), models(entry)))
 }
 
 /// The models that the entry names, or every model of OpenAI's naming under its own name.
 fn models(entry: &KeyEntry) -> Vec<Model> {
     if !entry.models.is_empty() {
-        return entry.models.iter().map(|model| configured(model, classes::traits(&model.name), "openai")).collect();
+        return entry.models.iter().map(|model| configured(model, traits(&model.name), OWNER)).collect();
     }
-    let any = |alias: &str| Model {
-        alias: alias.into(),
-        name: String::new(),
-        force_mapping: false,
-        traits: Arc::default(),
-        card: None,
-    };
-    classes::PATTERNS.iter().map(|pattern| any(pattern)).collect()
+    let is_openai = entry.base_url.as_ref().and_then(url::Url::host_str) == Some("api.openai.com");
+    let listed = catalogue::listed(OWNER).filter(|_| is_openai).map(|id| keyed::known(id, OWNER, traits(id)));
+    listed.chain(PATTERNS.map(keyed::any)).collect()
+}
+
+/// OpenAI's own models come with the cache key that its API takes.
+fn traits(model: &str) -> ModelTraits {
+    let known = catalogue::known(model);
+    let quirks = WireQuirks { prompt_cache_key: known.vendor == Some(OWNER), ..WireQuirks::default() };
+    ModelTraits { quirks, ..known.traits }
 }

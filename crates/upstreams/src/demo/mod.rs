@@ -83,20 +83,11 @@ fn model() -> Model {
         context: Some(128_000),
         max_output: Some(4_096),
         images: Some(true),
+        pdfs: Some(true),
         thinking: ThinkingTraits { supported: Some(true), can_disable: Some(true), ..ThinkingTraits::default() },
         ..ModelTraits::default()
     };
-    let card = ModelCard {
-        id: MODEL.into(),
-        display_name: Some("Bosporus demo".into()),
-        owned_by: "bosporus".into(),
-        created: None,
-        context: traits.context,
-        max_output: traits.max_output,
-        images: true,
-        pdfs: true,
-        thinking: true,
-    };
+    let card = ModelCard { display_name: Some("Bosporus demo".into()), ..ModelCard::new(MODEL, "bosporus", &traits) };
     Model { alias: MODEL.into(), name: MODEL.into(), force_mapping: false, traits: Arc::new(traits), card: Some(card) }
 }
 

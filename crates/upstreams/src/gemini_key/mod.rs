@@ -1,13 +1,11 @@
 //! Gemini by API key (`gemini-api-key`), and places that speak its API at another address.
 
-mod classes;
-
 use std::sync::Arc;
 
 use config::{Config, KeyEntry};
 use dialect::embed::EmbedCall;
 use dialect::splice::Pieces;
-use dialect::{Dialect, ModelCard, ModelTraits};
+use dialect::{Dialect, ModelTraits};
 use http::HeaderName;
 use hub::Fault;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,13 +14,15 @@ use url::Url;
 
 use crate::endpoint::{Endpoint, credential};
 use crate::model::configured;
-use crate::{AccountSpec, Call, Kind, Model, Place, Purpose, Upstream, not_taken};
+use crate::{Call, Kind, Model, Place, Purpose, Upstream, catalogue, keyed, not_taken};
 
 /// The kind.
 pub(crate) static KIND: Kind = Kind { id: "gemini-api-key", ids: &["gemini"], build };
 
 /// Google's own address (Gemini API reference, 2026-11).
 const GOOGLE: &str = "https://generativelanguage.googleapis.com";
+/// Whose models these are.
+const OWNER: &str = "google";
 /// What a model's name may hold in an address; a slash or a dot pair in it must not lead elsewhere.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -41,7 +41,7 @@ impl Upstream for GeminiKey {
     }
 
     fn traits_of(&self, model: &str) -> Arc<ModelTraits> {
-        Arc::new(classes::traits(model))
+        Arc::new(catalogue::traits(model))
     }
 
     fn origin(&self) -> Option<&str> {
@@ -62,7 +62,11 @@ impl Upstream for GeminiKey {
     }
 }
 
-fn method(purpose: Purpose, stream: bool) -> Result<&'static str, Fault> {
+/// The word after the model in the address.
+///
+/// # Errors
+/// A fault for what this API has not.
+pub(crate) fn method(purpose: Purpose, stream: bool) -> Result<&'static str, Fault> {
     Ok(match (purpose, stream) {
         (Purpose::CountTokens, _) => "countTokens",
         (Purpose::Embed(EmbedCall::Many), _) => "batchEmbedContents",
@@ -73,7 +77,8 @@ fn method(purpose: Purpose, stream: bool) -> Result<&'static str, Fault> {
     })
 }
 
-fn path_of(model: &str) -> String {
+/// A model as a part of an address.
+pub(crate) fn path_of(model: &str) -> String {
     let bare = model.strip_prefix("models/").unwrap_or(model);
     match bare {
         "." | ".." => bare.replace('.', "%2E"),
@@ -88,65 +93,17 @@ fn build(config: &Config) -> Vec<Place> {
 fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
     let base = entry.base_url.clone().or_else(|| Url::parse(GOOGLE).ok())?;
     let models = Endpoint::new(&base, "v1beta/models", &entry.headers)?;
-    Some(Place {
-        upstream: Arc::new(GeminiKey { models }),
-        accounts: vec![account(number, entry)],
-        models: names(entry),
-        groups: entry.group.clone().into_iter().collect(),
-        prefix: entry.prefix.clone(),
-        excluded: entry.excluded_models.clone(),
-        request_retry: entry.request_retry,
-    })
+    Some(keyed::place(entry, number, "gemini", Arc::new(GeminiKey { models }), names(entry, &ModelTraits::default())))
 }
 
-fn account(number: usize, entry: &KeyEntry) -> AccountSpec {
-    AccountSpec {
-        id: format!("{}:{number}", KIND.id),
-        label: format!("gemini#{number}"),
-        secret: Secret::new(entry.key.expose()),
-        proxy: entry.proxy.clone(),
-        priority: entry.priority,
-        weight: entry.weight,
-        excluded: Vec::new(),
-        rules: entry.rules.clone(),
-    }
-}
-
-/// The models that the entry names, or every Gemini model under its own name.
-fn names(entry: &KeyEntry) -> Vec<Model> {
+/// The models that the entry names, or every Gemini model under its own name, with the quirks of the place.
+pub(crate) fn names(entry: &KeyEntry, place: &ModelTraits) -> Vec<Model> {
+    let traits = |model: &str| ModelTraits { quirks: place.quirks.clone(), ..catalogue::traits(model) };
     if !entry.models.is_empty() {
-        return entry.models.iter().map(|model| configured(model, classes::traits(&model.name), "google")).collect();
+        return entry.models.iter().map(|model| configured(model, traits(&model.name), OWNER)).collect();
     }
-    let any = Model {
-        alias: "gemini-*".into(),
-        name: String::new(),
-        force_mapping: false,
-        traits: Arc::default(),
-        card: None,
-    };
-    classes::KNOWN.iter().map(listed).chain([any]).collect()
-}
-
-fn listed(known: &classes::Known) -> Model {
-    let traits = classes::traits(known.id);
-    let card = ModelCard {
-        id: known.id.to_owned(),
-        display_name: Some(known.display_name.to_owned()),
-        owned_by: "google".into(),
-        created: None,
-        context: traits.context,
-        max_output: traits.max_output,
-        images: true,
-        pdfs: true,
-        thinking: traits.thinking.supported.unwrap_or(false),
-    };
-    Model {
-        alias: known.id.to_owned(),
-        name: known.id.to_owned(),
-        force_mapping: false,
-        traits: Arc::new(traits),
-        card: Some(card),
-    }
+    let listed = catalogue::listed(OWNER).map(|id| keyed::known(id, OWNER, traits(id)));
+    listed.chain([keyed::any("gemini-*")]).collect()
 }
 
 #[cfg(test)]
@@ -158,6 +115,7 @@ mod tests {
         let models = Endpoint::new(&Url::parse(base).unwrap(), "v1beta/models", &[]).unwrap();
         let call = Call {
             purpose,
+            wire: dialect_gemini::DIALECT.id,
             model,
             stream,
             body: Pieces::default(),

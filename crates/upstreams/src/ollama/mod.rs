@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::endpoint::{Endpoint, credential};
 use crate::model::configured;
-use crate::{AccountSpec, Call, Kind, Place, Purpose, Upstream, not_taken};
+use crate::{Call, Kind, Place, Purpose, Upstream, catalogue, keyed, not_taken};
 
 /// The kind.
 pub(crate) static KIND: Kind = Kind { id: "ollama", ids: &[], build };
@@ -72,36 +72,23 @@ fn build(config: &Config) -> Vec<Place> {
 fn place(number: usize, server: &Ollama) -> Option<Place> {
     let entry = &server.entry;
     let base = entry.base_url.clone().or_else(|| Url::parse(LOCAL).ok())?;
-    let traits = ModelTraits {
-        context: server.num_ctx,
-        quirks: WireQuirks { context_window: server.num_ctx, ..WireQuirks::default() },
-        ..ModelTraits::default()
-    };
-    let account = AccountSpec {
-        id: format!("{}:{number}", KIND.id),
-        label: format!("{}#{number}", KIND.id),
-        secret: Secret::new(entry.key.expose()),
-        proxy: entry.proxy.clone(),
-        priority: entry.priority,
-        weight: entry.weight,
-        excluded: Vec::new(),
-        rules: entry.rules.clone(),
-    };
     let endpoint = |path| Endpoint::new(&base, path, &entry.headers);
     let upstream = OllamaServer {
         chat: endpoint("api/chat")?,
         embed: endpoint("api/embed")?,
         embeddings: endpoint("api/embeddings")?,
     };
-    Some(Place {
-        upstream: Arc::new(upstream),
-        accounts: vec![account],
-        models: entry.models.iter().map(|model| configured(model, traits.clone(), KIND.id)).collect(),
-        groups: entry.group.clone().into_iter().collect(),
-        prefix: entry.prefix.clone(),
-        excluded: entry.excluded_models.clone(),
-        request_retry: entry.request_retry,
-    })
+    let models = entry.models.iter().map(|model| configured(model, traits(&model.name, server), KIND.id)).collect();
+    Some(keyed::place(entry, number, KIND.id, Arc::new(upstream), models))
+}
+
+/// What is known of a model, but for its window: that is the server's setting.
+fn traits(model: &str, server: &Ollama) -> ModelTraits {
+    ModelTraits {
+        context: server.num_ctx,
+        quirks: WireQuirks { context_window: server.num_ctx, ..WireQuirks::default() },
+        ..catalogue::traits(model)
+    }
 }
 
 #[cfg(test)]
@@ -117,6 +104,7 @@ mod tests {
     fn call(headers: &HeaderMap) -> Call<'_> {
         Call {
             purpose: Purpose::Generate,
+            wire: dialect_ollama::DIALECT.id,
             model: "m",
             stream: true,
             body: Pieces::from(bytes::Bytes::from_static(b"{}")),

@@ -1,71 +1,37 @@
-//! Places that speak OpenAI Chat Completions at any address (`openai-compatibility`).
+//! Places that speak OpenAI Chat Completions at any address (`openai-compatibility`), and the Responses API where they
+//! are known to. What is peculiar about them stands in `places.rs`.
+
+pub(crate) mod place;
+pub(crate) mod places;
 
 use config::{Compat, CompatKey, Config};
-use dialect::splice::Pieces;
-use dialect::{Dialect, MaxTokensField, ModelTraits, WireQuirks};
-use http::header::AUTHORIZATION;
-use hub::Fault;
+use dialect::{MaxTokensField, ReasoningField, WireQuirks};
 use pool::Secret;
 
-use crate::endpoint::{Endpoint, credential};
 use crate::model::configured;
-use crate::{AccountSpec, Call, Kind, Place, Purpose, Upstream, openai_paths};
+use crate::{AccountSpec, Kind, Place};
+
+use place::OpenAiPlace;
 
 /// The kind.
 pub(crate) static KIND: Kind = Kind { id: "openai-compatibility", ids: &["openai-custom", "openai"], build };
-
-#[derive(Debug)]
-struct OpenAiCompatible {
-    endpoint: Endpoint,
-    root: Endpoint,
-}
-
-impl Upstream for OpenAiCompatible {
-    fn kind(&self) -> &'static str {
-        KIND.id
-    }
-
-    fn wire(&self, _model: &str) -> Option<&'static Dialect> {
-        Some(&dialect_openai_chat::DIALECT)
-    }
-
-    fn origin(&self) -> Option<&str> {
-        self.endpoint.origin()
-    }
-
-    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
-        let auth = credential(AUTHORIZATION, "Bearer ", secret)?;
-        match openai_paths::path(call.purpose) {
-            None => self.endpoint.post(call, auth),
-            Some(path) => self.root.below(path)?.post(call, auth),
-        }
-    }
-
-    /// What a server does not have it says itself.
-    fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
-        match purpose {
-            Purpose::CountTokens => None,
-            Purpose::Generate | Purpose::Embed(_) | Purpose::Pass(_) => Some(&dialect_openai_chat::DIALECT),
-        }
-    }
-}
 
 fn build(config: &Config) -> Vec<Place> {
     config.compat.iter().filter(|compat| !compat.disabled).filter_map(place).collect()
 }
 
 fn place(compat: &Compat) -> Option<Place> {
-    let endpoint = Endpoint::new(&compat.base_url, "chat/completions", &compat.headers)?;
-    let root = openai_paths::root(&compat.base_url, &compat.headers)?;
-    let traits = traits(compat);
+    let row = places::of(&compat.base_url, compat.quirks.like);
+    let upstream = OpenAiPlace::new(KIND.id, &compat.base_url, &compat.headers, row, quirks(compat, row))?;
+    let models = compat.models.iter().map(|model| configured(model, upstream.known(&model.name), &compat.name));
     Some(Place {
-        upstream: std::sync::Arc::new(OpenAiCompatible { endpoint, root }),
         accounts: accounts(compat),
-        models: compat.models.iter().map(|model| configured(model, traits.clone(), &compat.name)).collect(),
+        models: models.collect(),
         groups: std::iter::once(compat.name.clone()).chain(compat.group.clone()).collect(),
         prefix: compat.prefix.clone(),
         excluded: compat.excluded_models.clone(),
         request_retry: compat.request_retry,
+        upstream: std::sync::Arc::new(upstream),
     })
 }
 
@@ -87,24 +53,40 @@ fn accounts(compat: &Compat) -> Vec<AccountSpec> {
     compat.keys.iter().enumerate().map(|(n, key)| account(n + 1, key)).collect()
 }
 
-fn traits(compat: &Compat) -> ModelTraits {
-    let quirks = &compat.quirks;
-    // OpenAI itself insists on the newer name; servers that copy its API mostly know the older one.
-    let is_openai = compat.base_url.host_str() == Some("api.openai.com");
-    let field = match (quirks.max_tokens_field, is_openai) {
-        (Some(config::MaxTokensField::MaxCompletionTokens), _) | (None, true) => MaxTokensField::MaxCompletionTokens,
-        (Some(config::MaxTokensField::MaxTokens), _) | (None, false) => MaxTokensField::MaxTokens,
-    };
-    ModelTraits {
-        quirks: WireQuirks {
-            max_tokens_field: field,
-            flatten_content: quirks.flatten_content.unwrap_or(false),
-            think_tags: quirks.think_tags.unwrap_or(false),
-            no_stream_options: !quirks.supports_stream_usage.unwrap_or(true),
-            replay_reasoning: false,
-            prompt_cache_key: compat.support_prompt_cache_key || is_openai,
-            ..WireQuirks::default()
-        },
-        ..ModelTraits::default()
+/// What the user says, else what the row says.
+fn quirks(compat: &Compat, row: &places::Row) -> WireQuirks {
+    let (said, known) = (&compat.quirks, row.quirks());
+    let not = |said: Option<bool>, known: bool| said.map_or(known, |takes| !takes);
+    WireQuirks {
+        max_tokens_field: said.max_tokens_field.map_or(known.max_tokens_field, max_tokens_field),
+        insists_on_max_tokens_field: said.max_tokens_field.is_some() || known.insists_on_max_tokens_field,
+        reasoning_field: said.reasoning_field.map_or(known.reasoning_field, reasoning_field),
+        flatten_content: said.flatten_content.unwrap_or(known.flatten_content),
+        think_tags: said.think_tags.unwrap_or(known.think_tags),
+        replay_reasoning: said.replay_reasoning.unwrap_or(known.replay_reasoning),
+        no_stream_options: not(said.supports_stream_usage, known.no_stream_options),
+        no_developer_role: not(said.supports_developer_role, known.no_developer_role),
+        no_parallel_field: not(said.supports_parallel_tools, known.no_parallel_field),
+        prompt_cache_key: compat.support_prompt_cache_key || known.prompt_cache_key,
+        ..known
     }
 }
+
+fn max_tokens_field(field: config::MaxTokensField) -> MaxTokensField {
+    match field {
+        config::MaxTokensField::MaxCompletionTokens => MaxTokensField::MaxCompletionTokens,
+        config::MaxTokensField::MaxTokens => MaxTokensField::MaxTokens,
+    }
+}
+
+fn reasoning_field(field: config::ReasoningField) -> ReasoningField {
+    match field {
+        config::ReasoningField::Effort => ReasoningField::Effort,
+        config::ReasoningField::Object => ReasoningField::Object,
+        config::ReasoningField::Switch => ReasoningField::Switch,
+        config::ReasoningField::Budget => ReasoningField::Budget,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,15 +11,10 @@ use crate::models::Models;
 
 fn card(id: &str) -> ModelCard {
     ModelCard {
-        id: id.into(),
-        display_name: None,
-        owned_by: "acme".into(),
         created: Some(UNIX_EPOCH + Duration::from_secs(1_760_000_000)),
         context: Some(4_096),
-        max_output: None,
         images: true,
-        pdfs: false,
-        thinking: false,
+        ..ModelCard::new(id, "acme", &dialect::ModelTraits::default())
     }
 }
 

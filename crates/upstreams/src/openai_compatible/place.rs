@@ -1,0 +1,152 @@
+//! A place that speaks OpenAI's API: which of its two dialects a client gets, and where requests go. Shared by all
+//! kinds whose places do.
+
+use std::sync::Arc;
+
+use config::HeaderRule;
+use dialect::splice::Pieces;
+use dialect::{Dialect, ModelTraits, WireQuirks};
+use hub::{DialectId, Fault, FaultKind};
+use pool::Secret;
+use url::Url;
+
+use super::places::{Address, Row};
+use crate::endpoint::{Endpoint, credential};
+use crate::gemini_key::path_of;
+use crate::{Call, Purpose, Upstream, catalogue, openai_paths};
+
+/// The two languages.
+static CHAT: &Dialect = &dialect_openai_chat::DIALECT;
+static RESPONSES: &Dialect = &dialect_openai_responses::DIALECT;
+
+/// A place with its habits.
+#[derive(Debug)]
+pub(crate) struct OpenAiPlace {
+    kind: &'static str,
+    row: &'static Row,
+    quirks: WireQuirks,
+    chat: Endpoint,
+    /// Where the place has it.
+    responses: Option<Endpoint>,
+    /// Where deployments live, for addresses that name the model.
+    deployments: Option<Endpoint>,
+    /// Below which everything else lies.
+    root: Endpoint,
+}
+
+impl OpenAiPlace {
+    /// A place at an address.
+    pub(crate) fn new(
+        kind: &'static str,
+        base: &Url,
+        rules: &[HeaderRule],
+        row: &'static Row,
+        quirks: WireQuirks,
+    ) -> Option<Self> {
+        let layout = Layout::of(base, row)?;
+        let deployments = match layout.by_deployment {
+            true => Some(Endpoint::new(&layout.base, "openai/deployments", rules)?),
+            false => None,
+        };
+        let responses = match row.responses && layout.has_responses {
+            true => Some(Endpoint::new(&layout.base, "responses", rules)?),
+            false => None,
+        };
+        let chat = Endpoint::new(&layout.base, "chat/completions", rules)?;
+        let root = openai_paths::root(&layout.base, rules)?;
+        Some(Self { kind, row, quirks, chat, responses, deployments, root })
+    }
+
+    /// What is known of a model, with the habits of the place.
+    pub(crate) fn known(&self, model: &str) -> ModelTraits {
+        ModelTraits { quirks: self.quirks.clone(), ..catalogue::traits(model) }
+    }
+
+    fn endpoint(&self, call: &Call<'_>) -> Result<Endpoint, Fault> {
+        let beside = openai_paths::path(call.purpose);
+        if let (Some(deployments), path) = (&self.deployments, beside.unwrap_or("chat/completions")) {
+            return deployments.below(&format!("{}/{path}", path_of(call.model)));
+        }
+        if let Some(path) = beside {
+            return self.root.below(path);
+        }
+        if call.wire == RESPONSES.id {
+            let missing = || Fault::new(FaultKind::Internal, "this place has no Responses API");
+            return self.responses.clone().ok_or_else(missing);
+        }
+        Ok(self.chat.clone())
+    }
+}
+
+impl Upstream for OpenAiPlace {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn wire(&self, model: &str) -> Option<&'static Dialect> {
+        let reasons = || catalogue::traits(model).thinking.supported == Some(true);
+        Some(if self.responses.is_some() && reasons() { RESPONSES } else { CHAT })
+    }
+
+    fn wire_for(&self, model: &str, client: DialectId) -> Option<&'static Dialect> {
+        match client {
+            own if own == CHAT.id => Some(CHAT),
+            own if own == RESPONSES.id && self.responses.is_some() => Some(RESPONSES),
+            _ => self.wire(model),
+        }
+    }
+
+    fn traits_of(&self, model: &str) -> Arc<ModelTraits> {
+        Arc::new(self.known(model))
+    }
+
+    fn origin(&self) -> Option<&str> {
+        self.chat.origin()
+    }
+
+    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
+        let (name, scheme) = self.row.key.parts();
+        self.endpoint(&call)?.post(call, credential(name, scheme, secret)?)
+    }
+
+    /// What a server does not have it says itself.
+    fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
+        match purpose {
+            Purpose::CountTokens => None,
+            Purpose::Generate | Purpose::Embed(_) | Purpose::Pass(_) => Some(CHAT),
+        }
+    }
+}
+
+/// What an address says of how the place is laid out.
+struct Layout {
+    base: Url,
+    by_deployment: bool,
+    has_responses: bool,
+}
+
+impl Layout {
+    /// Azure has two forms: the newer one is like OpenAI's under `/openai/v1`; the older one carries an `api-version`
+    /// and names deployments, of which an address may already name one.
+    fn of(base: &Url, row: &Row) -> Option<Self> {
+        let plain = Self { base: base.clone(), by_deployment: false, has_responses: true };
+        if row.address == Address::Body {
+            return Some(plain);
+        }
+        let path = base.path().trim_end_matches('/');
+        let versioned = base.query_pairs().any(|(name, _)| name == "api-version");
+        if !versioned {
+            let mut base = base.clone();
+            if !path.ends_with("/v1") {
+                base.set_path("/openai/v1");
+            }
+            return Some(Self { base, ..plain });
+        }
+        let fixed = path.contains("/deployments/") || path.ends_with("/models");
+        let mut base = base.clone();
+        if !fixed {
+            base.set_path("");
+        }
+        Some(Self { base, by_deployment: !fixed, has_responses: false })
+    }
+}

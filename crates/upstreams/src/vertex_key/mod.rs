@@ -1,0 +1,133 @@
+//! Google's Vertex AI by express key (`vertex-api-key`), and places of its shape at another address. Service accounts
+//! come with the sign-ins: they bring a bearer token and an address with project and location, and share the rest.
+
+use std::sync::Arc;
+
+use config::{Config, KeyEntry};
+use dialect::splice::Pieces;
+use dialect::{Dialect, ModelTraits, WireQuirks};
+use http::HeaderName;
+use hub::Fault;
+use pool::Secret;
+use url::Url;
+
+use crate::endpoint::{Endpoint, credential};
+use crate::gemini_key::{method, names, path_of};
+use crate::{Call, Kind, Place, Purpose, Upstream, catalogue, keyed};
+
+/// The kind.
+pub(crate) static KIND: Kind = Kind { id: "vertex-api-key", ids: &["vertex"], build };
+
+/// The global endpoint, where express keys work; project and location have no place in its paths
+/// (cloud.google.com/vertex-ai/generative-ai/docs/start/express-mode, 2026-11-21).
+const VERTEX: &str = "https://aiplatform.googleapis.com";
+/// Where Google's own models live.
+const MODELS: &str = "v1/publishers/google/models";
+
+#[derive(Debug)]
+struct VertexKey {
+    models: Endpoint,
+}
+
+impl Upstream for VertexKey {
+    fn kind(&self) -> &'static str {
+        KIND.id
+    }
+
+    fn wire(&self, _model: &str) -> Option<&'static Dialect> {
+        Some(&dialect_gemini::DIALECT)
+    }
+
+    fn traits_of(&self, model: &str) -> Arc<ModelTraits> {
+        Arc::new(ModelTraits { quirks: quirks(), ..catalogue::traits(model) })
+    }
+
+    fn origin(&self) -> Option<&str> {
+        self.models.origin()
+    }
+
+    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
+        let method = method(call.purpose, call.stream)?;
+        let bare = call.model.strip_prefix("publishers/google/models/").unwrap_or(call.model);
+        let endpoint = self.models.below(&format!("{}:{method}", path_of(bare)))?;
+        endpoint.post(call, credential(HeaderName::from_static("x-goog-api-key"), "", secret)?)
+    }
+
+    /// Its embeddings have another form than the Gemini API's.
+    fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
+        match purpose {
+            Purpose::Generate | Purpose::CountTokens => Some(&dialect_gemini::DIALECT),
+            Purpose::Embed(_) | Purpose::Pass(_) => None,
+        }
+    }
+}
+
+fn quirks() -> WireQuirks {
+    WireQuirks { openapi_parameters: true, ..WireQuirks::default() }
+}
+
+fn build(config: &Config) -> Vec<Place> {
+    config.vertex.iter().enumerate().filter_map(|(n, entry)| place(n + 1, entry)).collect()
+}
+
+fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
+    let base = entry.base_url.clone().or_else(|| Url::parse(VERTEX).ok())?;
+    let models = Endpoint::new(&base, MODELS, &entry.headers)?;
+    let traits = ModelTraits { quirks: quirks(), ..ModelTraits::default() };
+    Some(keyed::place(entry, number, "vertex", Arc::new(VertexKey { models }), names(entry, &traits)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderMap;
+
+    fn asked(config: &str, model: &str, purpose: Purpose, stream: bool) -> http::Request<Pieces> {
+        let (config, report) = config::parse(config, "config.yaml", &[]);
+        let places = build(&config.unwrap_or_else(|| panic!("{report}")));
+        let call = Call {
+            purpose,
+            wire: dialect_gemini::DIALECT.id,
+            model,
+            stream,
+            body: Pieces::default(),
+            headers: HeaderMap::new(),
+            client: &HeaderMap::new(),
+        };
+        places[0].upstream.request(call, &places[0].accounts[0].secret).unwrap()
+    }
+
+    #[test]
+    fn addresses_are_vertexs_own() {
+        let own = "vertex-api-key: [{api-key: vk}]\n";
+        let other = "vertex-api-key: [{api-key: vk, base-url: 'https://v.example/api/'}]\n";
+        let models = "publishers/google/models";
+        for (config, model, purpose, stream, uri) in [
+            (
+                own,
+                "gemini-x",
+                Purpose::Generate,
+                true,
+                "https://aiplatform.googleapis.com/v1/publishers/google/models/gemini-x:streamGenerateContent?alt=sse",
+            ),
+            (
+                own,
+                &*format!("{models}/g"),
+                Purpose::CountTokens,
+                false,
+                "https://aiplatform.googleapis.com/v1/publishers/google/models/g:countTokens",
+            ),
+            (
+                other,
+                "g/../x",
+                Purpose::Generate,
+                false,
+                "https://v.example/api/v1/publishers/google/models/g%2F..%2Fx:generateContent",
+            ),
+        ] {
+            let request = asked(config, model, purpose, stream);
+            assert_eq!(request.uri().to_string(), uri);
+            assert_eq!(request.headers()["x-goog-api-key"], "vk");
+        }
+    }
+}
