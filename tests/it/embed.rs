@@ -166,7 +166,7 @@ async fn what_gets_lost_is_said() {
     let gateway = everywhere(&openai, &gemini).await;
     let body = json!({"content": {"parts": [{"text": "x"}]}, "taskType": "RETRIEVAL_QUERY", "outputDimensionality": 3});
     let got = post(&gateway, "/v1beta/models/at-compat:embedContent", &body).await;
-    assert_eq!(got.header("x-bosporus-losses"), Some("dropped:tasktype"));
+    assert_eq!(got.header("x-bosporus-losses"), Some("dropped:taskType"));
     assert_eq!(GeminiOne.vectors(&json_of(&got)), [vector("x", 3)]);
     assert_eq!(openai.last_request().unwrap().json()["dimensions"], 3);
     // Too long a text is refused, as OpenAI refuses it, where Ollama would cut it by itself.

@@ -13,6 +13,7 @@ mod bodies;
 mod cancel;
 mod changing;
 mod code_assist;
+mod count;
 mod deadlines;
 mod drain;
 mod edges;

@@ -6,6 +6,7 @@
 mod arguments;
 mod body;
 mod context;
+pub mod count;
 pub mod embed;
 mod framing;
 pub mod hints;

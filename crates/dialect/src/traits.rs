@@ -5,6 +5,7 @@ use http::Method;
 use http::request::Parts;
 use hub::{DialectId, Event, Fault, Losses, Prompt, RawFault, Request, Response, Thinking};
 
+use crate::count::Count;
 use crate::embed::{EmbedClient, EmbedWire};
 use crate::splice::Edit;
 use crate::{
@@ -209,11 +210,13 @@ pub trait WireSide: Send + Sync {
 pub struct Beside {
     /// Vectors for texts.
     pub embed: Option<&'static dyn EmbedWire>,
+    /// The number of a request's tokens.
+    pub count: Option<&'static Count>,
 }
 
 impl std::fmt::Debug for Beside {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Beside").field("embed", &self.embed.is_some()).finish()
+        f.debug_struct("Beside").field("embed", &self.embed.is_some()).field("count", &self.count).finish()
     }
 }
 

@@ -9,6 +9,7 @@ mod attempt;
 mod changes;
 mod channels;
 mod cors;
+mod count;
 mod edge;
 mod embed;
 mod errand;

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use dialect::{ClientSide, Framer, Target, splice};
+use dialect::{ClientSide, Framer};
 use http::Response;
 use hub::{Fault, FaultKind};
 use pool::{AccountId, Lease, Outcome};
 use tokio::sync::OwnedSemaphorePermit;
 use transport::ReplyBody;
-use upstreams::{Call, Purpose};
 
 use crate::app::Worker;
 use crate::attempt::{self, Attempt, Committed};
@@ -18,9 +17,8 @@ use crate::names::Found;
 use crate::outflow::Settled;
 use crate::record::{Ended, Record};
 use crate::scope::Scope;
-use crate::snapshot::{Seat, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::tries::{Tries, Try};
-use crate::{estimate, faults, headers};
 
 /// What one request is served with.
 pub(crate) struct Serve<'a> {
@@ -116,77 +114,6 @@ impl Serve<'_> {
                 Committed::Streamed { headers, flow: Box::new(Tapped::new(flow, framer, tape)) }
             }
         }
-    }
-
-    /// Answers a request for a token count: the upstream's own where it has one in the client's dialect, else a guess.
-    ///
-    /// # Errors
-    /// When the request makes no sense.
-    pub(crate) async fn count(
-        &self,
-        inbound: &mut Inbound<'_>,
-        record: &mut Record,
-    ) -> Result<Response<ReplyBody>, Fault> {
-        let route = self.resolve(&inbound.peek.model)?;
-        let native = route.seats.iter().find(|seat| self.counts_natively(seat, &inbound.peek.model));
-        if let Some(seat) = native {
-            match self.count_upstream(seat, inbound, record).await {
-                Ok(response) => return Ok(response),
-                Err(fault) if fault.blame == hub::Blame::Request => return Err(fault),
-                Err(fault) => tracing::debug!(id = &*record.id, %fault, "the upstream did not count; estimating"),
-            }
-        }
-        let decoded = inbound.decoded(self.client)?;
-        let tokens = estimate::input_tokens(&decoded.request);
-        let mut response = Response::new(ReplyBody::whole(self.client.encode_count(tokens)));
-        *response.headers_mut() = headers::json();
-        response.headers_mut().insert(headers::ESTIMATE, http::HeaderValue::from_static("true"));
-        Ok(response)
-    }
-
-    fn counts_natively(&self, seat: &Seat, requested: &str) -> bool {
-        let (model, _) = seat.model(requested);
-        seat.upstream.takes(Purpose::CountTokens, model).is_some_and(|wire| wire.id == self.client.dialect())
-    }
-
-    async fn count_upstream(
-        &self,
-        seat: &Seat,
-        inbound: &Inbound<'_>,
-        record: &mut Record,
-    ) -> Result<Response<ReplyBody>, Fault> {
-        let (model, traits) = seat.model(&inbound.peek.model);
-        let wire = seat.upstream.wire_for(model, self.client.dialect()).ok_or_else(nobody)?;
-        let side = wire.wire.ok_or_else(nobody)?;
-        let lease = Lease::new(Arc::clone(&seat.account), seat.secret.clone());
-        let attempt = Attempt {
-            worker: self.worker,
-            snapshot: &self.snapshot,
-            client: self.client,
-            seat,
-            lease: &lease,
-            rules: &[],
-        };
-        let target = Target { model, stream: false, traits: &traits };
-        let body = inbound.relayed(&seat.account.id)?;
-        let relay = side.relay(inbound.head, body, &target);
-        let call = Call {
-            purpose: Purpose::CountTokens,
-            wire: wire.id,
-            model,
-            stream: false,
-            body: splice::apply_in_pieces(body.bytes(), body.index(), &relay.edits),
-            headers: relay.headers,
-            client: &inbound.head.headers,
-        };
-        let asked = attempt.ask(wire, side, call, record).await;
-        let outcome = asked.as_ref().err().map_or(Outcome::Answered, Outcome::of);
-        lease.settle(outcome);
-        let limit = self.snapshot.config.limits.reply_bytes;
-        let body = asked?.body.collect(limit).await.map_err(|error| faults::of_read(&error))?;
-        let mut response = Response::new(ReplyBody::whole(body));
-        *response.headers_mut() = headers::json();
-        Ok(response)
     }
 
     /// Where a model's name leads.

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
 
 import { PDF, PNG, PNG_SIZE, UNICODE, cancels, each, gatewayOnly, model, openai } from "./env.mjs";
 
@@ -121,6 +121,43 @@ test("models", async () => {
   const names = (await client.models.list()).data.map((entry) => entry.id);
   assert.ok(names.includes("chat-model"));
   assert.equal((await client.models.retrieve("chat-model")).object, "model");
+});
+
+for (const upstream of DIRECT ? ["chat"] : ["chat", "gemini"]) {
+  test(`embeddings [${upstream}]`, async () => {
+    const answer = await client.embeddings.create({ model: model(upstream), input: ["one", "two", "one"] });
+    const [one, two, again] = answer.data.map((entry) => entry.embedding);
+    assert.ok(one.length === two.length && typeof one[0] === "number");
+    assert.deepEqual(one, again);
+    assert.notDeepEqual(one, two);
+  });
+}
+
+test("images", async () => {
+  const answer = await client.images.generate({ model: "chat-model", prompt: "a ferry" });
+  assert.equal(Buffer.from(answer.data[0].b64_json, "base64").toString(), "a picture of a ferry");
+});
+
+test("speech", async () => {
+  const answer = await client.audio.speech.create({ model: "chat-model", input: "hello", voice: "alloy" });
+  const sound = Buffer.from(await answer.arrayBuffer());
+  assert.ok(sound.subarray(0, 3).toString() === "ID3" && sound.length > 100_000);
+});
+
+// This SDK writes the fields in the order in which they are given: the model may come behind the file.
+for (const size of [1_000, 3_000_000]) {
+  test(`transcriptions of ${size} bytes`, async () => {
+    const file = () => toFile(Buffer.alloc(size, "RIFF"), "talk.wav", { type: "audio/wav" });
+    for (const body of [{ model: "chat-model", file: await file() }, { file: await file(), model: "chat-model" }]) {
+      const answer = await client.audio.transcriptions.create(body);
+      assert.ok(answer.text.startsWith(`transcribe: ${size} bytes`), answer.text);
+    }
+  });
+}
+
+test("moderations", async () => {
+  const answer = await client.moderations.create({ model: "chat-model", input: "harm" });
+  assert.equal(answer.results[0].flagged, true);
 });
 
 gatewayOnly("wrong key", async () => {

@@ -1,6 +1,7 @@
 """The official OpenAI client, chat completions, against each upstream dialect."""
 
 import asyncio
+import base64
 import json
 
 import openai
@@ -367,6 +368,36 @@ def test_embeddings(chat, upstream, form):
     assert [entry.index for entry in answer.data] == [0, 1, 2]
     one, two, again = [entry.embedding for entry in answer.data]
     assert one == again != two and len(one) == len(two) and isinstance(one, str if form == "base64" else list)
+
+
+def test_images(chat):
+    answer = chat.images.generate(model="chat-model", prompt="a ferry", response_format="b64_json")
+    assert base64.b64decode(answer.data[0].b64_json) == b"a picture of a ferry" and answer.usage.output_tokens == 20
+    events = list(chat.images.generate(model="chat-model", prompt="a ferry", stream=True, partial_images=1))
+    assert [event.type for event in events] == ["image_generation.partial_image", "image_generation.completed"]
+    edit = chat.images.edit(model="chat-model", prompt="red", image=[("a.png", PNG), ("b.png", PNG)])
+    assert base64.b64decode(edit.data[0].b64_json).startswith(f"{2 * len(PNG)} bytes".encode())
+
+
+def test_speech(chat):
+    with chat.audio.speech.with_streaming_response.create(model="chat-model", input="hello", voice="alloy") as answer:
+        pieces = list(answer.iter_bytes(16_384))
+    sound = b"".join(pieces)
+    assert sound.startswith(b"ID3") and len(sound) > 100_000 and len(pieces) > 1
+
+
+@pytest.mark.parametrize("size", [1_000, 3_000_000])
+def test_transcriptions(chat, size):
+    file = ("talk.wav", b"RIFF" * (size // 4), "audio/wav")
+    assert chat.audio.transcriptions.create(model="chat-model", file=file).text.startswith(f"transcribe: {size} bytes")
+    assert chat.audio.translations.create(model="chat-model", file=file).text.startswith(f"translate: {size} bytes")
+    events = list(chat.audio.transcriptions.create(model="chat-model", file=file, stream=True))
+    assert events[-1].type == "transcript.text.done" and f"{size} bytes" in events[-1].text
+
+
+def test_moderations(chat):
+    verdict = [chat.moderations.create(model="chat-model", input=text).results[0].flagged for text in ("harm", "peace")]
+    assert verdict == [True, False]
 
 
 @needs_gateway

@@ -32,10 +32,11 @@ mod usage;
 mod wire;
 
 use bytes::{Bytes, BytesMut};
+use dialect::count::{Count, as_it_is};
 use dialect::splice::Edit;
 use dialect::{
-    Body, ClientSide, Decoded, Dialect, Encoded, Framing, HttpReply, Memo, Operation, Peek, Relay, Reply, Route,
-    Scanner, StreamDecoder, StreamEncoder, Target, WireSide, instruct, quoted,
+    Beside, Body, ClientSide, Decoded, Dialect, Encoded, Framing, HttpReply, Memo, Operation, Peek, Relay, Reply,
+    Route, Scanner, StreamDecoder, StreamEncoder, Target, WireSide, instruct, quoted,
 };
 use http::request::Parts;
 use http::{HeaderValue, Method};
@@ -140,6 +141,25 @@ impl ClientSide for Messages {
     }
 }
 
+/// What `/v1/messages/count_tokens` takes (anthropic-sdk-python, `MessageCountTokensParams`, 2026-11).
+static COUNT: Count = Count {
+    keeps: &[
+        "model",
+        "messages",
+        "system",
+        "tools",
+        "tool_choice",
+        "thinking",
+        "output_config",
+        "output_format",
+        "cache_control",
+        "mcp_servers",
+        "context_management",
+    ],
+    wrap: as_it_is,
+    answer: "input_tokens",
+};
+
 impl WireSide for Messages {
     fn relay(&self, head: &Parts, body: &Body, target: &Target<'_>) -> Relay {
         let mut model = BytesMut::with_capacity(target.model.len() + 2);
@@ -183,6 +203,10 @@ impl WireSide for Messages {
 
     fn read_fault(&self, raw: RawFault) -> Fault {
         fault::read(raw)
+    }
+
+    fn beside(&self) -> Beside {
+        Beside { embed: None, count: Some(&COUNT) }
     }
 }
 

@@ -1,10 +1,11 @@
 //! The two faces of Gemini: what routing reads early; the rest is delegated.
 
 use bytes::{Bytes, BytesMut};
+use dialect::count::Count;
 use dialect::splice::Edit;
 use dialect::{
     Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
-    StreamEncoder, Target, WireSide,
+    StreamEncoder, Target, WireSide, quoted,
 };
 use http::HeaderMap;
 use http::request::Parts;
@@ -18,6 +19,22 @@ use crate::{
 
 /// Where agents name their conversation.
 const SESSIONS: [&str; 3] = ["session-id", "x-session-id", "x-session-affinity"];
+
+/// A count takes a whole request one level deeper, which must name the model of the address.
+static COUNT: Count = Count { keeps: &[], wrap: wrapped, answer: "totalTokens" };
+
+fn wrapped(body: &Bytes, model: &str) -> Bytes {
+    let mut out = BytesMut::with_capacity(body.len() + model.len() + 64);
+    let mut outer = Object::open(&mut out);
+    let inner = outer.key("generateContentRequest");
+    inner.extend_from_slice(b"{\"model\":");
+    quoted(&format!("models/{model}"), inner);
+    // The body is an object with fields of its own: contents at least.
+    inner.extend_from_slice(b",");
+    inner.extend_from_slice(body.get(1..).unwrap_or(b"}"));
+    outer.close();
+    out.freeze()
+}
 
 /// Gemini, client side and wire side.
 #[derive(Debug)]
@@ -125,6 +142,6 @@ impl WireSide for Gemini {
     }
 
     fn beside(&self) -> Beside {
-        Beside { embed: Some(&embed::MANY) }
+        Beside { embed: Some(&embed::MANY), count: Some(&COUNT) }
     }
 }

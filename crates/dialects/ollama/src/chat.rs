@@ -107,7 +107,7 @@ impl WireSide for Chat {
     }
 
     fn beside(&self) -> Beside {
-        Beside { embed: Some(&embed::MANY) }
+        Beside { embed: Some(&embed::MANY), count: None }
     }
 }
 

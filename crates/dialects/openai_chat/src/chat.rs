@@ -101,7 +101,7 @@ impl WireSide for Chat {
     }
 
     fn beside(&self) -> Beside {
-        Beside { embed: Some(&Embeddings) }
+        Beside { embed: Some(&Embeddings), count: None }
     }
 }
 

@@ -3,10 +3,11 @@
 use std::sync::LazyLock;
 
 use bytes::{Bytes, BytesMut};
+use dialect::count::{Count, as_it_is};
 use dialect::splice::{Change, Edit};
 use dialect::{
-    Body, ClientSide, Decoded, Echo, Effort, Encoded, HttpReply, Memo, Memory, Object, Peek, Relay, Reply, Scanner,
-    StreamDecoder, StreamEncoder, Target, WireSide, quoted,
+    Beside, Body, ClientSide, Decoded, Echo, Effort, Encoded, HttpReply, Memo, Memory, Object, Peek, Relay, Reply,
+    Scanner, StreamDecoder, StreamEncoder, Target, WireSide, quoted,
 };
 use http::HeaderMap;
 use http::request::Parts;
@@ -21,6 +22,23 @@ use crate::{
 
 /// The mark of a packed proof.
 static PACKED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"bos1:"));
+
+/// What `/v1/responses/input_tokens` takes (openai-python 3.52, `InputTokenCountParams`).
+static COUNT: Count = Count {
+    keeps: &[
+        "model",
+        "input",
+        "instructions",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "reasoning",
+        "text",
+        "truncation",
+    ],
+    wrap: as_it_is,
+    answer: "input_tokens",
+};
 
 /// Responses, client side and wire side.
 #[derive(Debug)]
@@ -127,6 +145,10 @@ impl WireSide for Responses {
 
     fn read_fault(&self, raw: RawFault) -> Fault {
         fault::read(raw)
+    }
+
+    fn beside(&self) -> Beside {
+        Beside { embed: None, count: Some(&COUNT) }
     }
 }
 

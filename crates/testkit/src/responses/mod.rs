@@ -69,6 +69,9 @@ impl Provider for Responses {
 
     fn check(&self, call: &Call<'_>) -> Result<Ask, Refusal> {
         let body = crate::openai::rules::parse(call)?;
+        if *call.route == Route::Count {
+            rules::check_count(&body)?;
+        }
         rules::check(&body, &|id| self.knows(id))?;
         Ok(ask::read(&body, call.body.len()))
     }

@@ -28,6 +28,25 @@ pub(super) fn check(body: &Value, knows: &dyn Fn(&str) -> bool) -> Checked {
     conversation::check(&body["input"])
 }
 
+/// A token count takes less than an answer does.
+pub(super) fn check_count(body: &Value) -> Checked {
+    const OTHERS: [&str; 9] = [
+        "stream",
+        "stream_options",
+        "store",
+        "include",
+        "max_output_tokens",
+        "temperature",
+        "top_p",
+        "metadata",
+        "service_tier",
+    ];
+    match OTHERS.into_iter().find(|field| body.get(field).is_some()) {
+        Some(field) => Err(Refusal::invalid(format!("Unknown parameter: '{field}'.")).param(field)),
+        None => Ok(()),
+    }
+}
+
 fn check_limits(body: &Map<String, Value>) -> Checked {
     let Some(limit) = body.get("max_output_tokens").and_then(Value::as_i64) else { return Ok(()) };
     let (name, given) = ("max_output_tokens", format!("but got {limit} instead"));

@@ -48,6 +48,7 @@ impl Upstream for CodexKey {
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let auth = credential(AUTHORIZATION, "Bearer ", secret)?;
         match openai_paths::path(call.purpose) {
+            None if call.purpose == Purpose::CountTokens => self.responses.below("input_tokens")?.post(call, auth),
             None => self.responses.post(call, auth),
             Some(path) => self.root.below(path)?.post(call, auth),
         }
@@ -56,8 +57,7 @@ impl Upstream for CodexKey {
     /// What the API has beside answers stands beside them, in the language of Chat's routes.
     fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
         match purpose {
-            Purpose::Generate => Some(&dialect_openai_responses::DIALECT),
-            Purpose::CountTokens => None,
+            Purpose::Generate | Purpose::CountTokens => Some(&dialect_openai_responses::DIALECT),
             Purpose::Embed(_) | Purpose::Pass(_) => Some(&dialect_openai_chat::DIALECT),
         }
     }

@@ -1,0 +1,150 @@
+//! How many tokens a request would take: counted by an upstream where one can, in whatever dialect, else estimated.
+//!
+//! Programs ask this often and rely on an answer: only a fault of the request itself is one here.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dialect::splice::{self, Pieces};
+use dialect::{Dialect, Target, WireSide};
+use http::{HeaderMap, HeaderValue, Response};
+use hub::{Blame, Fault, FaultKind};
+use pool::{Lease, Outcome};
+use transport::ReplyBody;
+use upstreams::{Call, Purpose};
+
+use crate::attempt::Attempt;
+use crate::inbound::Inbound;
+use crate::record::Record;
+use crate::serve::Serve;
+use crate::snapshot::Seat;
+use crate::{estimate, faults, headers};
+
+/// What is sent to be counted.
+struct Ask {
+    body: Pieces,
+    headers: HeaderMap,
+}
+
+impl Serve<'_> {
+    /// Answers a request for a token count.
+    ///
+    /// # Errors
+    /// When the request makes no sense, here or to the upstream.
+    pub(crate) async fn count(
+        &self,
+        inbound: &mut Inbound<'_>,
+        record: &mut Record,
+    ) -> Result<Response<ReplyBody>, Fault> {
+        let route = self.resolve(&inbound.peek.model)?;
+        let model = inbound.peek.model.clone();
+        let own = route.seats.iter().find(|seat| counter(seat, &model).is_some_and(|wire| self.speaks(wire)));
+        let native = own.or_else(|| route.seats.iter().find(|seat| counter(seat, &model).is_some()));
+        if let Some(seat) = native {
+            match self.count_upstream(seat, inbound, record).await {
+                Ok(body) => return Ok(counted(body)),
+                Err(fault) if self.concerns_request(&fault) => return Err(fault),
+                Err(fault) => tracing::debug!(id = &*record.id, %fault, "the upstream did not count; estimating"),
+            }
+        }
+        let decoded = inbound.decoded(self.client)?;
+        let tokens = estimate::input_tokens(&decoded.request);
+        let mut response = counted(self.client.encode_count(tokens));
+        response.headers_mut().insert(headers::ESTIMATE, HeaderValue::from_static("true"));
+        Ok(response)
+    }
+
+    /// Whether a fault is the request's own. An upstream's refusal is that only in the client's own words, and when it
+    /// does not mean that there is no such call: counting must not fail because of our translation.
+    fn concerns_request(&self, fault: &Fault) -> bool {
+        let meant = fault
+            .upstream
+            .as_ref()
+            .is_none_or(|raw| raw.dialect == self.client.dialect() && !matches!(raw.status.as_u16(), 404 | 405 | 501));
+        fault.blame == Blame::Request && meant
+    }
+
+    fn speaks(&self, wire: &Dialect) -> bool {
+        wire.id == self.client.dialect()
+    }
+
+    /// The answer in the client's dialect.
+    async fn count_upstream(
+        &self,
+        seat: &Seat,
+        inbound: &mut Inbound<'_>,
+        record: &mut Record,
+    ) -> Result<Bytes, Fault> {
+        let asked_for = inbound.peek.model.clone();
+        let (model, _) = seat.model(&asked_for);
+        let wire = counter(seat, &asked_for).ok_or_else(cannot)?;
+        let side = wire.wire.ok_or_else(cannot)?;
+        let same = self.speaks(wire);
+        let ask = if same { relayed(seat, side, inbound)? } else { self.translated(seat, side, inbound)? };
+        let lease = Lease::new(Arc::clone(&seat.account), seat.secret.clone());
+        let attempt = Attempt {
+            worker: self.worker,
+            snapshot: &self.snapshot,
+            client: self.client,
+            seat,
+            lease: &lease,
+            rules: &[],
+        };
+        let call = Call {
+            purpose: Purpose::CountTokens,
+            wire: wire.id,
+            model,
+            stream: false,
+            body: ask.body,
+            headers: ask.headers,
+            client: &inbound.head.headers,
+        };
+        let asked = attempt.ask(wire, side, call, record).await;
+        let outcome = asked.as_ref().err().map_or(Outcome::Answered, Outcome::of);
+        lease.settle(outcome);
+        let limit = self.snapshot.config.limits.reply_bytes;
+        let body = asked?.body.collect(limit).await.map_err(|error| faults::of_read(&error))?;
+        if same {
+            return Ok(body);
+        }
+        let number = side.beside().count.and_then(|count| count.read(&body));
+        let number = number.ok_or_else(|| Fault::garbled("the upstream's answer holds no number of tokens"))?;
+        Ok(self.client.encode_count(number))
+    }
+
+    /// The same translation as for an answer, so that what an answer would refuse is refused here, too.
+    fn translated(&self, seat: &Seat, side: &dyn WireSide, inbound: &mut Inbound<'_>) -> Result<Ask, Fault> {
+        let asked_for = inbound.peek.model.clone();
+        let (model, traits) = seat.model(&asked_for);
+        let count = side.beside().count.ok_or_else(cannot)?;
+        let decoded = inbound.decoded(self.client)?;
+        let encoded = side.encode_request(&decoded.request, &Target { model, stream: false, traits: &traits })?;
+        Ok(Ask { body: count.request(encoded.body, model)?.into(), headers: encoded.headers })
+    }
+}
+
+/// The client's own request, under the upstream's name of the model.
+fn relayed(seat: &Seat, side: &dyn WireSide, inbound: &Inbound<'_>) -> Result<Ask, Fault> {
+    let (model, traits) = seat.model(&inbound.peek.model);
+    let body = inbound.relayed(&seat.account.id)?;
+    let relay = side.relay(inbound.head, body, &Target { model, stream: false, traits: &traits });
+    let body = splice::apply_in_pieces(body.bytes(), body.index(), &relay.edits);
+    Ok(Ask { body, headers: relay.headers })
+}
+
+/// The dialect in which a seat counts.
+fn counter(seat: &Seat, requested: &str) -> Option<&'static Dialect> {
+    let (model, _) = seat.model(requested);
+    let wire = seat.upstream.takes(Purpose::CountTokens, model)?;
+    wire.wire.and_then(|side| side.beside().count).map(|_| wire)
+}
+
+fn cannot() -> Fault {
+    Fault::new(FaultKind::Internal, "the upstream does not count tokens")
+}
+
+fn counted(body: Bytes) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::whole(body));
+    *response.headers_mut() = headers::json();
+    response
+}

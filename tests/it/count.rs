@@ -1,0 +1,159 @@
+//! Token counts: every client's way to ask, at every kind of place.
+
+use serde_json::{Value, json};
+use testkit::client::{self, Got};
+use testkit::{FakeAnthropic, FakeGemini, FakeOpenAi, FakeResponses, Gateway};
+
+use crate::harness::{BEARER, KEY, Setup, soon};
+
+/// A client's way to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Caller {
+    Messages,
+    Responses,
+    Gemini,
+    /// A whole request, one level deeper.
+    GeminiDeep,
+}
+
+use Caller::{Gemini, GeminiDeep, Messages, Responses};
+
+const CALLERS: [Caller; 4] = [Messages, Responses, Gemini, GeminiDeep];
+
+impl Caller {
+    fn path(self, model: &str) -> String {
+        match self {
+            Messages => "/v1/messages/count_tokens".into(),
+            Responses => "/v1/responses/input_tokens".into(),
+            Gemini => format!("/v1beta/models/{model}:countTokens"),
+            GeminiDeep => format!("/v1/models/{model}:countTokens"),
+        }
+    }
+
+    fn body(self, model: &str) -> Value {
+        let contents = json!([{"role": "user", "parts": [{"text": "how many are these?"}]}]);
+        let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
+        match self {
+            Messages => json!({"model": model, "system": "be brief",
+                "messages": [{"role": "user", "content": "how many are these?"}],
+                "tools": [{"name": "f", "description": "d", "input_schema": schema}]}),
+            Responses => json!({"model": model, "instructions": "be brief", "input": "how many are these?",
+                "tools": [{"type": "function", "name": "f", "parameters": schema}]}),
+            Gemini => json!({"contents": contents}),
+            GeminiDeep => json!({"generateContentRequest": {"model": format!("models/{model}"), "contents": contents,
+                "systemInstruction": {"parts": [{"text": "be brief"}]},
+                "generationConfig": {"maxOutputTokens": 9, "temperature": 0.5}}}),
+        }
+    }
+
+    fn number(self, got: &Got) -> u64 {
+        let answer: Value = serde_json::from_slice(&got.body).unwrap_or_default();
+        let number = match self {
+            Messages | Responses => &answer["input_tokens"],
+            Gemini | GeminiDeep => &answer["totalTokens"],
+        };
+        number.as_u64().unwrap_or_else(|| panic!("{self:?}: {} {}", got.status, got.text()))
+    }
+}
+
+async fn ask(gateway: &Gateway, caller: Caller, model: &str) -> Got {
+    let headers = [("authorization", BEARER), ("x-api-key", KEY), ("anthropic-version", "2023-06-01")];
+    let url = format!("{}{}", gateway.url(), caller.path(model));
+    soon(client::post(&url, &headers, &caller.body(model))).await.unwrap()
+}
+
+fn entry(base: &str, key: &str, name: &str, alias: &str) -> Value {
+    json!([{"api-key": key, "base-url": base, "models": [{"name": name, "alias": alias}]}])
+}
+
+struct Places {
+    claude: FakeAnthropic,
+    gemini: FakeGemini,
+    responses: FakeResponses,
+    chat: FakeOpenAi,
+}
+
+impl Places {
+    async fn start() -> Self {
+        Self {
+            claude: FakeAnthropic::start().await.unwrap(),
+            gemini: FakeGemini::start().await.unwrap(),
+            responses: FakeResponses::start().await.unwrap(),
+            chat: FakeOpenAi::start().await.unwrap(),
+        }
+    }
+
+    async fn gateway(&self) -> Gateway {
+        let codex = format!("{}/v1", self.responses.url());
+        Setup::new()
+            .with("claude-api-key", entry(&self.claude.url(), &self.claude.key(), "claude-model", "at-claude"))
+            .with("gemini-api-key", entry(&self.gemini.url(), &self.gemini.key(), "gemini-2.5-model", "at-gemini"))
+            .with("codex-api-key", entry(&codex, &self.responses.key(), "gpt-5-model", "at-codex"))
+            .with(
+                "ollama",
+                json!([{"base-url": self.chat.url(), "models": [{"name": "chat-model", "alias": "at-ollama"}]}]),
+            )
+            .with("demo", json!(true))
+            .openai(&self.chat, 0)
+            .start()
+            .await
+    }
+}
+
+#[tokio::test]
+async fn places_that_count_are_asked_in_their_own_language() {
+    let places = Places::start().await;
+    let gateway = places.gateway().await;
+    for caller in CALLERS {
+        for model in ["at-claude", "at-gemini", "at-codex"] {
+            let got = ask(&gateway, caller, model).await;
+            assert!(caller.number(&got) > 0, "{caller:?} {model}");
+            assert_eq!(got.header("x-bosporus-estimate"), None, "{caller:?} {model}: {}", got.text());
+        }
+    }
+    let paths =
+        |requests: Vec<testkit::Recorded>| -> Vec<String> { requests.into_iter().map(|call| call.path).collect() };
+    assert_eq!(paths(places.claude.requests()), ["/v1/messages/count_tokens"; 4]);
+    assert_eq!(paths(places.responses.requests()), ["/v1/responses/input_tokens"; 4]);
+    assert_eq!(paths(places.gemini.requests()), ["/v1beta/models/gemini-2.5-model:countTokens"; 4]);
+}
+
+#[tokio::test]
+async fn elsewhere_the_number_is_an_estimate_and_says_so() {
+    let places = Places::start().await;
+    let gateway = places.gateway().await;
+    for caller in CALLERS {
+        for model in ["model", "at-ollama", "demo"] {
+            let got = ask(&gateway, caller, model).await;
+            assert!(caller.number(&got) > 0, "{caller:?} {model}");
+            assert_eq!(got.header("x-bosporus-estimate"), Some("true"), "{caller:?} {model}");
+        }
+    }
+    assert!(places.chat.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_place_that_fails_to_count_is_no_reason_to_fail() {
+    let places = Places::start().await;
+    let gateway = places.gateway().await;
+    places.claude.set_key("another");
+    places.gemini.set_key("another");
+    for (caller, model) in [(Messages, "at-claude"), (Responses, "at-claude"), (Messages, "at-gemini")] {
+        let got = ask(&gateway, caller, model).await;
+        assert!(caller.number(&got) > 0);
+        assert_eq!(got.header("x-bosporus-estimate"), Some("true"), "{caller:?} {model}: {}", got.text());
+    }
+}
+
+#[tokio::test]
+async fn what_an_answer_would_refuse_is_refused_here_too() {
+    let places = Places::start().await;
+    let gateway = places.gateway().await;
+    let headers = [("x-api-key", KEY), ("anthropic-version", "2023-06-01")];
+    let url = format!("{}/v1/messages/count_tokens", gateway.url());
+    let container = json!({"model": "at-gemini", "container": "c",
+        "messages": [{"role": "user", "content": "x"}]});
+    let got = soon(client::post(&url, &headers, &container)).await.unwrap();
+    assert_eq!(got.status, 400, "{}", got.text());
+    assert!(places.gemini.requests().is_empty());
+}
