@@ -37,6 +37,8 @@ pub enum Setup {
     Plain,
     /// 500 accounts, usage statistics, and a log file.
     Features,
+    /// So many accounts for each upstream, nothing else.
+    Accounts(usize),
     /// No upstream: a fresh install.
     Fresh,
 }
@@ -107,6 +109,21 @@ impl Arena {
         Err(Error::from(format!("the product does not answer on /healthz; its last lines: {tail:?}")))
     }
 
+    /// Replaces the config of a running product in one step.
+    pub fn replace(&self, served: &Served, setup: Setup) -> Result<()> {
+        let folder = self.folder.path().join(served.addr.port().to_string());
+        std::fs::write(folder.join("config.new"), config(served.addr, self.mock.addr, setup)?)?;
+        Ok(std::fs::rename(folder.join("config.new"), folder.join("config.yaml"))?)
+    }
+
+    /// How long each reload took, as the product's log says, in milliseconds.
+    pub fn reloads(&self) -> Result<Vec<f64>> {
+        let log = std::fs::read_to_string(self.log())?;
+        let lines = log.lines().filter(|line| line.contains("configuration reloaded"));
+        let times = lines.filter_map(|line| line.split_whitespace().find_map(|word| word.strip_prefix("ms=")));
+        times.map(|time| Ok(time.parse()?)).collect()
+    }
+
     fn log(&self) -> PathBuf {
         self.folder.path().join("product.log")
     }
@@ -145,7 +162,11 @@ fn config(addr: SocketAddr, mock: SocketAddr, setup: Setup) -> Result<String> {
         text.push_str("demo: true\n");
         return Ok(text);
     }
-    let accounts = if all { 500 } else { 1 };
+    let accounts = match setup {
+        Setup::Features => 500,
+        Setup::Accounts(count) => count,
+        Setup::Plain | Setup::Fresh => 1,
+    };
     write!(
         text,
         "openai-compatibility:\n  - name: \"bench\"\n    base-url: \"http://{mock}/v1\"\n    api-key-entries:\n"

@@ -96,7 +96,7 @@ fn parse(args: &[String]) -> Result<Options> {
 }
 
 /// Rows that are not in the table of [`ROWS`].
-const OTHERS: [&str; 6] = ["first-token", "first-token-other", "features", "memory", "slow-streams", "start"];
+const OTHERS: [&str; 7] = ["first-token", "first-token-other", "features", "memory", "slow-streams", "start", "reload"];
 
 fn check_names(only: &[String]) -> Result<()> {
     let known: Vec<_> = ROWS.iter().map(|row| row.name).chain(OTHERS).collect();
@@ -203,6 +203,9 @@ async fn measure_all(options: &Options, subject: Subject, effort: Effort) -> Res
     }
     if wanted("start") {
         table.add("start", "Start", measure::start(&arena, effort).await);
+    }
+    if wanted("reload") && !options.self_test {
+        table.add("reload", "Reload under load", measure::reload(&arena, effort).await.map(|line| vec![line]));
     }
     Ok(table.lines)
 }

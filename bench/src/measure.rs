@@ -229,6 +229,42 @@ async fn held(arena: &Arena, row: &Row, streams: usize, party: &Served) -> Resul
     Ok(after.saturating_sub(before) as f64 / streams as f64)
 }
 
+/// Takes over a changed config of 500 accounts again and again, under load; a request that fails fails the line.
+pub async fn reload(arena: &Arena, effort: Effort) -> Result<Line> {
+    let product = arena.product(Setup::Accounts(100)).await?;
+    let row = &ROWS[0];
+    arena.mock.play(bodies::play(row.answer, row.pace));
+    let mut fleet = Fleet::open(call(&product, row), row.connections).await?;
+    let before = arena.reloads()?.len();
+    let changes = async {
+        for round in 1..=effort.rounds * 2 {
+            arena.replace(&product, Setup::Accounts(100 - round % 2))?;
+            tokio::time::timeout(LEG_LIMIT, async {
+                while arena.reloads()?.len() < before + round {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                Ok::<_, Error>(())
+            })
+            .await??;
+        }
+        Ok::<_, Error>(())
+    };
+    let mut changes = std::pin::pin!(changes);
+    let mut answered = 0;
+    loop {
+        tokio::select! {
+            outcome = fleet.run(row.connections * 50, LEG_LIMIT) => answered += outcome.whole()?,
+            done = &mut changes => {
+                done?;
+                break;
+            }
+        }
+    }
+    let times = arena.reloads()?.split_off(before);
+    let title = format!("Reload with 500 accounts, {answered} requests meanwhile, none dropped");
+    Ok(Line::absolute("reload", title, "ms", &[], &times, Budget::AtMost(50.0)))
+}
+
 /// From exec to the first answers of a fresh install.
 pub async fn start(arena: &Arena, effort: Effort) -> Result<Vec<Line>> {
     let Subject::Product(binary) = &arena.subject else { return Ok(Vec::new()) };

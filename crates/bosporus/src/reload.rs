@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use config::{Config, Diagnostic, LogFormat, Outline};
 use gateway::App;
@@ -42,14 +43,16 @@ impl Reloader {
 
     /// Files beside the configuration whose content belongs to it.
     pub(crate) fn further_files(&self) -> Vec<PathBuf> {
-        let tls = self.app.snapshot().config.tls.clone().filter(|_| self.tls.is_some());
-        tls.map(|tls| vec![tls.cert, tls.key]).unwrap_or_default()
+        let config = &self.app.snapshot().config;
+        let tls = config.tls.iter().filter(|_| self.tls.is_some()).flat_map(|tls| [tls.cert.clone(), tls.key.clone()]);
+        tls.chain(config.system_prompt.iter().filter_map(|prompt| prompt.file.clone())).collect()
     }
 
     /// Takes over what the file holds now. `cause` is for the log: who wants it.
     pub(crate) fn reload(&self, cause: &str, bytes: Result<&[u8], &std::io::Error>) {
         let mut outline = self.outline.lock().unwrap_or_else(PoisonError::into_inner);
         let file = self.origin.path.display();
+        let started = Instant::now();
         let taken = bytes.map_err(|error| format!("cannot be read: {error}")).and_then(|bytes| {
             let next = Outline::of(bytes);
             let told = self.take(bytes)?;
@@ -63,7 +66,8 @@ impl Reloader {
             }
             Ok((told, settings)) => {
                 let told = if told.is_empty() { String::new() } else { format!(": {told}") };
-                tracing::info!(cause, %file, settings, "configuration reloaded{told}");
+                let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                tracing::info!(cause, %file, settings, ms, "configuration reloaded{told}");
             }
             Err(why) => {
                 tracing::error!(cause, %file, "configuration not taken over, the old one stays: {why}");

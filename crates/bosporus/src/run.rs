@@ -76,8 +76,8 @@ fn accept(
             () = hang_ups => (),
             name = ended => tracing::info!(signal = name, "stopping: requests under way may finish"),
         }
-        drop(stop.config_watch);
         stop.drain.start(stop.app.snapshot().config.deadlines.drain);
+        drop(stop.config_watch);
         Ok(())
     })
 }

@@ -10,6 +10,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -27,11 +28,16 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// that every one is whole.
 const LOOKS: u32 = 10;
 
+/// How long the end of the watch is waited for: a disk that hangs must not hold up the end of the program.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// A running watch. Dropping it ends the thread.
 #[derive(Debug)]
 pub(crate) struct Watch {
     bell: Arc<Bell>,
     thread: Option<JoinHandle<()>>,
+    /// Disconnected when the thread has ended.
+    ended: Receiver<()>,
 }
 
 /// What the watching thread waits for.
@@ -66,9 +72,13 @@ impl Watch {
         let bell = Arc::new(Bell::default());
         let rope = Arc::clone(&bell);
         let thread = std::thread::Builder::new().name("config".to_owned());
-        let thread = thread.spawn(move || run(&rope, &reloader));
+        let (running, ended) = mpsc::channel();
+        let thread = thread.spawn(move || {
+            run(&rope, &reloader);
+            drop(running);
+        });
         let thread = thread.map_err(|error| format!("cannot watch the configuration: {error}"))?;
-        Ok(Self { bell, thread: Some(thread) })
+        Ok(Self { bell, thread: Some(thread), ended })
     }
 
     /// Takes the file over now, changed or not.
@@ -80,8 +90,9 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.bell.ring(|rung| rung.stop = true);
+        let ended = self.ended.recv_timeout(FAREWELL) == Err(RecvTimeoutError::Disconnected);
         // A thread that panicked has said so itself.
-        let _ = self.thread.take().map(JoinHandle::join);
+        let _ = self.thread.take().filter(|_| ended).map(JoinHandle::join);
     }
 }
 
@@ -135,7 +146,7 @@ fn run(bell: &Arc<Bell>, reloader: &Reloader) {
         let cause = if rung.signal {
             "SIGHUP"
         } else if settled.own == own {
-            "the certificate has changed"
+            "a file that it names has changed"
         } else {
             "the file has changed"
         };

@@ -52,6 +52,7 @@ pub(crate) fn options(config: &Config) -> ServeOptions {
 pub(crate) fn heads(limits: &Limits) -> HeadLimits {
     HeadLimits {
         timeout: limits.header_read_timeout,
+        idle: HeadLimits::default().idle.max(limits.header_read_timeout),
         // The gateway says by how much a head is over its limit; only a bomb is cut off before.
         bytes: u32::try_from(limits.header_bytes.saturating_mul(4)).unwrap_or(u32::MAX),
         fields: limits.header_count,

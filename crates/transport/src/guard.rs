@@ -63,6 +63,7 @@ pub(crate) struct Guard<T> {
 pub(crate) struct Watch {
     pub(crate) peer: PeerInfo,
     pub(crate) head_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
     pub(crate) refuser: Refuser,
 }
 
@@ -175,7 +176,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Guard<T> {
             self.seen = now;
             self.head = Vec::new();
             // Not left to the next read: the engine does not read again if it did so while it answered.
-            self.clock.start(Stage::Idle, self.watch.head_timeout, cx);
+            self.clock.start(Stage::Idle, self.watch.idle_timeout, cx);
         }
     }
 

@@ -59,9 +59,11 @@ pub struct ServeOptions {
 /// What a request head may be. A connection keeps the limits that it began with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeadLimits {
-    /// From the first byte of a head to its last, and for the first head from the beginning of the connection; also how
-    /// long a kept-alive connection may idle.
+    /// From the first byte of a head to its last, and for the first head from the beginning of the connection.
     pub timeout: Duration,
+    /// How long a kept-alive HTTP/1.1 connection may idle. Longer than clients keep theirs, so that they end it: a
+    /// request that is sent while we end it is lost.
+    pub idle: Duration,
     /// Request line and headers together; above it the answer is 431.
     pub bytes: u32,
     /// Number of header fields; above it the answer is 431.
@@ -70,7 +72,7 @@ pub struct HeadLimits {
 
 impl Default for HeadLimits {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(30), bytes: 64 * 1024, fields: 100 }
+        Self { timeout: Duration::from_secs(30), idle: Duration::from_secs(100), bytes: 64 * 1024, fields: 100 }
     }
 }
 
@@ -295,7 +297,7 @@ where
     }
 
     fn watch(&self, peer: PeerInfo, limits: &HeadLimits) -> Watch {
-        Watch { peer, head_timeout: limits.timeout, refuser: self.options.refuser.clone() }
+        Watch { peer, head_timeout: limits.timeout, idle_timeout: limits.idle, refuser: self.options.refuser.clone() }
     }
 
     /// The service of one HTTP/1.1 connection, which counts its turns.
