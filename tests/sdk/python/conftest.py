@@ -80,7 +80,7 @@ def only_own_dialect(request):
     """Without a gateway nobody translates."""
     if not DIRECT or "upstream" not in request.fixturenames:
         return
-    owns = {"test_openai": "chat", "test_anthropic": "claude", "test_google": "gemini"}
+    owns = {"test_openai": "chat", "test_anthropic": "claude", "test_google": "gemini", "test_responses": "responses"}
     own = next((own for suite, own in owns.items() if suite in request.node.nodeid), None)
     if request.getfixturevalue("upstream") != own:
         pytest.skip("needs the gateway")

@@ -4,8 +4,8 @@ use bytes::BytesMut;
 use dialect::{Object, array};
 use hub::{CallKind, Citation};
 
-use crate::ID;
 use crate::spaces::Spaces;
+use crate::{ID, seals};
 
 /// An item under construction, or complete.
 #[derive(Debug)]
@@ -145,7 +145,7 @@ impl Item {
             Kind::Reasoning { text, proof } => {
                 item.text("type", "reasoning");
                 array(Some(text).filter(|text| !text.is_empty()), item.key("summary"), |text, out| summary(text, out));
-                item.text_if("encrypted_content", proof.as_deref());
+                item.text("encrypted_content", proof.as_deref().unwrap_or(seals::UNPROVEN));
             }
             Kind::Call { call_id, name, kind, text } => {
                 let (word, field) = words(*kind);

@@ -7,6 +7,9 @@ use hub::{Carried, Part, Seal, Thought};
 
 use crate::ID;
 
+/// What stands where another vendor's model gave no proof: OpenAI looks an item without one up in its own store and
+/// refuses the whole request, so a relay must be able to tell such an item from OpenAI's.
+pub(crate) const UNPROVEN: &str = "bos1:none:none:0:";
 /// The kind of OpenAI's own proofs.
 pub(crate) const ENCRYPTED: &str = "encrypted";
 /// Marks the kind of a foreign proof of reasoning that its vendor hides.
@@ -19,7 +22,7 @@ const BEFORE: &str = "called_";
 /// The proof in an `encrypted_content`; none for an empty or damaged one.
 pub(crate) fn read(field: &str) -> Option<Seal> {
     match Seal::unpack(field) {
-        _ if field.is_empty() => None,
+        _ if field.is_empty() || field == UNPROVEN => None,
         Carried::Packed(seal) => Some(seal),
         Carried::Native(data) => Some(Seal::new(ID.0, ENCRYPTED, data)),
         Carried::Damaged => None,

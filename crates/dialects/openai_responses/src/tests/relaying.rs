@@ -21,6 +21,21 @@ fn only_the_model_changes() {
     assert!(losses.is_silent());
 }
 
+/// A thought of a model that gives no proofs goes to the client marked, so that a relay finds it on its way back.
+#[test]
+fn reasoning_without_any_proof_is_known_again() {
+    let thought = hub::Part::Thinking(hub::Thought { text: "t".into(), seal: None, redacted: false });
+    let answer = Response { parts: vec![thought.clone()], ..Response::default() };
+    let whole: Value =
+        serde_json::from_slice(&Responses.encode_response(&answer, &dialect::Reply::new("m", false))).unwrap();
+    let item = whole["output"][0].clone();
+    let question = json!({"role": "user", "content": "x"});
+    let request = json!({"model": "m", "input": [item, question]});
+    assert_eq!(relayed(&request).0["input"], json!([question]));
+    let turns = Responses.decode_request(&head(), &body(&request)).unwrap().request.turns;
+    assert_eq!(turns[0].parts, [thought], "a translation reads it as it was");
+}
+
 #[test]
 fn reasoning_of_other_vendors_is_left_out() {
     let own = json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"});
