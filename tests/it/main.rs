@@ -23,6 +23,7 @@ mod fidelity;
 mod flags;
 mod kept;
 mod keys;
+mod limits;
 mod logs;
 mod names;
 mod places;

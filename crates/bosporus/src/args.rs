@@ -60,6 +60,8 @@ fn setting(text: &str) -> Result<(String, String), String> {
 pub(crate) enum Command {
     /// Read the configuration, say what is wrong or not used with it, and exit.
     Check,
+    /// Read a client key from standard input and print what `key-hash` takes instead of it.
+    HashKey,
 }
 
 /// How log lines are written.

@@ -2,6 +2,8 @@
 
 mod args;
 mod environment;
+mod hash_key;
+mod keeper;
 mod logging;
 mod reload;
 mod run;
@@ -29,6 +31,7 @@ fn start(args: &Args) -> Result<ExitCode, String> {
     args.seeds.notes.iter().for_each(|note| logging::say(&format!("note: {note}")));
     match &args.command {
         Some(Command::Check) => setup::check(args),
+        Some(Command::HashKey) => hash_key::run(),
         None => run::run(args),
     }
 }

@@ -13,6 +13,7 @@ use transport::tls::ServerTls;
 use transport::{Drain, DrainWatch, Drained};
 
 use crate::args::Args;
+use crate::keeper::Keeper;
 use crate::reload::Reloader;
 use crate::setup::{self, Setup};
 use crate::watch::Watch;
@@ -27,7 +28,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     let listener = Listener::bind(address(&config)?).map_err(|error| error.to_string())?;
     let url = format!("{}://{}", if tls.is_some() { "https" } else { "http" }, listener.addr());
     let options = workers::options(&config);
+    let accounts = config.auth_dir_in(environment::folder("HOME").as_deref());
     let app = Arc::new(App::new(config).map_err(|error| error.to_string())?);
+    let keeper = Keeper::start(&app, &accounts)?;
     let path = origin.path.clone();
     let reloader = Reloader::new(Arc::clone(&app), tls.clone(), options.clone(), origin);
     let config_watch = Watch::start(Arc::new(reloader))?;
@@ -44,6 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     let stop = Stop { drain: &drain, app: &app, config_watch };
     accept(listener, queues, watch, stop, || announce(&url, &path, fresh.as_ref()))?;
     report(workers.finish());
+    drop(keeper);
     Ok(ExitCode::SUCCESS)
 }
 

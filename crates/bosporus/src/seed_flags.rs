@@ -319,7 +319,7 @@ mod tests {
         let (config, report) = config::parse(file, "config.yaml", &settings(text));
         assert!(report.warnings.is_empty(), "{report}");
         let config = config.unwrap_or_else(|| panic!("{report}"));
-        assert_eq!(config.client_keys[0].key.expose(), "abcdefghijklmnop");
+        assert_eq!(config.client_keys[0].key.plain().map(config::Secret::expose), Some("abcdefghijklmnop"));
         assert_eq!(config.request_retry, 4);
         assert_eq!(config.compat[0].keys[0].key.expose(), "a'b\"c:");
         assert_eq!(config.compat[0].base_url.as_str(), "https://api.openai.com/v1");

@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(report.to_string(), "");
         let config = config.unwrap();
         assert_eq!(config.client_keys.len(), 1);
-        assert_eq!(config.client_keys[0].key, fresh.client_key);
+        assert_eq!(config.client_keys[0].key.plain(), Some(&fresh.client_key));
         assert_eq!(config.management_key, Some(fresh.management_key.clone()));
         assert!(config.is_loopback() && config.demo && !config.allow_remote_management);
         assert_ne!(fresh.client_key, fresh.management_key);

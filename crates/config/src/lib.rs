@@ -25,10 +25,10 @@ mod tree;
 mod words;
 
 pub use checked::{
-    AccountRules, ChannelAlias, ClientKey, Compat, CompatKey, Concurrency, Config, Cors, Deadlines, Fidelity,
-    HeaderRule, HeaderValueRule, KNOWN_PLACES, KeyEntry, Limits, Log, LogFormat, MaxTokensField, Modality, Model,
-    Ollama, PromptMode, Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, ReasoningField, ResponsesStore, Routing,
-    StoreMode, Strategy, Streaming, SystemPrompt, ThinkingLevel, ThinkingRange, Tls, payload,
+    AccountRules, ChannelAlias, ClientKey, ClientSecret, Compat, CompatKey, Concurrency, Config, Cors, Deadlines,
+    Fidelity, HeaderRule, HeaderValueRule, KNOWN_PLACES, KeyEntry, KeyLimits, Limits, Log, LogFormat, MaxTokensField,
+    Modality, Model, Ollama, PromptMode, Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, ReasoningField,
+    ResponsesStore, Routing, StoreMode, Strategy, Streaming, SystemPrompt, ThinkingLevel, ThinkingRange, Tls, payload,
 };
 pub use dotenv::{dotenv, quoted};
 pub use find::{find, places};

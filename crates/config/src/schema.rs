@@ -127,6 +127,8 @@ pub(crate) const ROOT: &[Field] = &[
     used("remote-management", Kind::Section(MANAGEMENT)),
     checked("auth-dir", Kind::Text),
     used("api-keys", SECRETS),
+    used("client-keys", Kind::List(&Kind::Section(CLIENT_KEY))),
+    used("api-key-limits", Kind::List(&Kind::Section(KEY_LIMIT))),
     used("debug", Kind::Flag),
     used("log", Kind::Section(LOG)),
     used("demo", Kind::Flag),
@@ -179,7 +181,6 @@ pub(crate) const ROOT: &[Field] = &[
     later("antigravity-signature-bypass-strict"),
     used("credential-concurrency", Kind::Section(CONCURRENCY)),
     later("credential-in-flight"),
-    later("api-key-limits"),
     used("xai", Kind::Section(XAI_GLOBAL)),
     used("codex", Kind::Section(CODEX_GLOBAL)),
     used("claude-code", Kind::Section(CLAUDE_CODE)),
@@ -198,6 +199,30 @@ pub(crate) const ROOT: &[Field] = &[
 ];
 
 const TLS: &[Field] = &[used("enable", Kind::Flag), used("cert", Kind::Text), used("key", Kind::Text)];
+
+const CLIENT_KEY: &[Field] = &[
+    used("key", Kind::Secret),
+    used("key-hash", Kind::Secret),
+    used("label", Kind::Text),
+    used("disabled", Kind::Flag),
+    used("models", TEXTS),
+    used("providers", TEXTS),
+    used("accounts", TEXTS),
+    used("expires", Kind::Text),
+    used("requests-per-minute", Kind::Number),
+    used("tokens-per-minute", Kind::Number),
+    used("concurrency", Kind::Number),
+    used("monthly-requests", Kind::Map(&Kind::Number)),
+    used("fidelity", Kind::Text),
+];
+
+const KEY_LIMIT: &[Field] = &[
+    used("api-key", Kind::Secret),
+    used("allowed-models", TEXTS),
+    used("monthly-quotas", Kind::Map(&Kind::Number)),
+    used("allowed-credentials", TEXTS),
+    used("allowed-providers", TEXTS),
+];
 
 const MANAGEMENT: &[Field] = &[
     used("allow-remote", Kind::Flag),

@@ -11,6 +11,7 @@ pub mod embed;
 mod framing;
 pub mod hints;
 pub mod instruct;
+pub mod limits;
 mod media;
 mod memory;
 mod mint;

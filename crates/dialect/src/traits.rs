@@ -7,6 +7,7 @@ use hub::{DialectId, Event, Fault, Losses, Prompt, RawFault, Request, Response, 
 
 use crate::count::Count;
 use crate::embed::{EmbedClient, EmbedWire};
+use crate::limits::Left;
 use crate::splice::Edit;
 use crate::{
     Body, Decoded, Echo, Encoded, Envelope, Frame, Framing, HttpReply, Memo, Memory, ModelCard, Observed, Peek, Relay,
@@ -154,6 +155,11 @@ pub trait ClientSide: Send + Sync {
     /// How its requests name earlier answers, where they can.
     fn memory(&self) -> Option<&'static dyn Memory> {
         None
+    }
+
+    /// The headers that tell what is left of the caller's limit; none where the dialect has no such headers.
+    fn limit_headers(&self, _left: &Left, _now: std::time::SystemTime) -> Vec<(&'static str, String)> {
+        Vec::new()
     }
 
     /// The provider that a name carries in this dialect's own way, and the name behind it.

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use config::ClientKey;
+use config::{ClientKey, ClientSecret};
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -12,6 +13,9 @@ use hub::{Fault, FaultKind};
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
+
+use crate::allowance::{Allowance, Meters};
+use crate::scope::{Providers, Reach, Scope};
 
 /// The headers that may hold a key, in the order of cliproxyapi.md 1.3.
 static HEADERS: [HeaderName; 3] =
@@ -28,37 +32,68 @@ const QUERY: [&str; 2] = ["key", "auth_token"];
 /// would know a part of a digest, from which no key follows.
 pub(crate) struct KeyTable {
     index: HashMap<[u8; 8], Vec<Entry>>,
-    anybody: Arc<str>,
+    anybody: Admitted,
 }
 
 struct Entry {
     digest: [u8; 32],
-    label: Arc<str>,
+    admitted: Admitted,
+}
+
+/// Whose request it is, and what it may do.
+#[derive(Clone, Debug)]
+pub(crate) struct Admitted {
+    /// The key's label.
+    pub(crate) label: Arc<str>,
+    /// What the key may do; `None` is everything.
+    pub(crate) allowance: Option<Arc<Allowance>>,
+}
+
+impl Admitted {
+    /// What the key may reach.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::of_key(self.allowance.as_ref().and_then(|allowance| allowance.reach))
+    }
 }
 
 impl KeyTable {
-    pub(crate) fn new(keys: &[ClientKey]) -> Self {
+    /// The keys, and the reaches that they name by number.
+    pub(crate) fn new(keys: &[ClientKey], providers: &Providers, meters: &Meters) -> (Self, Vec<Reach>) {
         let mut index: HashMap<_, Vec<_>> = HashMap::with_capacity(keys.len());
+        let mut reaches = Vec::new();
         for key in keys {
-            let digest = digest(key.key.expose());
-            index.entry(beginning(&digest)).or_default().push(Entry { digest, label: key.label.as_str().into() });
+            let digest = match &key.key {
+                ClientSecret::Plain(key) => digest(key.expose()),
+                ClientSecret::Sha256(digest) => *digest,
+            };
+            let label: Arc<str> = key.label.as_str().into();
+            let allowance = key.limits.as_deref().map(|limits| {
+                let reach = Reach::of(limits, &label, providers).map(|reach| number(reach, &mut reaches));
+                Arc::new(meters.allowance(&digest, Arc::clone(&label), limits, reach))
+            });
+            let entry = Entry { digest, admitted: Admitted { label, allowance } };
+            index.entry(beginning(&digest)).or_default().push(entry);
         }
-        Self { index, anybody: "-".into() }
+        (Self { index, anybody: Admitted { label: "-".into(), allowance: None } }, reaches)
     }
 
-    /// The label of the key that the request carries. No keys at all: everybody is let in.
+    /// Whose key the request carries. No keys at all: everybody is let in.
     ///
     /// # Errors
-    /// An unauthenticated fault.
-    pub(crate) fn admit(&self, head: &Parts) -> Result<Arc<str>, Fault> {
+    /// An unauthenticated fault, or a forbidden one for a key that is not let in now.
+    pub(crate) fn admit(&self, head: &Parts) -> Result<Admitted, Fault> {
         if self.index.is_empty() {
-            return Ok(Arc::clone(&self.anybody));
+            return Ok(self.anybody.clone());
         }
         let mut presented = false;
         for candidate in candidates(head) {
             presented = true;
             if let Some(entry) = self.find(&digest(&candidate)) {
-                return Ok(Arc::clone(&entry.label));
+                let admitted = entry.admitted.clone();
+                if let Some(allowance) = &admitted.allowance {
+                    allowance.open(SystemTime::now())?;
+                }
+                return Ok(admitted);
             }
         }
         let message = if presented { "Invalid API key" } else { "Missing API key" };
@@ -70,6 +105,15 @@ impl KeyTable {
         let worth = self.index.get(&beginning(presented))?;
         worth.iter().rev().find(|entry| entry.digest.ct_eq(presented).into())
     }
+}
+
+/// The number of a reach; equal ones share it, and with it the routes that are made for it.
+fn number(reach: Reach, reaches: &mut Vec<Reach>) -> u32 {
+    let at = reaches.iter().position(|known| *known == reach).unwrap_or_else(|| {
+        reaches.push(reach);
+        reaches.len() - 1
+    });
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 fn beginning(digest: &[u8; 32]) -> [u8; 8] {
@@ -111,16 +155,20 @@ mod tests {
     use config::Secret;
 
     fn admit(uri: &str, headers: &[(&str, &str)]) -> Result<String, String> {
-        let keys = [("right", "key-1"), ("other", "key-2")]
-            .map(|(key, label)| ClientKey { key: Secret::new(key), label: label.into() });
+        let keys = [("right", "key-1"), ("other", "key-2")].map(|(key, label)| ClientKey {
+            key: ClientSecret::Plain(Secret::new(key)),
+            label: label.into(),
+            limits: None,
+        });
         let mut request = http::Request::builder().uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        KeyTable::new(&keys)
+        KeyTable::new(&keys, &Providers::default(), &Meters::default())
+            .0
             .admit(&head)
-            .map(|label| label.as_ref().to_owned())
+            .map(|admitted| admitted.label.as_ref().to_owned())
             .map_err(|fault| fault.message.into_owned())
     }
 
@@ -142,18 +190,22 @@ mod tests {
 
     #[test]
     fn digests_that_begin_alike_are_told_apart() {
-        let keys = [("right", "key-1")].map(|(key, label)| ClientKey { key: Secret::new(key), label: label.into() });
-        let mut table = KeyTable::new(&keys);
+        let keys = [("right", "key-1")].map(|(key, label)| ClientKey {
+            key: ClientSecret::Plain(Secret::new(key)),
+            label: label.into(),
+            limits: None,
+        });
+        let mut table = KeyTable::new(&keys, &Providers::default(), &Meters::default()).0;
         let right = digest("right");
         for at in 8..32 {
             let mut alike = right;
             alike[at] ^= 1;
             assert!(table.find(&alike).is_none(), "differs in byte {at}");
-            let entry = Entry { digest: alike, label: at.to_string().into() };
+            let entry = Entry { digest: alike, admitted: Admitted { label: at.to_string().into(), allowance: None } };
             table.index.get_mut(&beginning(&alike)).unwrap().push(entry);
-            assert_eq!(&*table.find(&alike).unwrap().label, at.to_string());
+            assert_eq!(&*table.find(&alike).unwrap().admitted.label, at.to_string());
         }
-        assert_eq!(&*table.find(&right).unwrap().label, "key-1");
+        assert_eq!(&*table.find(&right).unwrap().admitted.label, "key-1");
         assert_eq!(table.index.len(), 1);
     }
 

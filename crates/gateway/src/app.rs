@@ -8,6 +8,7 @@ use pool::{Accounts, Affinity};
 use tokio::sync::OwnedSemaphorePermit;
 use transport::{Cap, Client};
 
+use crate::allowance::Meters;
 use crate::changes::Changes;
 use crate::kept::Store;
 use crate::route::Explanation;
@@ -20,6 +21,8 @@ use crate::snapshot::{Snapshot, SnapshotError};
 pub struct App {
     snapshot: ArcSwap<Snapshot>,
     pub(crate) accounts: Accounts,
+    /// What limited client keys have used.
+    meters: Meters,
     /// Which account conversations were with.
     pub(crate) affinity: Affinity,
     in_flight: Cap,
@@ -36,10 +39,12 @@ impl App {
     pub fn new(config: Config) -> Result<Self, SnapshotError> {
         let accounts = Accounts::default();
         let in_flight = Cap::new(config.limits.in_flight);
-        let snapshot = Snapshot::build(config, &accounts)?;
+        let meters = Meters::default();
+        let snapshot = Snapshot::build(config, &accounts, &meters)?;
         Ok(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             accounts,
+            meters,
             affinity: Affinity::default(),
             in_flight,
             routes: Routes::new(),
@@ -52,7 +57,7 @@ impl App {
     /// # Errors
     /// When a place cannot be built from it; the old one stays.
     pub fn reload(&self, config: Config) -> Result<Changes, SnapshotError> {
-        let snapshot = Arc::new(Snapshot::build(config, &self.accounts)?);
+        let snapshot = Arc::new(Snapshot::build(config, &self.accounts, &self.meters)?);
         let old = self.snapshot.swap(Arc::clone(&snapshot));
         self.in_flight.resize(snapshot.config.limits.in_flight);
         Ok(Changes::between(&old, &snapshot))
@@ -66,6 +71,16 @@ impl App {
     /// Who would answer a request for a model now, and why not others; `None` when nobody serves it.
     pub fn explain(&self, model: &str) -> Option<Explanation> {
         Some(self.snapshot().names.resolve(Scope::default(), model)?.explain(model, &self.accounts))
+    }
+
+    /// Takes up the monthly counts of client keys that an earlier run wrote down, and tells how many lines made no sense.
+    pub fn restore_key_use(&self, text: &str) -> usize {
+        self.meters.months.restore(text)
+    }
+
+    /// The monthly counts of client keys, to be written down; `None` when nothing has changed since the last time.
+    pub fn key_use_to_keep(&self) -> Option<String> {
+        self.meters.months.changes(std::time::SystemTime::now())
     }
 
     /// A place for one more request; `None` when the gateway is full.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use config::ClientKey;
+use config::{ClientKey, ClientSecret};
 
 use crate::snapshot::Snapshot;
 
@@ -30,6 +30,14 @@ pub struct Difference {
     pub removed: Vec<String>,
 }
 
+/// What tells keys apart, whatever they are called.
+fn identity(key: &ClientKey) -> String {
+    match &key.key {
+        ClientSecret::Plain(key) => key.expose().to_owned(),
+        ClientSecret::Sha256(digest) => digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
 impl Changes {
     pub(crate) fn between(old: &Snapshot, new: &Snapshot) -> Self {
         let label = |key: &ClientKey| key.label.clone();
@@ -44,11 +52,7 @@ impl Changes {
                 |name| (*name).to_owned(),
                 |name| (*name).to_owned(),
             ),
-            keys: Difference::new(
-                (&old.config.client_keys, &new.config.client_keys),
-                |key| key.key.expose().to_owned(),
-                label,
-            ),
+            keys: Difference::new((&old.config.client_keys, &new.config.client_keys), identity, label),
         }
     }
 

@@ -1,10 +1,11 @@
 //! One HTTP exchange, from head to answer: what every request goes through before a model is asked, and how every
 //! fault leaves.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use config::Fidelity;
 use dialect::{Body, Catalogue, ClientSide, HttpReply, Operation, Route};
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
@@ -15,6 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use transport::{PeerInfo, ReplyBody};
 
 use crate::adjust;
+use crate::allowance::Allowance;
 use crate::app::Worker;
 use crate::errand::Errand;
 use crate::fidelity;
@@ -63,11 +65,14 @@ impl Worker {
         let mut record = Some(Record::new(Arc::clone(id)));
         let is_head = head.method == Method::HEAD;
         let found = fits(head, snapshot.config.limits.header_bytes).and_then(|()| self.app.routes.find(head));
+        let mut allowance = None;
         let (client, answered) = match found {
             Ok(Matched { route, rest }) => {
                 note_route(&mut record, route);
-                let exchange = Exchange { worker: self, snapshot, route, rest };
-                (Some(route.client), exchange.run(head, incoming, &mut record).await)
+                let exchange = Exchange { worker: self, snapshot, route, rest, allowance: OnceLock::new() };
+                let answered = exchange.run(head, incoming, &mut record).await;
+                allowance = exchange.allowance.into_inner();
+                (Some(route.client), answered)
             }
             Err(fault) => (self.app.routes.caller(head), Err(fault)),
         };
@@ -76,6 +81,9 @@ impl Worker {
             (Err(fault), Some(client)) => refuse(client, &fault, id, &mut record),
             (Err(fault), None) => plain_refusal(&fault),
         };
+        if let (Some(allowance), Some(client)) = (allowance, client) {
+            allowance.tell(client, response.headers_mut(), SystemTime::now());
+        }
         if let Some(record) = &mut record {
             record.status = response.status();
             record.ended = Ended::Whole;
@@ -104,6 +112,8 @@ struct Exchange<'a> {
     snapshot: &'a Arc<Snapshot>,
     route: &'static Route,
     rest: &'a str,
+    /// What the key may do, once that is known.
+    allowance: OnceLock<Arc<Allowance>>,
 }
 
 /// A request for an account, received.
@@ -122,11 +132,15 @@ impl Exchange<'_> {
         incoming: Incoming,
         record: &mut Option<Record>,
     ) -> Result<Response<ReplyBody>, Fault> {
-        let label = self.snapshot.keys.admit(head)?;
-        if let Some(record) = record {
-            record.key = Some(label);
+        let admitted = self.snapshot.keys.admit(head)?;
+        let scope = paths::scope(&self.snapshot.names.providers, admitted.scope(), head)?;
+        if let Some(allowance) = admitted.allowance {
+            // It is new, so there is nothing to be replaced.
+            let _ = self.allowance.set(allowance);
         }
-        let scope = paths::scope(&self.snapshot.names.providers, Scope::default(), head)?;
+        if let Some(record) = record {
+            record.key = Some(admitted.label);
+        }
         match self.route.operation {
             Operation::ListModels(catalogue) => {
                 let query = head.uri.query().unwrap_or_default();
@@ -206,11 +220,16 @@ impl Exchange<'_> {
         (scope, peek.model) = self.snapshot.names.read(self.route.client, within, peek.model);
         let mut adjust = adjust::take_suffix(&self.snapshot.names, self.route.client, &mut scope, &mut peek);
         adjust.prompt.clone_from(&self.snapshot.prompt);
-        adjust.fidelity = fidelity::wanted(head, self.snapshot.config.fidelity)?;
+        adjust.fidelity = fidelity::wanted(head, self.fidelity())?;
         peek.reply.seed = random();
         if let Some(record) = record {
             record.model.clone_from(&peek.model);
             record.stream = peek.reply.stream;
+        }
+        if let (Some(allowance), Some(record)) = (self.allowance.get(), record.as_mut()) {
+            let names = &self.snapshot.names;
+            names.resolve(scope, &peek.model).ok_or_else(|| names.missing(scope, &peek.model))?;
+            record.pass = Some(allowance.enter(&peek.model, SystemTime::now())?);
         }
         let generates = matches!(self.route.operation, Operation::Generate);
         let own = generates.then(|| self.route.client.own_answer(&body, &peek.reply));
@@ -231,6 +250,12 @@ impl Exchange<'_> {
         };
         transport::body::reuse(inbound.body.into_bytes());
         answer
+    }
+
+    /// What becomes of losses: as the key says, else as the configuration says for all.
+    fn fidelity(&self) -> Fidelity {
+        let of_key = self.allowance.get().and_then(|allowance| allowance.fidelity());
+        of_key.unwrap_or(self.snapshot.config.fidelity)
     }
 
     async fn body(&self, head: &Parts, incoming: Incoming) -> Result<Body, Fault> {

@@ -4,8 +4,10 @@
 
 mod adjust;
 mod admit;
+mod allowance;
 mod app;
 mod attempt;
+mod bucket;
 mod changes;
 mod channels;
 mod cors;
@@ -21,6 +23,7 @@ mod glob;
 mod headers;
 mod inbound;
 mod kept;
+mod months;
 mod names;
 mod outflow;
 mod pass;

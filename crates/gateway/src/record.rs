@@ -7,6 +7,7 @@ use http::StatusCode;
 use hub::{Fault, FaultKind, Usage};
 use pool::Account;
 
+use crate::allowance::Pass;
 use crate::trail::Trail;
 
 /// What is known of a request so far. It is written once, when it is dropped.
@@ -14,6 +15,8 @@ use crate::trail::Trail;
 pub(crate) struct Record {
     pub(crate) id: Arc<str>,
     pub(crate) key: Option<Arc<str>>,
+    /// What the request has taken of its key's limits.
+    pub(crate) pass: Option<Pass>,
     pub(crate) route: &'static str,
     pub(crate) model: String,
     pub(crate) account: Option<Arc<Account>>,
@@ -49,6 +52,7 @@ impl Record {
         Self {
             id,
             key: None,
+            pass: None,
             route: "",
             model: String::new(),
             account: None,
@@ -94,6 +98,12 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
+        if let Some(pass) = &mut self.pass {
+            pass.charge(&self.usage);
+            if self.ended == Ended::Whole && !self.status.is_success() {
+                pass.give_back();
+            }
+        }
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let status = if self.ended == Ended::HungUp { 499 } else { self.status.as_u16() };
         tracing::info!(

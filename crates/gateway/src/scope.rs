@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use config::KeyLimits;
 use dialect::ModelCard;
 use upstreams::{KINDS, Place, UNSERVED};
 
@@ -27,6 +28,11 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
+    /// The scope of a key; `None` for keys that reach everything.
+    pub(crate) fn of_key(reach: Option<u32>) -> Self {
+        Self { provider: 0, reach: reach.map_or(0, |at| at + 1) }
+    }
+
     /// The same without what the key forbids.
     pub(crate) fn of_anybody(self) -> Self {
         Self { reach: 0, ..self }
@@ -127,6 +133,22 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
+    /// What limits leave of everything; `None` when that is everything.
+    pub(crate) fn of(limits: &KeyLimits, label: &str, providers: &Providers) -> Option<Self> {
+        let number = |id: &String| match providers.find(id) {
+            Known::Here(number) => Some(number),
+            Known::Elsewhere | Known::Nowhere => {
+                tracing::warn!(key = label, provider = %id, "a client key is allowed a provider that is not here");
+                None
+            }
+        };
+        let numbers: Option<Vec<u32>> =
+            (!limits.providers.is_empty()).then(|| limits.providers.iter().filter_map(number).collect());
+        let numbers = numbers.filter(|numbers| !numbers.contains(&0));
+        let reach = Self { models: limits.models.clone(), providers: numbers, accounts: limits.accounts.clone() };
+        (reach != Self::default()).then_some(reach)
+    }
+
     fn allows_model(&self, model: &str) -> bool {
         self.models.is_empty() || self.models.iter().any(|pattern| glob(pattern, model))
     }

@@ -12,6 +12,7 @@ use upstreams::{AccountSpec, KINDS, Place, Upstream};
 
 use crate::adjust;
 use crate::admit::KeyTable;
+use crate::allowance::Meters;
 use crate::channels;
 use crate::faults::proxy_setting;
 use crate::glob::glob;
@@ -122,7 +123,7 @@ impl Seat {
 
 impl Snapshot {
     /// Builds the view. Accounts keep what they have learned.
-    pub(crate) fn build(config: Config, accounts: &Accounts) -> Result<Self, SnapshotError> {
+    pub(crate) fn build(config: Config, accounts: &Accounts, meters: &Meters) -> Result<Self, SnapshotError> {
         let prompt = config.system_prompt.as_ref().map(adjust::prompt).transpose().map_err(SnapshotError)?;
         let names = Collector::new(config.force_model_prefix, strategy(config.routing.strategy));
         let mut builder = Builder { config: &config, accounts, names, all: Vec::new() };
@@ -131,10 +132,11 @@ impl Snapshot {
                 builder.place(&place)?;
             }
         }
+        let (keys, reaches) = KeyTable::new(&config.client_keys, &builder.names.providers, meters);
         let Builder { names, all: accounts, .. } = builder;
-        let names = names.finish(Vec::new(), &AllRules::new(&config.payload));
+        let names = names.finish(reaches, &AllRules::new(&config.payload));
         Ok(Self {
-            keys: KeyTable::new(&config.client_keys),
+            keys,
             deadlines: Deadlines {
                 connect: config.deadlines.connect,
                 first_byte: config.deadlines.first_byte,

@@ -1,6 +1,7 @@
 //! The checked configuration: plain values that need no further validation. It knows nothing of YAML, spans or files;
 //! [`crate::parse`] builds it from text, and tests build it by hand from [`Config::default`].
 
+mod keys;
 mod network;
 mod path;
 pub mod payload;
@@ -11,6 +12,7 @@ mod store;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use keys::{ClientKey, ClientSecret, KeyLimits};
 pub use network::{Cors, Proxy, ProxyScheme, ProxyUrl, ProxyUser};
 pub use prompt::{Fidelity, PromptMode, SystemPrompt};
 pub use provider::{
@@ -111,15 +113,6 @@ pub struct Tls {
     pub cert: PathBuf,
     /// The private key.
     pub key: PathBuf,
-}
-
-/// One key that a client may present.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientKey {
-    /// The key.
-    pub key: Secret,
-    /// A name for logs and ledgers (`key-1`, `key-2`, ... in file order); shows nothing of the key.
-    pub label: String,
 }
 
 /// How log lines are written.

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Section, channels, payload, place, prompt, provider, safety};
+use super::{Section, channels, keys, payload, place, prompt, provider, safety};
 use crate::checked::{
-    ClientKey, Concurrency, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, ResponsesStore, Routing, StoreMode,
-    Strategy, Streaming, Tls,
+    Concurrency, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, ResponsesStore, Routing, StoreMode, Strategy,
+    Streaming, Tls,
 };
 use crate::report::Problems;
 use crate::schema::Kind;
@@ -21,9 +21,6 @@ const MONTH: Duration = Duration::from_secs(30 * 86_400);
 /// Most calls that an account may have, or that may wait for it.
 pub(super) const MAX_CALLS: i64 = 1_000_000;
 
-/// Longest client key. Longer ones could not be told from a pasted file.
-const MAX_KEY: usize = 4096;
-
 /// Reads everything. Where a value is wrong the default stands in, and the problem is told.
 pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
     let root = Section::at(root, String::new(), problems);
@@ -34,7 +31,7 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         port: port(&root, problems).unwrap_or(base.port),
         tls: tls(&root.section("tls", problems), problems),
         auth_dir: root.text("auth-dir", problems).map_or(base.auth_dir, PathBuf::from),
-        client_keys: client_keys(&root, problems),
+        client_keys: keys::client_keys(&root, problems),
         management_key: management.text("secret-key", problems).map(Secret::new),
         allow_remote_management: management.flag("allow-remote", false, problems),
         disable_control_panel: management.flag("disable-control-panel", false, problems),
@@ -89,28 +86,6 @@ fn tls(section: &Section<'_>, problems: &mut Problems) -> Option<Tls> {
         }
     }
     Some(Tls { cert: cert?.into(), key: key?.into() })
-}
-
-/// Trimmed, without empty ones and repetitions. Labels count the keys that are left.
-fn client_keys(root: &Section<'_>, problems: &mut Problems) -> Vec<ClientKey> {
-    let mut keys: Vec<ClientKey> = Vec::new();
-    for item in root.list("api-keys", problems) {
-        let Some(text) = item.text(problems) else { continue };
-        let key = Secret::new(text.trim());
-        if key.is_empty() || keys.iter().any(|earlier| earlier.key == key) {
-            problems.warn(item.span(), format!("`{}` is empty or a repetition; ignored", item.path));
-        } else if !sendable(key.expose()) {
-            let message = format!("`{}` cannot be sent in a header: keys are visible ASCII without spaces", item.path);
-            problems.error(item.span(), message);
-        } else {
-            keys.push(ClientKey { key, label: format!("key-{}", keys.len() + 1) });
-        }
-    }
-    keys
-}
-
-fn sendable(key: &str) -> bool {
-    key.len() <= MAX_KEY && key.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn log(section: &Section<'_>, problems: &mut Problems) -> Log {

@@ -3,6 +3,8 @@
 
 mod channels;
 mod gateway;
+mod keys;
+mod moment;
 mod number;
 mod payload;
 mod place;

@@ -44,6 +44,12 @@ pub(crate) fn check(root: &Section<'_>, config: &Config, problems: &mut Problems
             tell(&format!("api-keys[{index}]"), &fault, node.span, public, problems);
         }
     }
+    let limited = root.get("client-keys");
+    for (index, node) in limited.as_ref().map_or(&[][..], |item| item.node.items()).iter().enumerate() {
+        if let Some((node, fault)) = node.get("key").and_then(|key| Some((key, fault(key)?))) {
+            tell(&format!("client-keys[{index}].key"), &fault, node.span, public, problems);
+        }
+    }
     if config.client_keys.is_empty() {
         no_keys(root, public, problems);
     }

@@ -46,7 +46,7 @@ fn make_entries_of_lists() {
 fn lists_are_words_or_yaml() {
     let keys = |value| {
         let config = good("", &[("BOSPORUS_API_KEYS", value)]);
-        config.client_keys.into_iter().map(|key| key.key.expose().to_owned()).collect::<Vec<_>>()
+        config.client_keys.into_iter().map(|key| key.key.plain().unwrap().expose().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(keys("abcdefghijklmnop, bcdefghijklmnopq"), ["abcdefghijklmnop", "bcdefghijklmnopq"]);
     assert_eq!(keys("[\"abcdefghijklmnop\"]"), ["abcdefghijklmnop"]);

@@ -10,6 +10,7 @@ mod fault;
 mod history;
 mod ids;
 mod json;
+mod limits;
 mod message_encode;
 mod models;
 mod names;
@@ -31,8 +32,11 @@ mod tools_encode;
 mod usage;
 mod wire;
 
+use std::time::SystemTime;
+
 use bytes::{Bytes, BytesMut};
 use dialect::count::{Count, as_it_is};
+use dialect::limits::Left;
 use dialect::splice::Edit;
 use dialect::{
     Beside, Body, ClientSide, Decoded, Dialect, Encoded, Framing, HttpReply, Memo, Operation, Peek, Relay, Reply,
@@ -102,6 +106,10 @@ pub struct Messages;
 impl ClientSide for Messages {
     fn dialect(&self) -> DialectId {
         names::ID
+    }
+
+    fn limit_headers(&self, left: &Left, now: SystemTime) -> Vec<(&'static str, String)> {
+        limits::headers(left, now)
     }
 
     fn peek(&self, head: &Parts, body: &Body) -> Result<Peek, Fault> {

@@ -1,7 +1,10 @@
 //! The two faces of Chat Completions: what routing reads early, what a relay changes; the rest is delegated.
 
+use std::time::SystemTime;
+
 use bytes::{Bytes, BytesMut};
 use dialect::instruct::Messages;
+use dialect::limits::{Left, x_ratelimit};
 use dialect::splice::Edit;
 use dialect::{
     Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
@@ -26,6 +29,10 @@ pub(crate) struct Chat;
 impl ClientSide for Chat {
     fn dialect(&self) -> DialectId {
         crate::ID
+    }
+
+    fn limit_headers(&self, left: &Left, _now: SystemTime) -> Vec<(&'static str, String)> {
+        x_ratelimit(left)
     }
 
     fn peek(&self, head: &Parts, body: &Body) -> Result<Peek, Fault> {

@@ -3,7 +3,10 @@
 //! What only a raw completion model can do (suffix, echo, best_of, token arrays, log probabilities) is refused, because
 //! the client reads it out of the answer.
 
+use std::time::SystemTime;
+
 use bytes::{Bytes, BytesMut};
+use dialect::limits::{Left, x_ratelimit};
 use dialect::{Body, ClientSide, Decoded, HttpReply, Object, Peek, Reply, StreamEncoder, mint};
 use http::request::Parts;
 use hub::{Block, BlockId, DialectId, Event, Fault, Losses, Part, Request, Response, Role, Service, Text, Turn, Usage};
@@ -21,6 +24,10 @@ pub(crate) struct Completions;
 impl ClientSide for Completions {
     fn dialect(&self) -> DialectId {
         COMPLETIONS_ID
+    }
+
+    fn limit_headers(&self, left: &Left, _now: SystemTime) -> Vec<(&'static str, String)> {
+        x_ratelimit(left)
     }
 
     fn peek(&self, head: &Parts, body: &Body) -> Result<Peek, Fault> {

@@ -1,9 +1,12 @@
 //! The two faces of Responses: what routing reads early, what a relay changes; the rest is delegated.
 
+use std::time::SystemTime;
+
 use std::sync::LazyLock;
 
 use bytes::{Bytes, BytesMut};
 use dialect::count::{Count, as_it_is};
+use dialect::limits::{Left, x_ratelimit};
 use dialect::splice::{Change, Edit};
 use dialect::{
     Beside, Body, ClientSide, Decoded, Echo, Effort, Encoded, HttpReply, Memo, Memory, Object, Peek, Relay, Reply,
@@ -47,6 +50,10 @@ pub(crate) struct Responses;
 impl ClientSide for Responses {
     fn dialect(&self) -> DialectId {
         crate::ID
+    }
+
+    fn limit_headers(&self, left: &Left, _now: SystemTime) -> Vec<(&'static str, String)> {
+        x_ratelimit(left)
     }
 
     fn peek(&self, head: &Parts, body: &Body) -> Result<Peek, Fault> {
