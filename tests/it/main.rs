@@ -35,6 +35,7 @@ mod services;
 mod shapes;
 mod start;
 mod suffix;
+mod switch;
 mod translate;
 mod upstream_nonsense;
 mod wire;

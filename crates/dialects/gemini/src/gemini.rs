@@ -109,7 +109,7 @@ pub(crate) fn session(headers: &HeaderMap) -> Option<String> {
 impl WireSide for Gemini {
     fn relay(&self, _: &Parts, body: &Body, target: &Target<'_>) -> Relay {
         let mut losses = Losses::default();
-        let edits = relay::edits(body, target.model, &mut losses);
+        let edits = relay::edits(body, target, &mut losses);
         Relay { edits, headers: HeaderMap::new(), hide_usage: false, losses }
     }
 

@@ -10,8 +10,6 @@ use hub::{Fault, Losses, Part, Request, Role, Seal, Text, Thought, ToolCall, Too
 use crate::part_encode::{Item, media_item};
 use crate::{ID, seals};
 
-/// Google's documented stand-in for a proof that was lost (ai.google.dev, thought signatures).
-const LOST_PROOF: &str = "skip_thought_signature_validator";
 /// Opens a history that a client has cut at an answer.
 const OMITTED: &str = "(earlier turns omitted)";
 
@@ -171,7 +169,7 @@ impl<'a> History<'a, '_> {
         if seal.is_none() && needed {
             self.losses.silent("messages.thinking");
         }
-        Item::Call { call, seal: seal.or(needed.then_some(LOST_PROOF)) }
+        Item::Call { call, seal: seal.or(needed.then_some(seals::LOST)) }
     }
 }
 

@@ -3,9 +3,9 @@
 
 use std::borrow::Cow;
 
-use dialect::Body;
 use dialect::splice::{Change, Edit};
 use dialect::tree::{Fields, Node};
+use dialect::{Body, Target};
 use hub::Losses;
 use memchr::memmem;
 
@@ -15,9 +15,9 @@ use crate::seals;
 const WRAPPERS: [&str; 2] = ["generateContentRequest", "generate_content_request"];
 
 /// The edits of one request.
-pub(crate) fn edits(body: &Body, model: &str, losses: &mut Losses) -> Vec<Edit> {
+pub(crate) fn edits(body: &Body, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit> {
     let mut edits = Vec::new();
-    let named = format!("models/{model}");
+    let named = format!("models/{}", target.model);
     if body.has("model") {
         edits.push(Edit::set("model", Node::text(&named).json()));
     }
@@ -28,7 +28,8 @@ pub(crate) fn edits(body: &Body, model: &str, losses: &mut Losses) -> Vec<Edit> 
     for wrapper in WRAPPERS.into_iter().filter(|wrapper| body.has(wrapper)) {
         edits.push(Edit::set_in(wrapper, "model", Node::text(&named).json()));
     }
-    if let Some(contents) = body.raw("contents").and_then(without_foreign) {
+    if let Some(contents) = body.raw("contents").and_then(|text| without_foreign(text, target.traits.insists_on_proofs))
+    {
         let path = vec![Cow::Borrowed("contents")];
         edits.push(Edit { path, change: Change::Set(contents) });
         losses.dropped(
@@ -40,37 +41,50 @@ pub(crate) fn edits(body: &Body, model: &str, losses: &mut Losses) -> Vec<Edit> 
 }
 
 /// The contents without foreign proofs; `None` when there are none. A packed proof begins the same way in base64.
-fn without_foreign(contents: &str) -> Option<String> {
+fn without_foreign(contents: &str, insists: bool) -> Option<String> {
     // Base64 of `bos1:` but for its last bits.
     memmem::find(contents.as_bytes(), b"\"Ym9zMT")?;
     let mut node = Node::read(contents)?;
-    clean(&mut node).then(|| node.json())
+    clean(&mut node, insists).then(|| node.json())
 }
 
-fn clean(node: &mut Node<'_>) -> bool {
+/// Cleans a list of contents or of parts. Of the calls in one list the first keeps a stand-in where the model insists.
+fn clean(node: &mut Node<'_>, insists: bool) -> bool {
     match node {
         Node::Leaf(_) => false,
         Node::Array(items) => {
             let before = items.len();
-            let changed = items.iter_mut().fold(false, |changed, item| clean(item) | changed);
+            let (mut changed, mut called) = (false, false);
+            for item in items.iter_mut() {
+                changed |= match item {
+                    Node::Object(fields) => clean_object(fields, insists, &mut called),
+                    other => clean(other, insists),
+                };
+            }
             items.retain(|item| !is_spent(item));
             changed | (items.len() != before)
         }
-        Node::Object(fields) => clean_object(fields),
+        Node::Object(fields) => clean_object(fields, insists, &mut false),
     }
 }
 
-fn clean_object(fields: &mut Fields<'_>) -> bool {
+fn clean_object(fields: &mut Fields<'_>, insists: bool, called: &mut bool) -> bool {
+    let is_call = ["functionCall", "function_call"].into_iter().any(|key| fields.get(key).is_some());
+    let stands_in = is_call && insists && !*called;
+    *called |= is_call;
     let mut changed = false;
     for key in ["thoughtSignature", "thought_signature"] {
-        let foreign = fields.get(key).and_then(Node::as_text).is_some_and(|text| is_foreign(&text));
-        changed |= foreign && fields.take(key).is_some();
-    }
-    let inner = ["parts"];
-    for key in inner {
-        if let Some(node) = fields.get_mut(key) {
-            changed |= clean(node);
+        if !fields.get(key).and_then(Node::as_text).is_some_and(|text| is_foreign(&text)) {
+            continue;
         }
+        changed = true;
+        match stands_in {
+            true => fields.set(key, Node::text(seals::LOST)),
+            false => _ = fields.take(key),
+        }
+    }
+    if let Some(node) = fields.get_mut("parts") {
+        changed |= clean(node, insists);
     }
     changed
 }

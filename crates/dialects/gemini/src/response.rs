@@ -185,9 +185,8 @@ pub(crate) fn call_part(call: &ToolCall, reply: &Reply, number: u32, out: &mut B
         CallKind::Custom => function.raw("args", &wrap_custom_input(&call.arguments)),
     }
     function.close();
-    if let Some(seal) = &call.seal {
-        part.text("thoughtSignature", &seals::write(seal));
-    }
+    let proof = call.seal.as_ref().map(seals::write);
+    part.text("thoughtSignature", proof.as_deref().unwrap_or(seals::UNPROVEN));
     part.close();
 }
 

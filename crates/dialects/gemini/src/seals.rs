@@ -20,6 +20,14 @@ pub(crate) const TEXT: &str = "text";
 /// A proof that stands on an empty part of its own.
 pub(crate) const EMPTY: &str = "empty";
 
+/// Stands on a call to which its vendor gave no proof: `bos1:none:text:0:`. Newer models of Google refuse a call of the
+/// current turn that has no proof, and without this nothing would tell a call of another vendor's model from their own.
+pub(crate) const UNPROVEN: &str = "Ym9zMTpub25lOnRleHQ6MDo=";
+/// The vendor that [`UNPROVEN`] names.
+const NOBODY: &str = "none";
+/// Google's documented stand-in for a proof that was lost (ai.google.dev, thought signatures).
+pub(crate) const LOST: &str = "skip_thought_signature_validator";
+
 /// The proof in a `thoughtSignature`; none for an empty or damaged one. `kind` says where it stood.
 pub(crate) fn read(field: Option<&str>, kind: &'static str) -> Option<Seal> {
     let field = field.filter(|text| !text.is_empty())?;
@@ -27,7 +35,7 @@ pub(crate) fn read(field: Option<&str>, kind: &'static str) -> Option<Seal> {
     let bytes = STANDARD.decode(standard.as_bytes()).ok();
     let inner = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
     match inner.as_deref().map(Seal::unpack) {
-        Some(Carried::Packed(seal)) => Some(seal),
+        Some(Carried::Packed(seal)) => Some(seal).filter(|seal| seal.vendor != NOBODY),
         Some(Carried::Damaged) => None,
         Some(Carried::Native(_)) | None => Some(Seal::new(VENDOR, kind, standard)),
     }
@@ -80,6 +88,12 @@ mod tests {
         let url_safe = written.replace('+', "-").replace('/', "_").trim_end_matches('=').to_owned();
         assert_eq!(read(Some(&written), THOUGHT), Some(seal.clone()));
         assert_eq!(read(Some(&url_safe), THOUGHT), Some(seal));
+    }
+
+    #[test]
+    fn what_is_unproven_is_ours_and_proves_nothing() {
+        let seal = Seal::new(NOBODY, TEXT, "");
+        assert_eq!((write(&seal).as_ref(), read(Some(UNPROVEN), THOUGHT)), (UNPROVEN, None));
     }
 
     #[test]
