@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import OpenAI, { toFile } from "openai";
 
-import { PDF, PNG, PNG_SIZE, UNICODE, cancels, each, gatewayOnly, model, openai } from "./env.mjs";
+import { DIRECT, PDF, PNG, PNG_SIZE, UNICODE, cancels, each, gatewayOnly, model, openai } from "./env.mjs";
 
 const client = openai();
 const own = (name, body, gateway) => each("chat", name, body, gateway);
