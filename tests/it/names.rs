@@ -198,3 +198,42 @@ async fn an_alias_over_several_places_is_a_pool_and_exclusions_of_a_key_hold() {
     assert_eq!(two.requests().len(), 4, "each has its turn");
     assert!(one.requests().iter().all(|request| request.header("authorization").unwrap().contains(&one.key())));
 }
+
+#[tokio::test]
+async fn explain_says_who_would_be_asked() {
+    let home = tempfile::tempdir().unwrap();
+    let place = |name: &str, priority: i32| {
+        json!({"name": name, "base-url": "http://127.0.0.1:1/v1", "priority": priority,
+            "api-key-entries": [{"api-key": "secret-of-the-upstream"}], "models": [{"name": "real", "alias": "m"}]})
+    };
+    let keys = json!([{"key": "key-of-somebody-limited", "label": "bob", "providers": ["low"]}]);
+    let setup = Setup::new().compat(place("low", 1)).compat(place("high", 2)).with("client-keys", keys);
+    let file = home.path().join("config.yaml");
+    std::fs::write(&file, setup.text()).unwrap();
+    let explain = |more: &[&str]| {
+        let mut command = std::process::Command::new(crate::harness::binary());
+        let output = command.arg("--config").arg(&file).arg("explain").args(more).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(!text.contains("secret-of"), "{text}");
+        (output.status.code(), text)
+    };
+    let (code, text) = explain(&["m"]);
+    assert_eq!(code, Some(0), "{text}");
+    let (high, low) = (text.find("1. high#1 is asked first"), text.find("2. low#1 is asked when that fails"));
+    assert!(high.is_some() && high < low && text.contains("as `real`, priority 2"), "{text}");
+    let order = |more: &[&str]| {
+        let (_, text) = explain(more);
+        serde_json::from_str::<Value>(&text).unwrap()["order"].clone()
+    };
+    assert_eq!(order(&["m", "--json"]), json!(["high#1", "low#1"]));
+    assert_eq!(order(&["m", "--json", "--key", "bob"]), json!(["low#1"]));
+    assert_eq!(order(&["low:m", "--json"]), json!(["low#1"]));
+    for (more, told) in [
+        (&["n"][..], "no configured account serves"),
+        (&["m", "--key", "nobody"], "no client key has this label"),
+        (&["high:m", "--key", "bob"], "`high:m`"),
+    ] {
+        let (code, text) = explain(more);
+        assert!(code == Some(1) && text.contains(told), "{more:?}: {text}");
+    }
+}

@@ -62,6 +62,17 @@ pub(crate) enum Command {
     Check,
     /// Read a client key from standard input and print what `key-hash` takes instead of it.
     HashKey,
+    /// Say which accounts would answer a request for a model, in what order, and exit. Nobody is asked.
+    Explain {
+        /// The model, as a client would name it.
+        model: String,
+        /// With what the client key of this label may reach.
+        #[arg(long, value_name = "LABEL")]
+        key: Option<String>,
+        /// One JSON object instead of text.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// How log lines are written.

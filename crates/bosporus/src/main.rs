@@ -2,6 +2,7 @@
 
 mod args;
 mod environment;
+mod explain;
 mod hash_key;
 mod keeper;
 mod logging;
@@ -32,6 +33,7 @@ fn start(args: &Args) -> Result<ExitCode, String> {
     match &args.command {
         Some(Command::Check) => setup::check(args),
         Some(Command::HashKey) => hash_key::run(),
+        Some(Command::Explain { model, key, json }) => explain::run(args, model, key.as_deref(), *json),
         None => run::run(args),
     }
 }

@@ -65,6 +65,17 @@ pub(crate) fn check(args: &Args) -> Result<ExitCode, String> {
     }
 }
 
+/// The configuration as it stands, for commands that serve nobody. Nothing is written.
+pub(crate) fn existing(args: &Args) -> Result<Config, String> {
+    let places = places(args);
+    let path = config::find(&places).ok_or("there is no configuration file")?;
+    let (config, report) = parse(&read(path)?, path, &overrides(args));
+    config.ok_or_else(|| {
+        tell(&report);
+        format!("{} cannot be used as it is", path.display())
+    })
+}
+
 fn places(args: &Args) -> Vec<PathBuf> {
     let (xdg, home) = (environment::folder("XDG_CONFIG_HOME"), environment::folder("HOME"));
     config::places(args.config.as_deref(), Path::new(""), xdg.as_deref(), home.as_deref())

@@ -77,6 +77,12 @@ impl KeyTable {
         (Self { index, anybody: Admitted { label: "-".into(), allowance: None } }, reaches)
     }
 
+    /// What the key with a label may reach.
+    pub(crate) fn scope_of(&self, label: &str) -> Option<Scope> {
+        let entries = self.index.values().flatten();
+        entries.map(|entry| &entry.admitted).find(|admitted| &*admitted.label == label).map(Admitted::scope)
+    }
+
     /// Whose key the request carries. No keys at all: everybody is let in.
     ///
     /// # Errors

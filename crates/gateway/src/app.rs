@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use config::Config;
+use hub::Fault;
 use pool::{Accounts, Affinity};
 use tokio::sync::OwnedSemaphorePermit;
 use transport::{Cap, Client};
@@ -68,9 +69,17 @@ impl App {
         self.snapshot.load_full()
     }
 
-    /// Who would answer a request for a model now, and why not others; `None` when nobody serves it.
-    pub fn explain(&self, model: &str) -> Option<Explanation> {
-        Some(self.snapshot().names.resolve(Scope::default(), model)?.explain(model, &self.accounts))
+    /// Who would answer a request for a model now, and why not others; asked with the key of this label.
+    ///
+    /// # Errors
+    /// Why nobody would, or that no key has the label.
+    pub fn explain(&self, model: &str, key: Option<&str>) -> Result<Explanation, Fault> {
+        let snapshot = self.snapshot();
+        let unknown = || Fault::bad_request("no client key has this label");
+        let scope = key.map_or(Some(Scope::default()), |label| snapshot.keys.scope_of(label)).ok_or_else(unknown)?;
+        let (scope, name) = snapshot.names.within(scope, model);
+        let route = snapshot.names.resolve(scope, name).ok_or_else(|| snapshot.names.missing(scope, name))?;
+        Ok(route.explain(name, &self.accounts))
     }
 
     /// Takes up the monthly counts of client keys that an earlier run wrote down, and tells how many lines made no sense.

@@ -26,6 +26,19 @@ pub enum Strategy {
     Latency,
 }
 
+impl Strategy {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RoundRobin => "round-robin",
+            Self::WeightedRoundRobin => "weighted-round-robin",
+            Self::FillFirst => "fill-first",
+            Self::LeastUsed => "least-used",
+            Self::Latency => "latency",
+        }
+    }
+}
+
 /// Seats as a selector sees them.
 pub trait Bench {
     /// How many there are.
