@@ -8,7 +8,7 @@ use hub::{Assembler, CallKind, Event, Fault, Part, Response, StopReason};
 
 use crate::ALL;
 
-fn read(dialect: &Dialect, stream: &[u8]) -> Result<Vec<Event>, Fault> {
+pub(super) fn read(dialect: &Dialect, stream: &[u8]) -> Result<Vec<Event>, Fault> {
     let mut decoder = dialect.wire.unwrap().stream_decoder(Memo::default());
     let mut framer = Framer::new(dialect.framing, 1 << 20);
     let mut events = Vec::new();
@@ -18,7 +18,7 @@ fn read(dialect: &Dialect, stream: &[u8]) -> Result<Vec<Event>, Fault> {
     Ok(events)
 }
 
-fn write(dialect: &Dialect, events: &[Event]) -> Vec<u8> {
+pub(super) fn write(dialect: &Dialect, events: &[Event]) -> Vec<u8> {
     let mut encoder = dialect.client.unwrap().stream_encoder(Reply { usage_frame: true, ..Reply::new("m", true) });
     let mut out = BytesMut::new();
     events.iter().for_each(|event| encoder.push(event, &mut out));
@@ -26,14 +26,14 @@ fn write(dialect: &Dialect, events: &[Event]) -> Vec<u8> {
     out.to_vec()
 }
 
-fn assemble(events: Vec<Event>) -> Response {
+pub(super) fn assemble(events: Vec<Event>) -> Response {
     let mut assembler = Assembler::new(1 << 20);
     events.into_iter().for_each(|event| assembler.push(event).unwrap());
     assembler.finish().unwrap()
 }
 
 /// What every dialect can tell: the visible text and the calls.
-fn told(response: &Response) -> (String, Vec<(String, String, CallKind)>) {
+pub(super) fn told(response: &Response) -> (String, Vec<(String, String, CallKind)>) {
     let (mut text, mut calls) = (String::new(), Vec::new());
     for part in &response.parts {
         match part {
