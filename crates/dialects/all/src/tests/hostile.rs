@@ -110,7 +110,7 @@ fn schemas_that_are_deep_cyclic_huge_or_double_do_no_harm() {
             let asked = request(client, "\"q\"", schema, ARGUMENTS);
             match translated(client, wire, &asked) {
                 Ok(out) => {
-                    assert!(out.len() < 16 * asked.len() + 65_536, "{} to {}: {} bytes", client.id, wire.id, out.len())
+                    assert!(out.len() < 16 * asked.len() + 65_536, "{} to {}: {} bytes", client.id, wire.id, out.len());
                 }
                 Err(fault) => assert!(!fault.message.is_empty(), "{} to {}", client.id, wire.id),
             }
@@ -125,7 +125,7 @@ fn half_characters_and_endless_nesting_are_refused_or_carried_and_never_cut_in_s
         let half = request(client, r#""before \ud83d after""#, SCHEMA, ARGUMENTS);
         match translated(client, wire, &half) {
             Ok(out) => {
-                assert!(out.contains("before ") && out.contains(" after"), "{} to {}: {out}", client.id, wire.id)
+                assert!(out.contains("before ") && out.contains(" after"), "{} to {}: {out}", client.id, wire.id);
             }
             Err(fault) => assert_eq!(fault.kind, hub::FaultKind::BadRequest, "{} to {}", client.id, wire.id),
         }
