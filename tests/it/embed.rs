@@ -169,6 +169,12 @@ async fn what_gets_lost_is_said() {
     assert_eq!(got.header("x-bosporus-losses"), Some("dropped:taskType"));
     assert_eq!(GeminiOne.vectors(&json_of(&got)), [vector("x", 3)]);
     assert_eq!(openai.last_request().unwrap().json()["dimensions"], 3);
+    // Who asks for strictness hears of it before anybody is asked.
+    let strict = [("authorization", BEARER), ("x-bosporus-fidelity", "strict")];
+    let url = format!("{}/v1beta/models/at-compat:embedContent", gateway.url());
+    let joined = json!({"content": {"parts": [{"text": "x"}, {"text": "y"}]}}).to_string();
+    let refused = soon(client::send(Method::POST, &url, &strict, joined)).await.unwrap();
+    assert_eq!((refused.status.as_u16(), openai.requests().len()), (400, 1), "{}", refused.text());
     // Too long a text is refused, as OpenAI refuses it, where Ollama would cut it by itself.
     let long = ask(&gateway, OpenAi, "at-ollama", &["too long"]).await;
     assert_eq!(long.status, 400, "{}", long.text());

@@ -37,6 +37,7 @@ impl Attempt<'_> {
         let Some(wire) = self.seat.upstream.takes(Purpose::Embed(client.call()), model) else {
             record.way.1 = self.seat.upstream.kind();
             let request = client.decode(&inbound.body)?;
+            fidelity::hold(inbound.adjust.fidelity, &request.losses, None, model)?;
             let answer = self.seat.upstream.embed(&request)?;
             return vectors(client, &request, &answer, &request.losses, inbound, record);
         };
