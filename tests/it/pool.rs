@@ -273,3 +273,122 @@ async fn the_trail_tells_of_each_attempt() {
     let trail = line["trail"].as_str().unwrap();
     assert!(trail.starts_with("v0#1 500 UpstreamFailed ") && trail.contains("ms; v1#1 ok "), "{trail}");
 }
+
+#[tokio::test]
+async fn another_model_answers_when_nobody_does_for_the_first() {
+    let setup = Setup::new().with("fallback", json!({MODEL: ["nowhere", "v1:other"]}));
+    let farm = Farm::with(2, setup, |number, entry| {
+        if number == 1 {
+            entry["models"] = json!([{"name": "chat-model", "alias": "other"}]);
+        }
+    })
+    .await;
+    farm.fakes[0].script(Reply::trouble(Trouble::Internal));
+    let got = farm.ask().await;
+    assert_eq!((got.status.as_u16(), got.header("x-bosporus-fallback")), (200, Some("other")), "{}", got.text());
+    let line = &request_lines(&farm.gateway, 1).await[0];
+    assert_eq!((&line["model"], &line["fallback"], &line["attempts"]), (&json!(MODEL), &json!("other"), &json!(2)));
+    // A request's own fault goes nowhere else, and an answer of the first is just that.
+    let refusal = r#"{"error":{"message":"no","type":"invalid_request_error","param":null,"code":null}}"#;
+    farm.fakes[0].script(Reply::raw(400, "application/json", refusal));
+    assert_eq!(farm.ask().await.status, 400);
+    assert_eq!(farm.ask().await.header("x-bosporus-fallback"), None);
+    assert_eq!(farm.counts(), [3, 1]);
+}
+
+#[tokio::test]
+async fn when_no_way_leads_to_an_answer_the_first_fault_is_told() {
+    let setup = Setup::new().with("fallback", json!({MODEL: ["other"]}));
+    let farm = Farm::with(2, setup, |number, entry| {
+        if number == 1 {
+            entry["models"] = json!([{"name": "chat-model", "alias": "other"}]);
+        }
+    })
+    .await;
+    farm.fakes[0].script(Reply::trouble(Trouble::RateLimited(77)));
+    farm.fakes[1].script(Reply::trouble(Trouble::Internal));
+    let got = farm.ask().await;
+    assert_eq!((got.status.as_u16(), got.header("retry-after")), (429, Some("77")), "{}", got.text());
+}
+
+#[tokio::test]
+async fn a_provider_that_is_named_in_the_path_has_others_behind_it() {
+    let setup = Setup::new().with("provider-fallback", json!({"V0": ["v1"]}));
+    let farm = Farm::new(2, setup).await;
+    farm.fakes[0].script(Reply::trouble(Trouble::Internal));
+    let url = format!("{}/v0/v1/chat/completions", farm.gateway.url());
+    let headers = [("authorization", BEARER), ("content-type", "application/json")];
+    for _ in 0..2 {
+        let body = Chat.body(MODEL, false).to_string();
+        let got = soon(client::send(http::Method::POST, &url, &headers, body)).await.unwrap();
+        assert_eq!(got.status, 200, "{}", got.text());
+    }
+    assert_eq!(farm.counts(), [2, 1]);
+}
+
+#[tokio::test]
+async fn rules_say_what_an_error_means() {
+    let error = |words: &str| format!(r#"{{"error":{{"message":"{words}","type":"x","param":null,"code":null}}}}"#);
+    let rules = json!([
+        {"status": 403, "match": ["policy"], "action": "stop"},
+        {"status": 400, "match-regexr": ["model \\w+ is busy"], "action": "continue"},
+        {"status": 400, "match": ["bad day"], "action": "continue-and-cooldown"},
+        {"status": 422, "action": "stop-and-cooldown"},
+    ]);
+    let setup = routing("fill-first");
+    let farm = Farm::with(2, setup, |_, entry| entry["request-scoped-errors"] = rules.clone()).await;
+    let say = |status: u16, words: &str| farm.fakes[0].script(Reply::raw(status, "application/json", error(words)));
+    say(403, "against the policy");
+    assert_eq!(farm.ask().await.status, 502, "the client hears it, and nobody else is asked");
+    assert_eq!(farm.counts(), [1, 0]);
+    say(400, "model xy is busy");
+    assert_eq!(farm.ask().await.status, 200);
+    assert_eq!(farm.counts(), [2, 1], "the first was asked again, so it was not benched before");
+    say(400, "something else");
+    assert_eq!(farm.ask().await.status, 400);
+    assert_eq!(farm.counts(), [3, 1]);
+    say(422, "whatever");
+    assert_eq!(farm.ask().await.status, 422);
+    assert_eq!(farm.ask().await.status, 200);
+    assert_eq!(farm.counts(), [4, 2], "benched");
+    wait_for_return(&farm, 0).await;
+    let before = farm.counts();
+    say(400, "a bad day");
+    farm.ask().await;
+    farm.ask().await;
+    assert_eq!(farm.counts(), [before[0] + 1, before[1] + 2], "benched and passed over");
+}
+
+#[tokio::test]
+async fn a_stream_may_be_begun_anew_more_often() {
+    let setup = Setup::new().with("streaming", json!({"bootstrap-retries": 2})).with("max-retry-interval", json!(5));
+    let farm = Farm::new(1, setup).await;
+    for _ in 0..2 {
+        farm.fakes[0].script(Reply::lively().error_after(1));
+    }
+    let got = Chat.ask(&farm.gateway, &Chat.body(MODEL, true)).await;
+    assert!(got.status == 200 && Chat.is_complete(&got), "{}", got.text());
+    farm.fakes[0].script(Reply::trouble(Trouble::Internal));
+    assert_eq!(farm.ask().await.status, 500, "whole answers are not meant");
+}
+
+#[tokio::test]
+async fn the_trail_is_told_to_clients_that_ask() {
+    let farm = Farm::new(2, routing("fill-first")).await;
+    let url = format!("{}/v1/chat/completions", farm.gateway.url());
+    let ask = || async {
+        let headers = [("authorization", BEARER), ("x-bosporus-trail", "1"), ("content-type", "application/json")];
+        let body = Chat.body(MODEL, false).to_string();
+        soon(client::send(http::Method::POST, &url, &headers, body)).await.unwrap()
+    };
+    farm.fakes[0].script(Reply::trouble(Trouble::Internal));
+    let got = ask().await;
+    let trail = got.header("x-bosporus-trail").unwrap();
+    assert!(trail.starts_with("v0#1 500 UpstreamFailed ") && trail.contains("; v1#1 ok "), "{trail}");
+    farm.fakes[0].script(Reply::trouble(Trouble::Internal));
+    farm.fakes[1].script(Reply::html(502));
+    let got = ask().await;
+    let trail = got.header("x-bosporus-trail").unwrap();
+    assert!(got.status != 200 && trail.contains("v1#1 502 "), "{trail}");
+    assert_eq!(farm.ask().await.header("x-bosporus-trail"), None);
+}

@@ -141,6 +141,8 @@ pub(crate) const ROOT: &[Field] = &[
     used("disable-cooling", Kind::Flag),
     used("transient-error-cooldown-seconds", Kind::Number),
     used("routing", Kind::Section(ROUTING)),
+    used("fallback", Kind::Map(&TEXTS)),
+    used("provider-fallback", Kind::Map(&TEXTS)),
     used("streaming", Kind::Section(STREAMING)),
     checked("nonstream-keepalive-interval", Kind::Number),
     used("cors", Kind::Section(CORS)),
@@ -241,13 +243,16 @@ const ROUTING: &[Field] = &[
     used("session-affinity-fail-back", Kind::Flag),
 ];
 
+const ERROR_RULE: &[Field] =
+    &[used("status", Kind::Number), used("match", TEXTS), used("match-regexr", TEXTS), used("action", Kind::Text)];
+
 const CONCURRENCY: &[Field] = &[
     used("default-max-concurrency", Kind::Number),
     used("default-max-queue", Kind::Number),
     used("queue-timeout", Kind::Measure),
 ];
 
-const STREAMING: &[Field] = &[used("keepalive-seconds", Kind::Number), checked("bootstrap-retries", Kind::Number)];
+const STREAMING: &[Field] = &[used("keepalive-seconds", Kind::Number), used("bootstrap-retries", Kind::Number)];
 
 const CORS: &[Field] = &[used("allowed-origins", TEXTS)];
 
@@ -361,7 +366,7 @@ macro_rules! key_entry {
             used("disable-cooling", Kind::Flag),
             used("max-concurrency", Kind::Number),
             used("max-queue", Kind::Number),
-            later("request-scoped-errors"),
+            used("request-scoped-errors", Kind::List(&Kind::Section(ERROR_RULE))),
             $($more),*
         ]
     };
@@ -405,7 +410,7 @@ const COMPAT: &[Field] = &[
     used("max-queue", Kind::Number),
     used("support-prompt-cache-key", Kind::Flag),
     used("quirks", Kind::Section(QUIRKS)),
-    later("request-scoped-errors"),
+    used("request-scoped-errors", Kind::List(&Kind::Section(ERROR_RULE))),
     legacy("api-keys", SECRETS, "api-key-entries"),
 ];
 

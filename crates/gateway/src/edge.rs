@@ -86,6 +86,9 @@ impl Worker {
         }
         if let Some(record) = &mut record {
             record.status = response.status();
+            if head.headers.contains_key(headers::TRAIL) {
+                headers::tell_trail(Some(record.trail.to_string()), response.headers_mut());
+            }
             record.ended = Ended::Whole;
             tracing::trace!(peer = %peer.addr, id = &**id, "answered");
         }

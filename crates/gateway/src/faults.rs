@@ -1,7 +1,7 @@
 //! From what the network says to a fault, and from configured proxies to what the transport takes.
 
 use config::{Proxy, ProxyScheme, ProxyUrl};
-use hub::{Fault, FaultKind};
+use hub::{Blame, Fault, FaultKind};
 use transport::BodyError;
 use transport::client::{Phase, ProxySetting, ReadError, SendError};
 
@@ -13,7 +13,12 @@ pub(crate) fn of_send(error: &SendError) -> Fault {
         SendError::Protocol(_) => FaultKind::UpstreamGarbled,
         SendError::Invalid(_) => FaultKind::UpstreamUnreachable,
     };
-    Fault::new(kind, format!("the upstream could not be asked: {error}"))
+    let mut fault = Fault::new(kind, format!("the upstream could not be asked: {error}"));
+    if matches!(error, SendError::Reset { .. }) {
+        // It can be reached, and may serve others: only a connection that never came says something of the site.
+        fault.blame = Blame::Account;
+    }
+    fault
 }
 
 /// Why an answer could not be read to its end.

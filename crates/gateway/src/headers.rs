@@ -7,6 +7,10 @@ use http::{HeaderMap, HeaderValue};
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Lists what a translation could not carry.
 pub(crate) const LOSSES: HeaderName = HeaderName::from_static("x-bosporus-losses");
+/// Asks for the attempts of a request, and tells them.
+pub(crate) const TRAIL: HeaderName = HeaderName::from_static("x-bosporus-trail");
+/// The model that answered in place of the one that was asked for.
+pub(crate) const FALLBACK: HeaderName = HeaderName::from_static("x-bosporus-fallback");
 /// Marks a number that was estimated here.
 pub(crate) const ESTIMATE: HeaderName = HeaderName::from_static("x-bosporus-estimate");
 
@@ -63,6 +67,14 @@ pub(crate) fn json() -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers
+}
+
+/// Tells the attempts, where they were asked for.
+pub(crate) fn tell_trail(trail: Option<String>, headers: &mut HeaderMap) {
+    let text = trail.map(|trail| trail.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect::<String>());
+    if let Some(value) = text.filter(|text| !text.is_empty()).and_then(|text| HeaderValue::from_str(&text).ok()) {
+        headers.insert(TRAIL, value);
+    }
 }
 
 /// `retry-after` in whole seconds, rounded up.

@@ -35,11 +35,16 @@ pub(crate) struct Settled {
     outflow: Box<dyn Outflow>,
     lease: Option<Lease>,
     record: Record,
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Settled {
-    pub(crate) fn new(outflow: Box<dyn Outflow>, lease: Lease, record: Record, permit: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(
+        outflow: Box<dyn Outflow>,
+        lease: Lease,
+        record: Record,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Self {
         Self { outflow, lease: Some(lease), record, _permit: permit }
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Record {
     /// Client dialect and wire dialect, where known.
     pub(crate) way: (&'static str, &'static str),
     pub(crate) attempts: u32,
+    /// The model that was asked last in place of the requested one.
+    pub(crate) fallback: Option<String>,
     /// What each attempt came to.
     pub(crate) trail: Trail,
     pub(crate) status: StatusCode,
@@ -58,6 +60,7 @@ impl Record {
             account: None,
             way: ("", ""),
             attempts: 0,
+            fallback: None,
             trail: Trail::default(),
             status: StatusCode::OK,
             fault: None,
@@ -119,6 +122,7 @@ impl Drop for Record {
             ended = ended(self.ended),
             fault = self.fault.map(tracing::field::debug),
             attempts = (self.attempts > 0).then_some(self.attempts),
+            fallback = self.fallback.as_deref(),
             trail = (self.attempts > 1).then(|| tracing::field::display(&self.trail)),
             stream = self.stream.then_some(true),
             ms = ms(self.elapsed()),

@@ -93,7 +93,17 @@ impl ModelRoute {
             let row = Row { route: self, tier, look: &look };
             order.extend(tier.selector.foresee(&row, look.ask(tier)).into_iter().map(|at| tier.first + at));
         }
-        Explanation { strategy: self.strategy, candidates, order, rounds: self.retries.saturating_add(1) }
+        let last_resort = self.soft(&look).filter(|_| order.is_empty());
+        Explanation { strategy: self.strategy, candidates, order, last_resort, rounds: self.retries.saturating_add(1) }
+    }
+
+    /// The one that is back first, of those whose upstream named no time.
+    fn soft(&self, look: &Look<'_>) -> Option<usize> {
+        let out = |at| match self.standing(at, look) {
+            Standing::Out(out) if !out.firm => Some((out.until, at)),
+            Standing::Ready | Standing::Busy | Standing::Out(_) => None,
+        };
+        (0..self.seats.len()).filter_map(out).min().map(|(_, at)| at)
     }
 
     fn candidate(&self, at: usize, look: &Look<'_>) -> Candidate {
@@ -181,6 +191,8 @@ pub struct Explanation {
     /// The places among `candidates` of the pick and of those that would follow, failure by failure. A session that is
     /// bound to an account begins with that one instead.
     pub order: Vec<usize>,
+    /// When nobody is ready: the place of the benched one that would be asked anyway.
+    pub last_resort: Option<usize>,
     /// How often the order may be gone through.
     pub rounds: u32,
 }

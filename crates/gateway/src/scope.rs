@@ -47,6 +47,11 @@ impl Scope {
         self == Self::default()
     }
 
+    /// Whether it is the provider of an id, and no other.
+    pub(crate) fn is_bound_to(self, known: Known) -> bool {
+        matches!(known, Known::Here(number) if number != 0 && number == self.provider)
+    }
+
     /// Whether a provider is named.
     pub(crate) fn is_narrowed(self) -> bool {
         self.provider != 0

@@ -19,6 +19,7 @@ use crate::record::{Ended, Record};
 use crate::scope::Scope;
 use crate::snapshot::Snapshot;
 use crate::tries::{Tries, Try};
+use crate::{fallback, headers};
 
 /// What one request is served with.
 pub(crate) struct Serve<'a> {
@@ -41,23 +42,74 @@ impl Serve<'_> {
         record: &mut Option<Record>,
     ) -> Result<Response<ReplyBody>, Fault> {
         match self.snapshot.config.deadlines.total {
-            None => self.try_all(inbound, permit, record).await,
-            Some(total) => Box::pin(attempt::within(total, self.try_all(inbound, permit, record))).await,
+            None => self.try_ways(inbound, permit, record).await,
+            Some(total) => Box::pin(attempt::within(total, self.try_ways(inbound, permit, record))).await,
         }
     }
 
-    async fn try_all(
+    /// Tries the model's own route, then those that may take its place.
+    async fn try_ways(
         &self,
         inbound: &mut Inbound<'_>,
         permit: OwnedSemaphorePermit,
         record: &mut Option<Record>,
     ) -> Result<Response<ReplyBody>, Fault> {
-        let route = self.resolve(&inbound.peek.model)?;
-        let session = inbound.peek.session.take();
+        let mut permit = Some(permit);
+        let config = &self.snapshot.config;
+        match self.try_all(self.scope, inbound, &mut permit, record).await {
+            Err(fault) if config.fallback.is_empty() && config.provider_fallback.is_empty() => Err(fault),
+            Err(fault) if fallback::may_help(&fault) && inbound.errand.can_be_repeated() => {
+                Box::pin(self.fall_back(fault, inbound, &mut permit, record)).await
+            }
+            tried => tried,
+        }
+    }
+
+    /// Tries the other ways; when none leads to an answer, the first fault is what the client should know.
+    async fn fall_back(
+        &self,
+        fault: Fault,
+        inbound: &mut Inbound<'_>,
+        permit: &mut Option<OwnedSemaphorePermit>,
+        record: &mut Option<Record>,
+    ) -> Result<Response<ReplyBody>, Fault> {
+        let asked = inbound.peek.model.clone();
+        for (scope, model) in fallback::ways(&self.snapshot, self.client, self.scope, &asked) {
+            let id = record.as_ref().map(|record| &*record.id);
+            tracing::debug!(id, model = &*asked, instead = &*model, %fault, "falling back");
+            inbound.peek.model.clone_from(&model);
+            if let Some(record) = record {
+                record.fallback = Some(model.clone());
+            }
+            match self.try_all(scope, inbound, permit, record).await {
+                Ok(mut response) => {
+                    if let Ok(value) = model.parse() {
+                        response.headers_mut().insert(headers::FALLBACK, value);
+                    }
+                    return Ok(response);
+                }
+                Err(other) if !fallback::may_help(&other) => return Err(other),
+                Err(other) => tracing::debug!(model = &*model, %other, "no answer there either"),
+            }
+        }
+        Err(fault)
+    }
+
+    async fn try_all(
+        &self,
+        scope: Scope,
+        inbound: &mut Inbound<'_>,
+        permit: &mut Option<OwnedSemaphorePermit>,
+        record: &mut Option<Record>,
+    ) -> Result<Response<ReplyBody>, Fault> {
+        let route = self.resolve_in(scope, &inbound.peek.model)?;
+        let session = inbound.peek.session.clone();
         let model = inbound.peek.model.clone();
+        let stream = inbound.peek.reply.stream;
         let first = inbound.recall.as_ref().and_then(|recall| recall.first_seat(&route, self.client, &model));
         let tries = Tries::new(&self.worker.app, &self.snapshot.config, &route, &model, session.as_deref());
-        let mut tries = tries.starting_at(first);
+        let tries = tries.starting_at(first);
+        let mut tries = if stream { tries.of_a_stream() } else { tries };
         loop {
             let Try { seat, mut lease } = tries.next().await?;
             let Some(notes) = record.as_mut() else { return Err(nobody()) };
@@ -81,8 +133,11 @@ impl Serve<'_> {
                 Ok(committed) => {
                     lease.note_alive();
                     notes.answers();
+                    let trail = inbound.head.headers.contains_key(headers::TRAIL).then(|| notes.trail.to_string());
                     let committed = self.tapped(committed, inbound, &seat.account.id);
-                    return Ok(commit(committed, lease, permit, record.take()));
+                    let mut response = commit(committed, lease, permit.take(), record.take());
+                    headers::tell_trail(trail, response.headers_mut());
+                    return Ok(response);
                 }
                 Err(fault) => {
                     notes.failed(&fault);
@@ -91,7 +146,7 @@ impl Serve<'_> {
                         lease.settle(Outcome::of(&fault));
                         return Err(fault);
                     }
-                    tries.failed(lease, fault)?;
+                    tries.failed(seat, lease, fault)?;
                 }
             }
         }
@@ -121,7 +176,11 @@ impl Serve<'_> {
     /// # Errors
     /// When nobody serves it, or nobody whom the request may reach.
     pub(crate) fn resolve(&self, model: &str) -> Result<Found<'_>, Fault> {
-        self.snapshot.names.resolve(self.scope, model).ok_or_else(|| self.snapshot.names.missing(self.scope, model))
+        self.resolve_in(self.scope, model)
+    }
+
+    fn resolve_in(&self, scope: Scope, model: &str) -> Result<Found<'_>, Fault> {
+        self.snapshot.names.resolve(scope, model).ok_or_else(|| self.snapshot.names.missing(scope, model))
     }
 }
 
@@ -133,7 +192,7 @@ fn nobody() -> Fault {
 fn commit(
     committed: Committed,
     lease: Lease,
-    permit: OwnedSemaphorePermit,
+    permit: Option<OwnedSemaphorePermit>,
     record: Option<Record>,
 ) -> Response<ReplyBody> {
     let mut record = record.unwrap_or_else(|| Record::new("".into()));

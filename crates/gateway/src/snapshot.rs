@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use config::{AccountRules, Config};
+use config::{AccountRules, Config, ErrorRule};
 use dialect::ModelTraits;
 use hub::Prompt;
 use pool::{Account, AccountId, Accounts, Cooling, Room, Secret, Strategy};
@@ -65,6 +65,8 @@ pub(crate) struct Seat {
     pub(crate) providers: Arc<[u32]>,
     /// What a pattern's seat refuses of the names that fit the pattern.
     pub(crate) excluded: Vec<String>,
+    /// The user's own rules on its errors.
+    pub(crate) errors: Arc<[ErrorRule]>,
     /// Extra rounds that it may be asked in.
     pub(crate) retries: u32,
     prefix: Option<String>,
@@ -182,6 +184,7 @@ impl Builder<'_> {
                     force_mapping: model.force_mapping,
                     providers: Arc::clone(&providers),
                     excluded: if is_pattern { excluded() } else { Vec::new() },
+                    errors: Arc::clone(&spec.rules.errors),
                     retries,
                     prefix: place.prefix.clone(),
                     model: if is_pattern { Arc::default() } else { model.name.as_str().into() },

@@ -7,12 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::ErrorAction;
 use hub::{Blame, Fault, FaultKind};
-use pool::{Affinity, Lease, Moment, Outcome, SessionKey, Slot, Standing};
+use pool::{Affinity, Lease, Moment, Outcome, SessionKey, Slot, Standing, Trouble};
 use tokio::time::timeout;
 
 use crate::app::App;
 use crate::edge::random;
+use crate::judge::judge;
 use crate::route::{Look, ModelRoute};
 use crate::snapshot::Seat;
 
@@ -32,6 +34,8 @@ pub(crate) struct Tries<'a> {
     /// A benched account was asked as a last resort in this round.
     resorted: bool,
     round: u32,
+    /// Rounds after the first.
+    rounds: u32,
     waits: u32,
     per_round: usize,
     /// Asked before all others.
@@ -92,6 +96,7 @@ impl<'a> Tries<'a> {
             tried: Vec::new(),
             resorted: false,
             round: 0,
+            rounds: route.retries,
             waits: 0,
             per_round,
             first: None,
@@ -130,9 +135,19 @@ impl<'a> Tries<'a> {
     ///
     /// # Errors
     /// The fault, when no other account would do better.
-    pub(crate) fn failed(&mut self, lease: Lease, fault: Fault) -> Result<(), Fault> {
-        lease.settle(Outcome::of(&fault));
-        if matches!(fault.blame, Blame::Request | Blame::Gateway) {
+    pub(crate) fn failed(&mut self, seat: &Seat, lease: Lease, fault: Fault) -> Result<(), Fault> {
+        let own = matches!(fault.blame, Blame::Request | Blame::Gateway);
+        // A rule that benches makes an account's trouble of whatever the error was.
+        let benched = Trouble { blame: if own { Blame::AccountModel } else { fault.blame }, ..Trouble::of(&fault) };
+        let (outcome, ends) = match judge(&seat.errors, &fault) {
+            None => (Outcome::of(&fault), own),
+            Some(ErrorAction::Stop) => (Outcome::Answered, true),
+            Some(ErrorAction::StopAndCooldown) => (Outcome::of_trouble(benched), true),
+            Some(ErrorAction::Continue) => (Outcome::Unknown, false),
+            Some(ErrorAction::ContinueAndCooldown) => (Outcome::of_trouble(benched), false),
+        };
+        lease.settle(outcome);
+        if ends {
             return Err(fault);
         }
         // What an upstream said tells more than that another could not be asked.
@@ -140,6 +155,11 @@ impl<'a> Tries<'a> {
             self.last = Some(fault);
         }
         Ok(())
+    }
+
+    /// The same for a stream: it may be begun anew more often.
+    pub(crate) fn of_a_stream(self) -> Self {
+        Self { rounds: self.rounds.max(self.config.streaming.bootstrap_retries), ..self }
     }
 
     /// The session's account, else the strategy's choice.
@@ -253,7 +273,7 @@ impl<'a> Tries<'a> {
             return self.nobody(untried, busy_only, back).await;
         };
         let fault = told(fault, back);
-        if self.round >= self.route.retries || !may_pass(fault.kind) {
+        if self.round >= self.rounds || !may_pass(fault.kind) {
             return Err(fault);
         }
         let pause = match back.max(fault.retry_after.filter(|_| back.is_none())) {
@@ -271,7 +291,7 @@ impl<'a> Tries<'a> {
     /// Nobody could be asked at all: waits if somebody is back soon.
     async fn nobody(&mut self, untried: bool, busy_only: bool, back: Option<Duration>) -> Result<(), Fault> {
         match back {
-            Some(wait) if untried && wait <= self.config.max_retry_interval && self.waits <= self.route.retries => {
+            Some(wait) if untried && wait <= self.config.max_retry_interval && self.waits <= self.rounds => {
                 self.waits += 1;
                 self.resorted = false;
                 tokio::time::sleep(wait).await;

@@ -6,7 +6,10 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use hub::{Blame, FaultKind};
+
 use crate::clock::{Clock, Moment};
+use crate::guarded::Guarded;
 use crate::health::{Benched, Change, Cooling, Health, Standing, Times, Trouble};
 use crate::latency::Latency;
 use crate::slots::{LineIsFull, Slot, Slots, Turn};
@@ -97,7 +100,7 @@ impl Account {
     pub fn force(self: &Arc<Self>, secret: &Secret, model: &Arc<str>) -> Option<Lease> {
         let slot = match self.room.calls {
             0 => None,
-            calls => Some(self.activity.slots.enter(calls)?),
+            calls => Some(Slots::enter(&self.activity.slots, calls)?),
         };
         Some(Lease::holding(Arc::clone(self), secret.clone(), Arc::clone(model), slot))
     }
@@ -114,7 +117,7 @@ impl Account {
     /// # Errors
     /// When as many wait as may.
     pub fn queue(&self) -> Result<Turn, LineIsFull> {
-        self.activity.slots.queue(self.room.calls, self.room.queue as usize)
+        Slots::queue(&self.activity.slots, self.room.calls, self.room.queue as usize)
     }
 
     /// How many wait in line.
@@ -130,7 +133,7 @@ impl Account {
     pub(crate) fn note_trouble(&self, trouble: Trouble, model: &str, begun: Moment) {
         let activity = &self.activity;
         let times = Times { begun, now: activity.shared.clock.now() };
-        let unreachable = trouble.kind == hub::FaultKind::UpstreamUnreachable;
+        let unreachable = trouble.kind == FaultKind::UpstreamUnreachable && trouble.blame == Blame::Upstream;
         let dice = activity.shared.dice();
         // Whoever cannot be reached with one key cannot be reached with another.
         let ward = match &self.site {
@@ -174,17 +177,15 @@ impl Account {
     }
 }
 
-/// The trouble of an account or a site.
+/// The trouble of an account or a site. Whoever has none is asked without a lock.
 #[derive(Debug, Default)]
 pub struct Ward {
-    /// Cells in `health`: whoever has no trouble is asked without a lock.
-    cells: AtomicU32,
-    health: Mutex<Health>,
+    health: Guarded<Health>,
 }
 
 impl Ward {
     fn is_clean(&self) -> bool {
-        self.cells.load(Ordering::Acquire) == 0
+        self.health.is_clean()
     }
 
     fn standing(&self, model: &str, now: Moment) -> Standing {
@@ -201,14 +202,11 @@ impl Ward {
     }
 
     fn look<T>(&self, look: impl FnOnce(&Health) -> T) -> T {
-        look(&self.health.lock().unwrap_or_else(PoisonError::into_inner))
+        self.health.look(look)
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Health) -> T) -> T {
-        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed = change(&mut health);
-        self.cells.store(u32::try_from(health.len()).unwrap_or(u32::MAX), Ordering::Release);
-        changed
+        self.health.change(change)
     }
 }
 

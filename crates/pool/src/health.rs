@@ -11,6 +11,7 @@ use std::time::Duration;
 use hub::{Blame, Fault, FaultKind};
 
 use crate::clock::Moment;
+use crate::guarded::Count;
 
 /// The first bench without a hint; each further one doubles it.
 const FIRST: Duration = Duration::from_secs(1);
@@ -209,6 +210,12 @@ pub(crate) struct Health {
     cells: Vec<Cell>,
 }
 
+impl Count for Health {
+    fn count(&self) -> usize {
+        self.cells.len()
+    }
+}
+
 /// What a note changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Change {
@@ -224,10 +231,6 @@ impl Health {
     #[cfg(test)]
     fn is_clean(&self) -> bool {
         self.cells.is_empty()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.cells.len()
     }
 
     /// Where the account stands for a model.

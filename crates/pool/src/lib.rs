@@ -8,11 +8,14 @@ mod affinity;
 mod authority;
 mod clock;
 mod flight;
+mod guarded;
 mod health;
 mod latency;
 mod lease;
 mod secret;
 mod select;
+#[cfg(test)]
+mod simulator;
 mod slots;
 mod sync;
 mod token;

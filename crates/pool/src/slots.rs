@@ -38,14 +38,14 @@ pub struct LineIsFull;
 
 impl Slots {
     /// Takes a place, if one is free and nobody waits for it.
-    pub fn enter(self: &Arc<Self>, limit: u32) -> Option<Slot> {
-        let entered = self.with(|line| {
+    pub fn enter(this: &Arc<Self>, limit: u32) -> Option<Slot> {
+        let entered = this.with(|line| {
             line.limit = limit;
             let free = line.active < limit && line.waiting.is_empty();
             line.active += u32::from(free);
             free
         });
-        entered.then(|| Slot { slots: Arc::clone(self) })
+        entered.then(|| Slot { slots: Arc::clone(this) })
     }
 
     /// Whether [`Slots::enter`] would find a place.
@@ -62,8 +62,8 @@ impl Slots {
     ///
     /// # Errors
     /// When as many wait as may.
-    pub fn queue(self: &Arc<Self>, limit: u32, longest: usize) -> Result<Turn, LineIsFull> {
-        let number = self.with(|line| {
+    pub fn queue(this: &Arc<Self>, limit: u32, longest: usize) -> Result<Turn, LineIsFull> {
+        let number = this.with(|line| {
             line.limit = limit;
             if line.waiting.len() >= longest {
                 return Err(LineIsFull);
@@ -74,7 +74,7 @@ impl Slots {
             line.hand_out();
             Ok(number)
         })?;
-        Ok(Turn { slots: Arc::clone(self), number: Some(number) })
+        Ok(Turn { slots: Arc::clone(this), number: Some(number) })
     }
 
     fn leave(&self) {

@@ -16,8 +16,9 @@ pub use keys::{ClientKey, ClientSecret, KeyLimits};
 pub use network::{Cors, Proxy, ProxyScheme, ProxyUrl, ProxyUser};
 pub use prompt::{Fidelity, PromptMode, SystemPrompt};
 pub use provider::{
-    AccountRules, ChannelAlias, Compat, CompatKey, HeaderRule, HeaderValueRule, KNOWN_PLACES, KeyEntry, MaxTokensField,
-    Modality, Model, Ollama, Quirks, ReasoningField, ThinkingLevel, ThinkingRange,
+    AccountRules, ChannelAlias, Compat, CompatKey, ErrorAction, ErrorPattern, ErrorRule, HeaderRule, HeaderValueRule,
+    KNOWN_PLACES, KeyEntry, MaxTokensField, Modality, Model, Ollama, Quirks, ReasoningField, ThinkingLevel,
+    ThinkingRange,
 };
 pub use store::{ResponsesStore, StoreMode};
 
@@ -70,6 +71,10 @@ pub struct Config {
     pub passthrough_headers: bool,
     /// How an account is chosen.
     pub routing: Routing,
+    /// Models, and what is asked when nobody answers for them; all that follows, nearest first.
+    pub fallback: Vec<(String, Vec<String>)>,
+    /// Provider ids, in lower case, and who is asked when a request is bound to one and it does not answer.
+    pub provider_fallback: Vec<(String, Vec<String>)>,
     /// How many calls accounts may have that don't say it themselves.
     pub concurrency: Concurrency,
     /// What happens on streams before and between chunks.
@@ -246,6 +251,8 @@ impl Default for Config {
             channel_exclusions: Vec::new(),
             passthrough_headers: false,
             routing: Routing::default(),
+            fallback: Vec::new(),
+            provider_fallback: Vec::new(),
             concurrency: Concurrency::default(),
             streaming: Streaming::default(),
             nonstream_keepalive: None,

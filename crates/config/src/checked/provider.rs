@@ -1,5 +1,7 @@
 //! Provider entries: keys, addresses, models and what is peculiar about a place. It knows no provider's protocol.
 
+use std::sync::Arc;
+
 use http::HeaderName;
 use url::Url;
 
@@ -97,6 +99,56 @@ pub struct AccountRules {
     pub calls: Option<u32>,
     /// Calls that wait for one to end.
     pub queue: Option<u32>,
+    /// What the provider's errors mean; the first that fits decides.
+    pub errors: Arc<[ErrorRule]>,
+}
+
+/// What an error of a provider means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorRule {
+    /// The status that it has.
+    pub status: u16,
+    /// Texts of which its body holds one. With none, and no pattern either, every body fits.
+    pub contains: Vec<String>,
+    /// Patterns of which one is found in its body.
+    pub patterns: Vec<ErrorPattern>,
+    /// What is done.
+    pub action: ErrorAction,
+}
+
+impl ErrorRule {
+    /// Whether it speaks of an error.
+    pub fn fits(&self, status: u16, body: &str) -> bool {
+        let any = self.contains.is_empty() && self.patterns.is_empty();
+        let said = || self.contains.iter().any(|text| body.contains(text.as_str()));
+        let found = || self.patterns.iter().any(|pattern| pattern.0.is_match(body));
+        self.status == status && (any || said() || found())
+    }
+}
+
+/// A regular expression.
+#[derive(Debug, Clone)]
+pub struct ErrorPattern(pub regex::Regex);
+
+impl PartialEq for ErrorPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Eq for ErrorPattern {}
+
+/// What is done about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorAction {
+    /// The client gets it.
+    Stop,
+    /// The client gets it, and the account is benched.
+    StopAndCooldown,
+    /// Another account is asked.
+    Continue,
+    /// Another account is asked, and this one is benched.
+    ContinueAndCooldown,
 }
 
 /// An Ollama server.

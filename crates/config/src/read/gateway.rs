@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Section, channels, keys, payload, place, prompt, provider, safety};
+use super::{Section, channels, fallback, keys, payload, place, prompt, provider, safety};
 use crate::checked::{
     Concurrency, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, ResponsesStore, Routing, StoreMode, Strategy,
     Streaming, Tls,
@@ -49,6 +49,8 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         channel_exclusions: channels::exclusions(&root, problems),
         passthrough_headers: root.flag("passthrough-headers", false, problems),
         routing: routing(&root.section("routing", problems), problems),
+        fallback: fallback::chains(&root, "fallback", |name| name.trim().to_owned(), problems),
+        provider_fallback: fallback::chains(&root, "provider-fallback", |id| id.trim().to_lowercase(), problems),
         concurrency: concurrency(&root.section("credential-concurrency", problems), problems),
         streaming: streaming(&root.section("streaming", problems), problems),
         nonstream_keepalive: interval(&root, "nonstream-keepalive-interval", problems),

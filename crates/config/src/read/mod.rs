@@ -2,6 +2,8 @@
 //! wrong, so that one reading finds them all.
 
 mod channels;
+mod errors;
+mod fallback;
 mod gateway;
 mod keys;
 mod moment;

@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue};
 use url::Url;
 
 use super::gateway::MAX_CALLS;
-use super::{Item, Section, place};
+use super::{Item, Section, errors, place};
 use crate::checked::{
     AccountRules, Compat, CompatKey, HeaderRule, HeaderValueRule, KNOWN_PLACES, KeyEntry, MaxTokensField, Modality,
     Model, Ollama, Proxy, Quirks, ReasoningField, ThinkingLevel, ThinkingRange,
@@ -321,6 +321,7 @@ fn rules(section: &Section<'_>, problems: &mut Problems) -> AccountRules {
         calls: calls("max-concurrency"),
         queue: calls("max-queue"),
         disable_cooling: section.maybe_flag("disable-cooling", problems),
+        errors: errors::rules(section, problems).into(),
     }
 }
 

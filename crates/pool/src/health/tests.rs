@@ -210,7 +210,7 @@ fn cells_are_bounded() {
         let model = format!("m{number}");
         health.note_trouble(trouble(FaultKind::RateLimited, None), &model, times, Cooling::default(), 0.5);
     }
-    assert_eq!(health.len(), MAX_CELLS);
+    assert_eq!(health.count(), MAX_CELLS);
 }
 
 proptest! {

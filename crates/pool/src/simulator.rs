@@ -1,0 +1,351 @@
+//! Hours of traffic through accounts that fail as scripted, in virtual time. The driver does what the gateway does
+//! within a request: the session's account, else the strategy's, failure by failure, and a last resort.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hub::{Blame, FaultKind};
+
+use crate::clock::{Clock, Hand, Moment};
+use crate::health::{Cooling, Standing, Trouble};
+use crate::lease::{Lease, Outcome};
+use crate::select::{Ask, Bench, Selector, Strategy};
+use crate::{Account, AccountId, Accounts, Affinity, Room, Secret};
+
+/// What an account does with a call that comes at a time.
+type Script = Box<dyn Fn(Moment) -> Act>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    Answer,
+    Fail(FaultKind, Option<u64>),
+    /// The client goes away.
+    HangUp,
+}
+
+struct World {
+    accounts: Accounts,
+    hand: Hand,
+    seats: Vec<Arc<Account>>,
+    scripts: Vec<Script>,
+    selector: Selector,
+    affinity: Affinity,
+    under_way: BinaryHeap<Reverse<(Moment, u64)>>,
+    leases: Vec<(u64, usize, Lease, Act)>,
+    calls: u64,
+    /// Attempts by account.
+    asked: Vec<Vec<Moment>>,
+    answered: u64,
+    refused: u64,
+    failed: u64,
+}
+
+impl World {
+    fn new(strategy: Strategy, scripts: Vec<(u32, Script)>) -> Self {
+        let (clock, hand) = Clock::manual();
+        let accounts = Accounts::new(clock);
+        let account = |number: usize, weight: u32| {
+            let id = AccountId::new(&format!("a{number}"));
+            Arc::new(Account {
+                activity: accounts.activity(&id),
+                label: id.to_string(),
+                id,
+                priority: 0,
+                weight,
+                cooling: Cooling::default(),
+                room: Room::default(),
+                site: None,
+            })
+        };
+        let seats: Vec<_> = scripts.iter().enumerate().map(|(number, (weight, _))| account(number, *weight)).collect();
+        Self {
+            selector: Selector::new(strategy, seats.iter().map(|seat| seat.weight)),
+            asked: vec![Vec::new(); seats.len()],
+            scripts: scripts.into_iter().map(|(_, script)| script).collect(),
+            seats,
+            accounts,
+            hand,
+            affinity: Affinity::default(),
+            under_way: BinaryHeap::new(),
+            leases: Vec::new(),
+            calls: 0,
+            answered: 0,
+            refused: 0,
+            failed: 0,
+        }
+    }
+
+    fn now(&self) -> Moment {
+        self.accounts.clock().now()
+    }
+
+    /// Lets a request come, and time pass until the next one.
+    fn request(&mut self, session: Option<&str>, pause: Duration) {
+        let mut tried = Vec::new();
+        let mut resorted = false;
+        loop {
+            let Some(at) = self.choose(session, &tried).or_else(|| self.resort(&tried, &mut resorted)) else {
+                self.refused += 1;
+                break;
+            };
+            tried.push(at);
+            let now = self.now();
+            self.asked[at].push(now);
+            let model: Arc<str> = "m".into();
+            let lease = self.seats[at].force(&Secret::default(), &model).unwrap();
+            match (self.scripts[at])(self.now()) {
+                Act::Fail(kind, hint) => {
+                    let hint = hint.map(Duration::from_secs);
+                    let trouble = Trouble { blame: kind.blame(), kind, hint };
+                    lease.settle(Outcome::of_trouble(trouble));
+                    if matches!(kind.blame(), Blame::Request) {
+                        self.failed += 1;
+                        break;
+                    }
+                }
+                act => {
+                    self.calls += 1;
+                    self.leases.push((self.calls, at, lease, act));
+                    self.under_way.push(Reverse((self.now().after(Duration::from_millis(800)), self.calls)));
+                    break;
+                }
+            }
+        }
+        self.hand.advance(pause);
+        self.end_calls();
+    }
+
+    fn choose(&self, session: Option<&str>, tried: &[usize]) -> Option<usize> {
+        let key = session.map(|session| self.affinity.key(session, "m"));
+        let row = Row { world: self, tried };
+        let bound = key.and_then(|key| self.affinity.find(key, self.now(), Duration::from_secs(3600)));
+        let bound = bound.map(|bond| bond.seat as usize).filter(|at| row.standing(*at) == Standing::Ready);
+        let ask = Ask { now: self.now(), recoveries: self.accounts.recoveries(), uniform: true };
+        let at = bound.or_else(|| self.selector.pick(&row, ask))?;
+        if let Some(key) = key {
+            self.affinity.bind(key, self.seats[at].activity.number(), at, self.now());
+        }
+        Some(at)
+    }
+
+    fn resort(&self, tried: &[usize], resorted: &mut bool) -> Option<usize> {
+        let row = Row { world: self, tried };
+        let soft = |at| match row.standing(at) {
+            Standing::Out(out) if !out.firm => Some((out.until, at)),
+            _ => None,
+        };
+        let found = (0..self.seats.len()).filter_map(soft).min().filter(|_| !*resorted)?;
+        *resorted = true;
+        Some(found.1)
+    }
+
+    fn end_calls(&mut self) {
+        while let Some(Reverse((_, call))) = self.under_way.peek().copied().filter(|next| next.0.0 <= self.now()) {
+            self.under_way.pop();
+            let at = self.leases.iter().position(|(number, ..)| *number == call).unwrap();
+            let (_, _, mut lease, act) = self.leases.swap_remove(at);
+            if act == Act::Answer {
+                lease.note_alive();
+                lease.settle(Outcome::Answered);
+                self.answered += 1;
+            }
+        }
+    }
+
+    /// Lets all calls end, and checks what must hold whatever has happened.
+    fn finish(&mut self) {
+        self.hand.advance(Duration::from_secs(10));
+        self.end_calls();
+        assert!(self.seats.iter().all(|seat| seat.activity.in_flight() == 0));
+    }
+
+    fn counts(&self) -> Vec<usize> {
+        self.asked.iter().map(Vec::len).collect()
+    }
+}
+
+struct Row<'a> {
+    world: &'a World,
+    tried: &'a [usize],
+}
+
+impl Bench for Row<'_> {
+    fn len(&self) -> usize {
+        self.world.seats.len()
+    }
+
+    fn standing(&self, at: usize) -> Standing {
+        if self.tried.contains(&at) { Standing::Busy } else { self.world.seats[at].standing("m", self.world.now()) }
+    }
+
+    fn load(&self, at: usize) -> u32 {
+        self.world.seats[at].activity.in_flight()
+    }
+
+    fn latency(&self, at: usize) -> f64 {
+        self.world.seats[at].activity.latency()
+    }
+}
+
+const ALL: [Strategy; 5] =
+    [Strategy::RoundRobin, Strategy::WeightedRoundRobin, Strategy::FillFirst, Strategy::LeastUsed, Strategy::Latency];
+const TICK: Duration = Duration::from_millis(100);
+
+fn always(act: Act) -> (u32, Script) {
+    (1, Box::new(move |_| act))
+}
+
+/// Fails until a second, and is well from then on.
+fn until(second: u64, kind: FaultKind, hint: Option<u64>) -> (u32, Script) {
+    (1, Box::new(move |now| if now.as_millis() < second * 1000 { Act::Fail(kind, hint) } else { Act::Answer }))
+}
+
+#[test]
+fn one_healthy_account_answers_everything_and_the_others_are_not_hammered() {
+    let kinds = [
+        (FaultKind::RateLimited, None),
+        (FaultKind::RateLimited, Some(30)),
+        (FaultKind::QuotaExhausted, None),
+        (FaultKind::UpstreamRefused, None),
+        (FaultKind::UpstreamFailed, None),
+        (FaultKind::UpstreamTimeout, None),
+        (FaultKind::UpstreamUnreachable, None),
+        (FaultKind::Overloaded, Some(5)),
+        (FaultKind::ModelNotFound, None),
+        (FaultKind::UpstreamGarbled, None),
+    ];
+    for strategy in ALL {
+        let failing = kinds.iter().map(|(kind, hint)| always(Act::Fail(*kind, *hint)));
+        let mut world = World::new(strategy, failing.chain([always(Act::Answer)]).collect());
+        for _ in 0..36_000 {
+            world.request(None, TICK);
+        }
+        world.finish();
+        assert_eq!((world.answered, world.refused, world.failed), (36_000, 0, 0), "{strategy:?}");
+        // An hour: a hint of 5 s allows 720 tries; a minute's bench 60 and the way there.
+        let counts = world.counts();
+        assert!(counts[..10].iter().all(|count| *count <= 730), "{strategy:?}: {counts:?}");
+        assert!(counts[0] <= 20 && counts[4] <= 90, "{strategy:?}: {counts:?}");
+    }
+}
+
+#[test]
+fn faults_of_requests_never_cool_anybody() {
+    let kinds: Vec<_> = FaultKind::ALL.into_iter().filter(|kind| kind.blame() == Blame::Request).collect();
+    for strategy in ALL {
+        let scripts = kinds.iter().map(|kind| always(Act::Fail(*kind, Some(60)))).collect();
+        let mut world = World::new(strategy, scripts);
+        for _ in 0..5_000 {
+            world.request(None, TICK);
+        }
+        world.finish();
+        assert_eq!((world.failed, world.refused), (5_000, 0), "{strategy:?}");
+        assert_eq!(world.accounts.benched(), []);
+        assert_eq!(world.counts().iter().sum::<usize>(), 5_000, "one attempt each");
+    }
+}
+
+#[test]
+fn whoever_is_well_again_is_back_within_the_promised_time() {
+    for (kind, hint) in [
+        (FaultKind::RateLimited, Some(30)),
+        (FaultKind::RateLimited, None),
+        (FaultKind::UpstreamFailed, None),
+        (FaultKind::UpstreamRefused, None),
+        (FaultKind::QuotaExhausted, Some(100_000)),
+    ] {
+        let mut world = World::new(Strategy::RoundRobin, vec![until(600, kind, hint), always(Act::Answer)]);
+        let mut promised = None;
+        for _ in 0..300_000 {
+            if promised.is_none() && world.now().as_millis() >= 600_000 {
+                let row = Row { world: &world, tried: &[] };
+                promised = Some(match row.standing(0) {
+                    Standing::Out(out) => out.until,
+                    Standing::Ready | Standing::Busy => world.now(),
+                });
+            }
+            world.request(None, TICK);
+        }
+        world.finish();
+        let promised = promised.unwrap();
+        let back = world.asked[0].iter().find(|at| at.as_millis() >= 600_000).copied().unwrap();
+        assert!(back.since(promised) <= Duration::from_millis(300), "{kind:?}: {promised:?}, back at {back:?}");
+        // From then on each has its half.
+        let after = |account: usize| world.asked[account].iter().filter(|at| **at > promised.after(TICK * 20)).count();
+        assert!(after(0).abs_diff(after(1)) <= 2, "{kind:?}: {} and {}", after(0), after(1));
+        assert_eq!(world.refused, 0);
+    }
+}
+
+#[test]
+fn nobody_who_is_well_is_starved_and_shares_are_kept() {
+    for (strategy, shares) in [
+        (Strategy::RoundRobin, [1000, 1000, 1000, 1000]),
+        (Strategy::WeightedRoundRobin, [2000, 1000, 500, 500]),
+        (Strategy::LeastUsed, [1000, 1000, 1000, 1000]),
+    ] {
+        let well = |weight: u32| -> (u32, Script) { (weight, Box::new(|_| Act::Answer)) };
+        let sick = always(Act::Fail(FaultKind::RateLimited, Some(7)));
+        let mut world = World::new(strategy, vec![well(4), well(2), well(1), well(1), sick]);
+        for _ in 0..4_000 {
+            world.request(None, TICK);
+        }
+        world.finish();
+        for (count, share) in world.counts().iter().zip(shares) {
+            assert!(count.abs_diff(share) <= share / 50, "{strategy:?}: {:?}", world.counts());
+        }
+    }
+}
+
+#[test]
+fn sessions_stay_until_their_account_fails_and_then_stay_elsewhere() {
+    let scripts = vec![until(1, FaultKind::UpstreamFailed, Some(5)), always(Act::Answer), always(Act::Answer)];
+    let mut world = World::new(Strategy::RoundRobin, scripts);
+    for round in 0..200 {
+        for session in 0..20 {
+            world.request(Some(&format!("s{session}")), TICK);
+        }
+        if round == 0 {
+            world.asked.iter_mut().for_each(Vec::clear);
+        }
+    }
+    world.finish();
+    let counts = world.counts();
+    assert_eq!(counts.iter().sum::<usize>(), 199 * 20);
+    assert!(counts.iter().all(|count| count % 199 == 0), "nobody moved: {counts:?}");
+}
+
+#[test]
+fn clients_that_hang_up_leave_nothing_behind() {
+    let scripts =
+        vec![
+            (1, Box::new(|now: Moment| if now.as_millis() % 3 == 0 { Act::HangUp } else { Act::Answer }) as Script),
+            (
+                1,
+                Box::new(|now: Moment| {
+                    if now.as_millis() % 700 == 0 { Act::Fail(FaultKind::RateLimited, None) } else { Act::HangUp }
+                }),
+            ),
+        ];
+    let mut world = World::new(Strategy::LeastUsed, scripts);
+    for _ in 0..20_000 {
+        world.request(None, TICK);
+    }
+    world.finish();
+    assert_eq!(world.refused, 0);
+}
+
+#[test]
+fn when_all_have_named_a_time_nobody_is_asked_before_it() {
+    let scripts = vec![until(100, FaultKind::RateLimited, Some(40)), until(100, FaultKind::RateLimited, Some(50))];
+    let mut world = World::new(Strategy::RoundRobin, scripts);
+    for _ in 0..3_000 {
+        world.request(None, TICK);
+    }
+    world.finish();
+    assert!(world.refused > 900, "{}", world.refused);
+    let early = |at: &&Moment| at.as_millis() < 100_000;
+    assert_eq!(world.asked.iter().map(|asked| asked.iter().filter(early).count()).collect::<Vec<_>>(), [3, 2]);
+}

@@ -1,0 +1,26 @@
+//! The primitives of `pool` that threads share, built from the same files over the model checker's locks and atomics.
+//!
+//! A crate of its own, so that the checker weighs on no other build and needs no flag for the whole tree. Each test runs
+//! through every order of events that the memory model allows, within a bound on forced changes of thread.
+
+#[cfg(test)]
+#[path = "../../../crates/pool/src/flight.rs"]
+pub mod flight;
+#[cfg(test)]
+#[path = "../../../crates/pool/src/guarded.rs"]
+mod guarded;
+#[cfg(test)]
+#[path = "../../../crates/pool/src/slots.rs"]
+pub mod slots;
+
+/// The checker's locks and atomics in place of the standard library's.
+#[cfg(test)]
+mod sync {
+    pub(crate) use std::sync::PoisonError;
+
+    pub(crate) use loom::sync::atomic::{AtomicU32, Ordering};
+    pub(crate) use loom::sync::{Arc, Mutex};
+}
+
+#[cfg(test)]
+mod tests;
