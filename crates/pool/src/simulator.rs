@@ -319,16 +319,18 @@ fn sessions_stay_until_their_account_fails_and_then_stay_elsewhere() {
 
 #[test]
 fn clients_that_hang_up_leave_nothing_behind() {
-    let scripts =
-        vec![
-            (1, Box::new(|now: Moment| if now.as_millis() % 3 == 0 { Act::HangUp } else { Act::Answer }) as Script),
-            (
-                1,
-                Box::new(|now: Moment| {
-                    if now.as_millis() % 700 == 0 { Act::Fail(FaultKind::RateLimited, None) } else { Act::HangUp }
-                }),
-            ),
-        ];
+    let scripts = vec![
+        (
+            1,
+            Box::new(|now: Moment| if now.as_millis().is_multiple_of(3) { Act::HangUp } else { Act::Answer }) as Script,
+        ),
+        (
+            1,
+            Box::new(|now: Moment| {
+                if now.as_millis().is_multiple_of(700) { Act::Fail(FaultKind::RateLimited, None) } else { Act::HangUp }
+            }),
+        ),
+    ];
     let mut world = World::new(Strategy::LeastUsed, scripts);
     for _ in 0..20_000 {
         world.request(None, TICK);

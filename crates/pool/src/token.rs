@@ -74,13 +74,13 @@ impl Credential {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-    use std::pin::Pin;
+    use std::sync::atomic::{AtomicU32, Ordering};
     use std::task::{Context, Poll, Waker};
 
     use hub::FaultKind;
 
     use super::*;
+    use crate::BoxFuture;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -100,7 +100,7 @@ mod tests {
     }
 
     /// Polls all in turn until all are done.
-    fn run_all<T>(futures: Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> Vec<T> {
+    fn run_all<T>(futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
         let mut cx = Context::from_waker(Waker::noop());
         let mut left: Vec<_> = futures.into_iter().map(Some).collect();
         let mut done = Vec::new();
@@ -119,18 +119,18 @@ mod tests {
     fn fifty<'a>(
         token: &'a Token,
         now: SystemTime,
-        renewals: &'a Cell<u32>,
+        renewals: &'a AtomicU32,
         result: Result<(), FaultKind>,
-    ) -> Vec<Pin<Box<dyn Future<Output = Result<Secret, Fault>> + 'a>>> {
+    ) -> Vec<BoxFuture<'a, Result<Secret, Fault>>> {
         let call = move || {
             let renew = move |old: Credential| async move {
-                renewals.set(renewals.get() + 1);
+                renewals.fetch_add(1, Ordering::Relaxed);
                 network().await;
                 assert_eq!(old.secret.expose(), "old");
                 result.map_err(|kind| Fault::new(kind, "no"))?;
                 Ok(Credential { secret: Secret::new("new"), expires: Some(now + HOUR) })
             };
-            Box::pin(token.secret(now, renew)) as Pin<Box<dyn Future<Output = _>>>
+            Box::pin(token.secret(now, renew)) as BoxFuture<'_, _>
         };
         (0..50).map(|_| call()).collect()
     }
@@ -138,31 +138,31 @@ mod tests {
     #[test]
     fn fifty_calls_on_an_expired_token_renew_it_once() {
         let now = SystemTime::UNIX_EPOCH + HOUR;
-        let (token, renewals) = (token(now), Cell::new(0));
+        let (token, renewals) = (token(now), AtomicU32::new(0));
         let secrets = run_all(fifty(&token, now, &renewals, Ok(())));
-        assert_eq!((secrets.len(), renewals.get()), (50, 1));
+        assert_eq!((secrets.len(), renewals.load(Ordering::Relaxed)), (50, 1));
         assert!(secrets.iter().all(|secret| secret.as_ref().unwrap().expose() == "new"));
         run_all(fifty(&token, now, &renewals, Ok(())));
-        assert_eq!(renewals.get(), 1, "a fresh one is used as it is");
+        assert_eq!(renewals.load(Ordering::Relaxed), 1, "a fresh one is used as it is");
     }
 
     #[test]
     fn a_renewal_that_fails_is_everybodys_answer_and_the_next_may_try_again() {
         let now = SystemTime::UNIX_EPOCH + HOUR;
-        let (token, renewals) = (token(now), Cell::new(0));
+        let (token, renewals) = (token(now), AtomicU32::new(0));
         let answers = run_all(fifty(&token, now, &renewals, Err(FaultKind::UpstreamRefused)));
         assert!(
             answers.iter().all(|answer| answer.as_ref().is_err_and(|fault| fault.kind == FaultKind::UpstreamRefused))
         );
-        assert_eq!(renewals.get(), 1);
+        assert_eq!(renewals.load(Ordering::Relaxed), 1);
         run_all(fifty(&token, now, &renewals, Ok(())));
-        assert_eq!(renewals.get(), 2);
+        assert_eq!(renewals.load(Ordering::Relaxed), 2);
     }
 
     #[test]
     fn a_client_that_hangs_up_while_it_renews_leaves_it_to_the_next() {
         let now = SystemTime::UNIX_EPOCH + HOUR;
-        let (token, renewals) = (token(now), Cell::new(0));
+        let (token, renewals) = (token(now), AtomicU32::new(0));
         let mut calls = fifty(&token, now, &renewals, Ok(()));
         let mut cx = Context::from_waker(Waker::noop());
         for call in &mut calls {
@@ -170,7 +170,7 @@ mod tests {
         }
         drop(calls.remove(0));
         assert_eq!(run_all(calls).len(), 49);
-        assert_eq!(renewals.get(), 2);
+        assert_eq!(renewals.load(Ordering::Relaxed), 2);
     }
 
     #[test]
