@@ -392,3 +392,48 @@ async fn the_trail_is_told_to_clients_that_ask() {
     assert!(got.status != 200 && trail.contains("v1#1 502 "), "{trail}");
     assert_eq!(farm.ask().await.header("x-bosporus-trail"), None);
 }
+
+#[tokio::test]
+async fn benches_outlive_the_process_where_that_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = FakeOpenAi::start().await.unwrap();
+    let setup = Setup::new()
+        .with("disable-cooling", json!(false))
+        .with("save-cooldown-status", json!(true))
+        .with("auth-dir", json!(folder.path()))
+        .openai(&fake, 0);
+    fake.script(Reply::trouble(Trouble::RateLimited(3600)));
+    let before = setup.start().await;
+    assert_eq!(Chat.ask(&before, &Chat.body(MODEL, false)).await.status, 429);
+    before.terminate().await.unwrap();
+    let file = folder.path().join("bosporus.cds");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let after = setup.start().await;
+    let got = Chat.ask(&after, &Chat.body(MODEL, false)).await;
+    let wait: u64 = got.header("retry-after").unwrap().parse().unwrap();
+    assert!(got.status == 429 && (3000..=3600).contains(&wait), "{}", got.text());
+    assert_eq!(fake.requests().len(), 1);
+    drop(after);
+    // A file that makes no sense is passed over.
+    std::fs::write(&file, "{").unwrap();
+    let anew = setup.start().await;
+    assert_eq!(Chat.ask(&anew, &Chat.body(MODEL, false)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_webhook_hears_of_benches_and_returns_and_is_told_again_when_it_fails() {
+    let hook = FakeOpenAi::start().await.unwrap();
+    let setup = Setup::new().with("health-webhook", json!(format!("{}/hook?token=sentinel-of-the-hook", hook.url())));
+    let farm = Farm::new(1, setup).await;
+    farm.fakes[0].script(Reply::trouble(Trouble::RateLimited(1)));
+    assert_eq!(farm.ask().await.status, 429);
+    // The fake knows no such path and says 404: the same is told again.
+    soon(hook.received(2)).await;
+    let told: Vec<Value> = hook.requests().iter().map(testkit::Recorded::json).collect();
+    assert_eq!(told[0], told[1]);
+    let expected = json!(["unhealthy", "v0#1", "chat-model", "RateLimited"]);
+    let line = &told[0];
+    assert_eq!(json!([line["status"], line["customName"], line["model"], line["errorMessage"]]), expected);
+    assert!(!farm.gateway.log().join("").contains("sentinel-of-the-hook"));
+}

@@ -3,14 +3,15 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::{Config, Fresh, LogFormat};
-use gateway::App;
+use gateway::{App, Upkeep};
 use tokio::signal::unix::{SignalKind, signal};
-use transport::client::ClientTls;
+use transport::client::{ClientOptions, ClientTls};
 use transport::listen::{Listener, distribute};
 use transport::tls::ServerTls;
-use transport::{Drain, DrainWatch, Drained};
+use transport::{Client, Drain, DrainWatch, Drained};
 
 use crate::args::Args;
 use crate::keeper::Keeper;
@@ -19,6 +20,9 @@ use crate::setup::{self, Setup};
 use crate::watch::Watch;
 use crate::workers::{self, Share};
 use crate::{environment, logging};
+
+/// For the last write of what is benched.
+const LAST_WRITE: Duration = Duration::from_secs(2);
 
 /// Serves until a signal says to stop.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
@@ -41,10 +45,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
         client_tls: ClientTls::default(),
         proxies: environment::proxies(),
     };
+    let home = environment::folder("HOME");
+    let folder = app.snapshot().config.auth_dir_in(home.as_deref());
+    let upkeep = Upkeep::start(&app, &folder);
     let (drain, watch) = Drain::new();
     let workers = workers::start(workers::count(args.workers), &share, &watch)?;
     let queues = workers.queues();
-    let stop = Stop { drain: &drain, app: &app, config_watch };
+    let client = Client::new(ClientOptions {
+        tls: share.client_tls.clone(),
+        environment: share.proxies.clone(),
+        ..ClientOptions::default()
+    });
+    let stop = Stop { drain: &drain, app: &app, config_watch, upkeep, client };
     accept(listener, queues, watch, stop, || announce(&url, &path, fresh.as_ref()))?;
     report(workers.finish());
     drop(keeper);
@@ -54,8 +66,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
 /// What has to end when a signal comes.
 struct Stop<'a> {
     drain: &'a Drain,
-    app: &'a App,
+    app: &'a Arc<App>,
     config_watch: Watch,
+    upkeep: Upkeep,
+    client: Client,
 }
 
 /// Accepts on this thread and hands connections to the workers, until a signal comes.
@@ -63,7 +77,7 @@ fn accept(
     listener: Listener,
     queues: Vec<transport::listen::Handout>,
     watch: DrainWatch,
-    stop: Stop<'_>,
+    mut stop: Stop<'_>,
     ready: impl FnOnce(),
 ) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -78,9 +92,12 @@ fn accept(
         tokio::select! {
             () = distributing => (),
             () = hang_ups => (),
+            () = stop.upkeep.run(stop.app, &stop.client) => (),
             name = ended => tracing::info!(signal = name, "stopping: requests under way may finish"),
         }
         stop.drain.start(stop.app.snapshot().config.deadlines.drain);
+        // A disk that hangs does not hold up the end.
+        _ = tokio::time::timeout(LAST_WRITE, stop.upkeep.finish(stop.app)).await;
         drop(stop.config_watch);
         Ok(())
     })

@@ -53,6 +53,20 @@ pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
     sync_folder(folder)
 }
 
+/// Writes a file in place of an old one, readable by its owner only: whoever reads finds the old text or the new.
+///
+/// # Errors
+/// When its folder cannot be made or written.
+pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new().prefix(".bosporus-").tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|failed| failed.error)?;
+    sync_folder(folder)
+}
+
 /// The name, too, must survive a power cut.
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {

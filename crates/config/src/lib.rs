@@ -33,7 +33,7 @@ pub use checked::{
 };
 pub use dotenv::{dotenv, quoted};
 pub use find::{find, places};
-pub use first_start::{Fresh, fresh, write_new};
+pub use first_start::{Fresh, fresh, write_new, write_private};
 pub use outline::Outline;
 pub use parse::{parse, parse_bytes};
 pub use report::{Colour, Diagnostic, Report};

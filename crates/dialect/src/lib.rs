@@ -21,6 +21,7 @@ mod object;
 pub mod read;
 pub mod scan;
 mod service;
+mod session;
 pub mod splice;
 mod target;
 mod think;
@@ -39,6 +40,7 @@ pub use mint::mint;
 pub use names::{NameMap, NameRule};
 pub use object::{Object, array};
 pub use service::Service;
+pub use session::session;
 pub use target::{MaxTokensField, ModelTraits, ReasoningField, Target, ThinkingTraits, WireQuirks};
 pub use think::Effort;
 pub use traits::{

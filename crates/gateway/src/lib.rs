@@ -42,6 +42,7 @@ mod snapshot;
 mod trail;
 mod translate;
 mod tries;
+mod upkeep;
 mod upload;
 mod wrap;
 
@@ -49,3 +50,4 @@ pub use app::{App, Worker};
 pub use changes::{Changes, Difference};
 pub use route::{Candidate, Explanation, State};
 pub use snapshot::{Snapshot, SnapshotError};
+pub use upkeep::Upkeep;

@@ -16,6 +16,7 @@ use crate::kept::Tapped;
 use crate::names::Found;
 use crate::outflow::Settled;
 use crate::record::{Ended, Record};
+use crate::route::ModelRoute;
 use crate::scope::Scope;
 use crate::snapshot::Snapshot;
 use crate::tries::{Tries, Try};
@@ -103,7 +104,7 @@ impl Serve<'_> {
         record: &mut Option<Record>,
     ) -> Result<Response<ReplyBody>, Fault> {
         let route = self.resolve_in(scope, &inbound.peek.model)?;
-        let session = inbound.peek.session.clone();
+        let session = self.session(&route, inbound);
         let model = inbound.peek.model.clone();
         let stream = inbound.peek.reply.stream;
         let first = inbound.recall.as_ref().and_then(|recall| recall.first_seat(&route, self.client, &model));
@@ -169,6 +170,13 @@ impl Serve<'_> {
                 Committed::Streamed { headers, flow: Box::new(Tapped::new(flow, framer, tape)) }
             }
         }
+    }
+
+    /// The conversation of a request, where several could answer.
+    fn session(&self, route: &ModelRoute, inbound: &Inbound<'_>) -> Option<String> {
+        let wanted = route.seats.len() > 1 && self.snapshot.config.routing.session_affinity.is_some();
+        let told = || dialect::session(&inbound.head.headers, &inbound.body);
+        inbound.peek.session.clone().filter(|_| wanted).or_else(|| wanted.then(told).flatten())
     }
 
     /// Where a model's name leads.

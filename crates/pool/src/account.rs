@@ -144,7 +144,7 @@ impl Account {
             _ => &activity.ward,
         };
         let change = ward.change(|health| health.note_trouble(trouble, model, times, self.cooling, dice));
-        self.tell(change, Some(model));
+        self.tell(change, model, Some(trouble.kind));
     }
 
     pub(crate) fn note_answer(&self, model: &str, begun: Moment) {
@@ -152,7 +152,7 @@ impl Account {
         for ward in [Some(&self.activity.ward), self.site.as_deref()].into_iter().flatten() {
             if !ward.is_clean() {
                 let change = ward.change(|health| health.note_answer(model, times));
-                self.tell(change, Some(model));
+                self.tell(change, model, None);
             }
         }
     }
@@ -172,8 +172,8 @@ impl Account {
         }
     }
 
-    fn tell(&self, change: Change, model: Option<&str>) {
-        self.activity.shared.tell(change, &self.id, &self.label, model);
+    fn tell(&self, change: Change, model: &str, cause: Option<FaultKind>) {
+        self.activity.shared.tell(change, &self.id, &self.label, Some(model), cause);
     }
 }
 
@@ -307,6 +307,8 @@ pub struct HealthChange {
     pub model: Option<String>,
     /// It is in use again; else it was benched.
     pub recovered: bool,
+    /// What benched it.
+    pub cause: Option<FaultKind>,
 }
 
 /// Told of changes of health. Must return at once.
@@ -335,7 +337,7 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    fn tell(&self, change: Change, id: &AccountId, label: &str, model: Option<&str>) {
+    fn tell(&self, change: Change, id: &AccountId, label: &str, model: Option<&str>, cause: Option<FaultKind>) {
         if change.early {
             self.recoveries.fetch_add(1, Ordering::AcqRel);
         }
@@ -345,7 +347,7 @@ impl Shared {
         self.changes.fetch_add(1, Ordering::AcqRel);
         if let Some(watcher) = self.watcher.get() {
             let (id, label, model) = (id.clone(), label.to_owned(), model.map(str::to_owned));
-            watcher.changed(HealthChange { id, label, model, recovered: change.recovered });
+            watcher.changed(HealthChange { id, label, model, recovered: change.recovered, cause });
         }
     }
 
@@ -406,7 +408,7 @@ impl Accounts {
         let before = activity.fingerprint.swap(print, Ordering::AcqRel);
         if before != 0 && before != print {
             let change = activity.ward.change(|health| health.recover(None));
-            self.shared.tell(change, id, id.as_str(), None);
+            self.shared.tell(change, id, id.as_str(), None, None);
         }
         activity
     }
@@ -422,7 +424,7 @@ impl Accounts {
     pub fn recover(&self, id: &AccountId, model: Option<&str>) -> bool {
         let Some(activity) = self.known(id) else { return false };
         let change = activity.ward.change(|health| health.recover(model));
-        self.shared.tell(change, id, id.as_str(), model);
+        self.shared.tell(change, id, id.as_str(), model, None);
         true
     }
 
@@ -431,7 +433,8 @@ impl Accounts {
         let Some(activity) = self.known(id) else { return false };
         let now = self.shared.clock.now();
         activity.ward.change(|health| health.restore(benched, now));
-        self.shared.tell(Change { benched: true, ..Change::default() }, id, id.as_str(), benched.model.as_deref());
+        let (change, cause) = (Change { benched: true, ..Change::default() }, Some(benched.cause));
+        self.shared.tell(change, id, id.as_str(), benched.model.as_deref(), cause);
         true
     }
 

@@ -71,6 +71,10 @@ pub struct Config {
     pub passthrough_headers: bool,
     /// How an account is chosen.
     pub routing: Routing,
+    /// Benches of accounts are kept over a restart.
+    pub save_cooldowns: bool,
+    /// Who is told when an account is benched or in use again: an http or https address, which may hold a secret.
+    pub health_webhook: Option<Secret>,
     /// Models, and what is asked when nobody answers for them; all that follows, nearest first.
     pub fallback: Vec<(String, Vec<String>)>,
     /// Provider ids, in lower case, and who is asked when a request is bound to one and it does not answer.
@@ -251,6 +255,8 @@ impl Default for Config {
             channel_exclusions: Vec::new(),
             passthrough_headers: false,
             routing: Routing::default(),
+            save_cooldowns: false,
+            health_webhook: None,
             fallback: Vec::new(),
             provider_fallback: Vec::new(),
             concurrency: Concurrency::default(),

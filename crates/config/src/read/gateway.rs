@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use url::Url;
+
 use super::{Section, channels, fallback, keys, payload, place, prompt, provider, safety};
 use crate::checked::{
     Concurrency, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, ResponsesStore, Routing, StoreMode, Strategy,
@@ -49,6 +51,8 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         channel_exclusions: channels::exclusions(&root, problems),
         passthrough_headers: root.flag("passthrough-headers", false, problems),
         routing: routing(&root.section("routing", problems), problems),
+        save_cooldowns: root.flag("save-cooldown-status", false, problems),
+        health_webhook: health_webhook(&root, problems),
         fallback: fallback::chains(&root, "fallback", |name| name.trim().to_owned(), problems),
         provider_fallback: fallback::chains(&root, "provider-fallback", |id| id.trim().to_lowercase(), problems),
         concurrency: concurrency(&root.section("credential-concurrency", problems), problems),
@@ -103,6 +107,16 @@ fn routing(section: &Section<'_>, problems: &mut Problems) -> Routing {
     let strategy = section.choice("strategy", STRATEGIES, problems).unwrap_or(base.strategy);
     let session_fail_back = section.flag("session-affinity-fail-back", base.session_fail_back, problems);
     Routing { strategy, session_affinity: sticky.then_some(ttl), session_fail_back }
+}
+
+/// Who is told of changes of health.
+fn health_webhook(root: &Section<'_>, problems: &mut Problems) -> Option<Secret> {
+    let text = root.text("health-webhook", problems)?;
+    let usable = Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if !usable && let Some(item) = root.get("health-webhook") {
+        item.wrong(Kind::Secret, "an http or https address", problems);
+    }
+    usable.then(|| Secret::new(text))
 }
 
 fn concurrency(section: &Section<'_>, problems: &mut Problems) -> Concurrency {
