@@ -52,8 +52,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     let workers = workers::start(workers::count(args.workers), &share, &watch)?;
     let queues = workers.queues();
     let client = Client::new(ClientOptions {
-        tls: share.client_tls.clone(),
-        environment: share.proxies.clone(),
+        tls: share.client_tls,
+        environment: share.proxies,
         ..ClientOptions::default()
     });
     let stop = Stop { drain: &drain, app: &app, config_watch, upkeep, client };
