@@ -3,7 +3,7 @@
 use super::{Findings, Policy, Tree};
 
 pub(crate) fn check(tree: &Tree, policy: &Policy, findings: &mut Findings) {
-    for path in ["Cargo.lock", "bench/Cargo.lock"] {
+    for path in ["Cargo.lock", "bench/Cargo.lock", "tests/model/Cargo.lock"] {
         let Some(lock) = tree.get(path) else {
             findings.problem(path, "is missing: builds must be repeatable");
             continue;

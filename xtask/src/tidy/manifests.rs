@@ -12,7 +12,7 @@ const INHERITED: [&str; 5] = [
 
 pub(crate) fn check(tree: &Tree, findings: &mut Findings) {
     let ours = |file: &&Source| {
-        file.path.ends_with("/Cargo.toml") && !file.path.starts_with("bench/") && file.text.contains("[package]")
+        file.path.ends_with("/Cargo.toml") && !file.text.contains("[workspace]") && file.text.contains("[package]")
     };
     for file in tree.files.iter().filter(ours) {
         for wanted in INHERITED.iter().filter(|wanted| !file.text.contains(*wanted)) {
