@@ -51,11 +51,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     let (drain, watch) = Drain::new();
     let workers = workers::start(workers::count(args.workers), &share, &watch)?;
     let queues = workers.queues();
-    let client = Client::new(ClientOptions {
-        tls: share.client_tls,
-        environment: share.proxies,
-        ..ClientOptions::default()
-    });
+    let client =
+        Client::new(ClientOptions { tls: share.client_tls, environment: share.proxies, ..ClientOptions::default() });
     let stop = Stop { drain: &drain, app: &app, config_watch, upkeep, client };
     accept(listener, queues, watch, stop, || announce(&url, &path, fresh.as_ref()))?;
     report(workers.finish());
