@@ -26,7 +26,7 @@ const FAKES = {
 };
 const ALL = Object.keys(FAKES);
 
-/** own: the dialect that the agent speaks. call: the tool call that writes `file`. run: how to start it. */
+/** own: the dialect that the agent speaks. call: the tool call that writes `file`. run: how to start it; signedIn: and how after a sign-in. */
 const AGENTS = {
   "claude-code": {
     own: "claude",
@@ -79,6 +79,20 @@ const AGENTS = {
         env: {
           GEMINI_API_KEY: env.SDK_GEMINI_KEY,
           GOOGLE_GEMINI_BASE_URL: env.SDK_GEMINI_URL,
+          GEMINI_CLI_TRUST_WORKSPACE: "true",
+        },
+      };
+    },
+    // After a sign-in with Google it speaks the envelope of Code Assist, and asks who the user is first.
+    signedIn: ({ prompt, model, home }) => {
+      const settings = { ...QUIET_GEMINI, security: { auth: { selectedType: "oauth-personal" } } };
+      write(join(home, ".gemini/settings.json"), [JSON.stringify(settings)]);
+      return {
+        args: ["--model", model, "--approval-mode", "yolo", "--prompt", prompt],
+        env: {
+          CODE_ASSIST_ENDPOINT: env.SDK_GEMINI_URL,
+          GOOGLE_GENAI_USE_GCA: "true",
+          GOOGLE_CLOUD_ACCESS_TOKEN: env.SDK_GEMINI_KEY,
           GEMINI_CLI_TRUST_WORKSPACE: "true",
         },
       };
@@ -175,7 +189,7 @@ function tools(body) {
   return flat.map((tool) => tool.name);
 }
 
-async function task(agent, upstream) {
+async function task(agent, upstream, run) {
   const fake = FAKES[upstream];
   const home = mkdtempSync(join(tmpdir(), "agent-"));
   const folder = join(home, "work");
@@ -185,7 +199,7 @@ async function task(agent, upstream) {
   const [tool, input] = agent.call(file);
   const prompt = `${tool} ${JSON.stringify(input)}`;
   const model = DIRECT ? "agent-model" : fake.model;
-  const { code, said, complained } = await start(agent.run({ prompt, model, home }), home, folder);
+  const { code, said, complained } = await start(run({ prompt, model, home }), home, folder);
   const requests = await asked(fake);
   const flaws = [];
   if (code !== 0) flaws.push(`it ended with ${code}`);
@@ -202,11 +216,15 @@ const agent = AGENTS[name];
 const only = env.SDK_UPSTREAMS?.split(" ");
 const upstreams = DIRECT ? [agent.own] : ALL.filter((upstream) => !only || only.includes(upstream));
 let [passed, failed] = [0, 0];
-for (const upstream of upstreams) {
-  const began = Date.now();
-  if (await task(agent, upstream)) passed += 1;
-  else failed += 1;
-  console.log(`${name} on ${upstream}: ${((Date.now() - began) / 1000).toFixed(1)} s`);
+// The fakes do not speak the envelope of a signed-in agent: that is the gateway's.
+const ways = [[name, agent.run], ...(agent.signedIn && !DIRECT ? [[`${name}, signed in,`, agent.signedIn]] : [])];
+for (const [way, run] of ways) {
+  for (const upstream of upstreams) {
+    const began = Date.now();
+    if (await task(agent, upstream, run)) passed += 1;
+    else failed += 1;
+    console.log(`${way} on ${upstream}: ${((Date.now() - began) / 1000).toFixed(1)} s`);
+  }
 }
 console.log(`${passed} passed, ${failed} failed, 0 skipped`);
 process.exit(failed === 0 ? 0 : 1);
