@@ -83,7 +83,10 @@ impl Seeds {
         if let Some(request) = vector["request"].as_object() {
             let mut request = request.clone();
             request.entry("model").or_insert_with(|| "m".into());
-            self.requests.push(Value::from(request).to_string().into_bytes());
+            let text = Value::from(request).to_string();
+            // Some programs put a request into an envelope.
+            self.requests.push(format!("{{\"model\":\"m\",\"request\":{text}}}").into_bytes());
+            self.requests.push(text.into_bytes());
         }
         if let Some(raw) = vector["raw_request"].as_str() {
             self.requests.push(raw.as_bytes().to_vec());

@@ -9,8 +9,8 @@ use dialect::embed::{EmbedClient, EmbedWire, VectorForm};
 use dialect::multipart::{Watch, boundary};
 use dialect::splice::Edit;
 use dialect::{
-    Body, ClientSide, Decoded, Dialect, Frame, Framer, Framing, Memo, ModelTraits, Operation, Reply, StreamEncoder,
-    Target as Wanted, WireSide, splice,
+    Body, ClientSide, Decoded, Dialect, Frame, Framer, Framing, Memo, ModelTraits, Operation, ReasoningField, Reply,
+    StreamEncoder, Target as Wanted, WireQuirks, WireSide, splice,
 };
 use http::StatusCode;
 use hub::{Assembler, Event, Fault, Grammar, RawFault, Response, replay};
@@ -87,12 +87,13 @@ fn dotenv(data: &[u8]) {
 fn request(data: &[u8]) {
     let Ok(body) = Body::parse(Bytes::copy_from_slice(data)) else { return };
     for client in clients() {
-        let _ = client.peek(&head(), &body);
+        let opened = client.peek(&head(), &body).and_then(|mut peek| client.inside(body.clone(), &mut peek));
+        let body = opened.unwrap_or_else(|_| body.clone());
         let Ok(Decoded { mut request, mut losses }) = client.decode_request(&head(), &body) else { continue };
         hub::mend(&mut request, &mut losses);
-        let traits = ModelTraits::default();
         for (dialect, wire) in wires() {
-            for stream in [false, true] {
+            for (stream, traits) in [(false, ModelTraits::default()), (true, particular())] {
+                relayed(wire, &body, &traits);
                 let target = Wanted { model: "wanted", stream, traits: &traits };
                 let Ok(encoded) = wire.encode_request(&request, &target) else { continue };
                 let sent = fields("an encoded request", &encoded.body);
@@ -103,6 +104,29 @@ fn request(data: &[u8]) {
             }
         }
     }
+}
+
+/// A model at a place with every habit that changes a request.
+fn particular() -> ModelTraits {
+    let quirks = WireQuirks {
+        openapi_parameters: true,
+        no_developer_role: true,
+        no_parallel_field: true,
+        insists_on_max_tokens_field: true,
+        replay_reasoning: true,
+        reasoning_field: ReasoningField::Object,
+        ..WireQuirks::default()
+    };
+    ModelTraits { quirks, ..ModelTraits::default() }
+}
+
+/// What is relayed stays an object, whatever a place wants changed. (Names that are no Unicode pass as they are.)
+fn relayed(wire: &dyn WireSide, body: &Body, traits: &ModelTraits) {
+    if serde_json::from_slice::<Fields>(body.bytes()).is_err() {
+        return;
+    }
+    let relay = wire.relay(&head(), body, &Wanted { model: "wanted", stream: false, traits });
+    fields("a relayed request", &splice::apply(body.bytes(), body.index(), &relay.edits));
 }
 
 /// A request for vectors is refused or can be asked of every wire; an answer is refused or can be told every client.
