@@ -125,7 +125,8 @@ pub(crate) fn listed(vendor: &str) -> impl Iterator<Item = &'static str> {
 /// How lists show a model: `alias` is what clients call it, `model` what the place calls it.
 pub(crate) fn card(alias: &str, model: &str, owned_by: &str, traits: &ModelTraits) -> ModelCard {
     let lower = model.to_ascii_lowercase();
-    let listed = DATA.models.iter().find(|listed| listed.id == bare(&lower));
+    let name = bare(&lower);
+    let listed = DATA.models.iter().find(|listed| listed.id == name);
     ModelCard {
         display_name: listed.map(|listed| listed.name.to_owned()),
         created: listed.and_then(|listed| released(listed.released?)),
