@@ -9,8 +9,8 @@ use dialect::embed::{EmbedClient, EmbedWire, VectorForm};
 use dialect::multipart::{Watch, boundary};
 use dialect::splice::Edit;
 use dialect::{
-    Body, ClientSide, Decoded, Dialect, Frame, Framer, Framing, Memo, ModelTraits, Operation, ReasoningField, Reply,
-    StreamEncoder, Target as Wanted, WireQuirks, WireSide, splice,
+    Body, ClientSide, Decoded, Dialect, Frame, Framer, Framing, Memo, ModelTraits, Operation, Reader, ReasoningField,
+    Reply, Round, Said, StreamEncoder, Target as Wanted, WireQuirks, WireSide, splice,
 };
 use http::StatusCode;
 use hub::{Assembler, Event, Fault, Grammar, RawFault, Response, replay};
@@ -40,6 +40,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "fault", run: fault, seeds: |seeds| &seeds.replies },
     Target { name: "embed", run: embed, seeds: |seeds| &seeds.vectors },
     Target { name: "form", run: form, seeds: |seeds| &seeds.forms },
+    Target { name: "message", run: message, seeds: |seeds| &seeds.requests },
+    Target { name: "memory", run: memory, seeds: |seeds| &seeds.requests },
+    Target { name: "record", run: record, seeds: |seeds| &seeds.streams },
     Target { name: "config", run: configuration, seeds: |seeds| &seeds.configs },
     Target { name: "dotenv", run: dotenv, seeds: |seeds| &seeds.configs },
 ];
@@ -185,6 +188,63 @@ fn form(data: &[u8]) {
 }
 
 /// Edits change what they name and nothing else.
+/// What comes over a lasting connection: what is read of it is a request, and every event becomes a message.
+fn message(data: &[u8]) {
+    let routes = dialects::ALL.iter().flat_map(|dialect| dialect.routes);
+    for route in routes {
+        let Operation::Socket(side) = route.operation else { continue };
+        if let Ok(Said::Ask(wish)) = side.read(Bytes::copy_from_slice(data)) {
+            assert!(Body::parse(wish.body.into_bytes()).is_ok(), "what was read is no request");
+        }
+        if let Some(message) = side.message(Frame { event: None, data }, Some("lane"))
+            && serde_json::from_slice::<&RawValue>(data).is_ok()
+        {
+            assert!(serde_json::from_str::<&RawValue>(&message).is_ok(), "{message}");
+        }
+    }
+}
+
+/// A request is its own past: what is written out is a request that names no answer any more.
+fn memory(data: &[u8]) {
+    let Ok(body) = Body::parse(Bytes::copy_from_slice(data)) else { return };
+    for memory in clients().into_iter().filter_map(ClientSide::memory) {
+        if memory.terms(&body).is_err() {
+            continue;
+        }
+        let round = Round { input: memory.input(&body), answer: body.bytes().clone() };
+        for reader in [Reader::Hub, Reader::Wire] {
+            if let Ok(whole) = memory.write_out(&body, &[&round, &round], reader) {
+                assert!(memory.terms(&whole).is_ok_and(|terms| terms.previous.is_none()), "it still names an answer");
+            }
+        }
+        let _ = memory.list_input("id", &[&round], "limit=3&order=asc");
+    }
+}
+
+/// What is recorded of an answer does not depend on where its bytes were cut.
+fn record(data: &[u8]) {
+    for memory in clients().into_iter().filter_map(ClientSide::memory) {
+        let tell = |chunks: &[&[u8]]| {
+            let mut recorder = memory.recorder(&Reply::new("m", true), CAP);
+            let mut framer = Framer::new(Framing::Sse, CAP);
+            let mut found = None;
+            for chunk in chunks {
+                let fed = framer.feed(chunk, &mut |frame| {
+                    found = found.take().or_else(|| recorder.frame(frame));
+                    Ok(())
+                });
+                if fed.is_err() {
+                    break;
+                }
+            }
+            found
+        };
+        let at = cut(data);
+        assert_eq!(tell(&[data]), tell(&[&data[..at], &data[at..]]));
+        let _ = memory.recorder(&Reply::new("m", false), CAP).whole(&Bytes::copy_from_slice(data));
+    }
+}
+
 fn splice_edits(data: &[u8]) {
     let bytes = Bytes::copy_from_slice(data);
     let Ok(body) = Body::parse(bytes.clone()) else { return };

@@ -33,6 +33,7 @@ mod reload;
 mod secrets;
 mod services;
 mod shapes;
+mod socket;
 mod start;
 mod suffix;
 mod switch;

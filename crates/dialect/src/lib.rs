@@ -22,6 +22,7 @@ pub mod read;
 pub mod scan;
 mod service;
 mod session;
+mod socket;
 pub mod splice;
 mod target;
 mod think;
@@ -41,6 +42,7 @@ pub use names::{NameMap, NameRule};
 pub use object::{Object, array};
 pub use service::Service;
 pub use session::session;
+pub use socket::{Said, Socket, Wish};
 pub use target::{MaxTokensField, ModelTraits, ReasoningField, Target, ThinkingTraits, WireQuirks};
 pub use think::Effort;
 pub use traits::{

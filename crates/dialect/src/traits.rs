@@ -11,7 +11,7 @@ use crate::limits::Left;
 use crate::splice::Edit;
 use crate::{
     Body, Decoded, Echo, Encoded, Envelope, Frame, Framing, HttpReply, Memo, Memory, ModelCard, Observed, Peek, Relay,
-    Reply, Service, Signal, Target,
+    Reply, Service, Signal, Socket, Target,
 };
 
 /// One language, as the registry lists it.
@@ -79,6 +79,8 @@ pub enum Operation {
     ShowModel(&'static dyn Catalogue),
     /// Something about an answer that is kept.
     Kept,
+    /// A lasting connection on which answers are asked for in messages.
+    Socket(&'static dyn Socket),
     /// What needs no model and is always the same: a version, or that something is not done here.
     Fixed(fn() -> HttpReply),
 }
@@ -94,6 +96,7 @@ impl std::fmt::Debug for Operation {
             Self::GetModel(_) => "GetModel",
             Self::ShowModel(_) => "ShowModel",
             Self::Kept => "Kept",
+            Self::Socket(_) => "Socket",
             Self::Fixed(_) => "Fixed",
         })
     }

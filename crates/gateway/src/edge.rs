@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use config::Fidelity;
-use dialect::{Body, Catalogue, ClientSide, HttpReply, Operation, Route};
+use dialect::{Body, Catalogue, ClientSide, Framer, HttpReply, Operation, Route};
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -26,9 +26,9 @@ use crate::record::{Ended, Record};
 use crate::routes::Matched;
 use crate::scope::Scope;
 use crate::serve::Serve;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Seat, Snapshot};
 use crate::upload::Upload;
-use crate::{cors, faults, headers, paths};
+use crate::{attempt, cors, faults, headers, paths, socket};
 
 /// Longest request id that is taken from a client.
 const ID_LENGTH: usize = 128;
@@ -69,7 +69,8 @@ impl Worker {
         let (client, answered) = match found {
             Ok(Matched { route, rest }) => {
                 note_route(&mut record, route);
-                let exchange = Exchange { worker: self, snapshot, route, rest, allowance: OnceLock::new() };
+                let exchange =
+                    Exchange { worker: self, snapshot, route, rest, allowance: OnceLock::new(), message: None };
                 let answered = exchange.run(head, incoming, &mut record).await;
                 allowance = exchange.allowance.into_inner();
                 (Some(route.client), answered)
@@ -99,6 +100,32 @@ impl Worker {
     }
 }
 
+impl Worker {
+    /// Answers a request that came as a message: as [`Worker::handle`] does, without a path of its own.
+    pub(crate) async fn message(&self, head: &Parts, message: Message) -> Response<ReplyBody> {
+        let snapshot = self.app.snapshot();
+        let id = socket::message_id(random());
+        let Message { route, connection, body, warm_up } = message;
+        let mut record = Some(Record::new(Arc::clone(&id)));
+        note_route(&mut record, route);
+        let exchange = Exchange {
+            worker: self,
+            snapshot: &snapshot,
+            route,
+            rest: "",
+            allowance: OnceLock::new(),
+            message: Some((connection, warm_up)),
+        };
+        let answered = exchange.said(head, body, &mut record).await;
+        let response = answered.unwrap_or_else(|fault| refuse(route.client, &fault, &id, &mut record));
+        if let Some(record) = &mut record {
+            record.status = response.status();
+            record.ended = Ended::Whole;
+        }
+        response
+    }
+}
+
 /// Whether the head is within its limit in bytes.
 fn fits(head: &Parts, limit: usize) -> Result<(), Fault> {
     let line = head.uri.path_and_query().map_or(0, |path| path.as_str().len());
@@ -117,6 +144,17 @@ struct Exchange<'a> {
     rest: &'a str,
     /// What the key may do, once that is known.
     allowance: OnceLock<Arc<Allowance>>,
+    /// The connection that it came on as a message, and who says that it asks no model for anything.
+    message: Option<(u64, Option<&'static dyn dialect::Socket>)>,
+}
+
+/// A request that came as a message.
+pub(crate) struct Message {
+    pub(crate) route: &'static Route,
+    pub(crate) connection: u64,
+    pub(crate) body: Body,
+    /// It asks no model for anything.
+    pub(crate) warm_up: Option<&'static dyn dialect::Socket>,
 }
 
 /// A request for an account, received.
@@ -129,12 +167,8 @@ struct Asked<'a> {
 }
 
 impl Exchange<'_> {
-    async fn run(
-        &self,
-        head: &Parts,
-        incoming: Incoming,
-        record: &mut Option<Record>,
-    ) -> Result<Response<ReplyBody>, Fault> {
+    /// Who asks, what for, and within which bounds.
+    fn admit(&self, head: &Parts, record: &mut Option<Record>) -> Result<Scope, Fault> {
         let admitted = self.snapshot.keys.admit(head)?;
         let scope = paths::scope(&self.snapshot.names.providers, admitted.scope(), head)?;
         if let Some(allowance) = admitted.allowance {
@@ -144,6 +178,16 @@ impl Exchange<'_> {
         if let Some(record) = record {
             record.key = Some(admitted.label);
         }
+        Ok(scope)
+    }
+
+    async fn run(
+        &self,
+        head: &Parts,
+        incoming: Incoming,
+        record: &mut Option<Record>,
+    ) -> Result<Response<ReplyBody>, Fault> {
+        let scope = self.admit(head, record)?;
         match self.route.operation {
             Operation::ListModels(catalogue) => {
                 let query = head.uri.query().unwrap_or_default();
@@ -159,6 +203,7 @@ impl Exchange<'_> {
                 self.model(scope, catalogue, &peek.model)
             }
             Operation::Fixed(answer) => Ok(respond(answer())),
+            Operation::Socket(side) => socket::open(self.worker, head, self.route, side),
             Operation::Kept => kept::answer(&self.asking(record.as_ref(), false), head, self.rest).map(respond),
             Operation::Generate | Operation::CountTokens | Operation::Embed(_) | Operation::Pass(_) => {
                 self.receive(scope, head, incoming, record).await
@@ -175,6 +220,13 @@ impl Exchange<'_> {
         })
     }
 
+    /// Answers a message. The key is looked at again: it may have been withdrawn since the connection was opened.
+    async fn said(&self, head: &Parts, body: Body, record: &mut Option<Record>) -> Result<Response<ReplyBody>, Fault> {
+        let within = self.admit(head, record)?;
+        let permit = self.permit()?;
+        self.ask(Asked { within, head, body, errand: Errand::Answer, permit }, record).await
+    }
+
     fn permit(&self) -> Result<OwnedSemaphorePermit, Fault> {
         let full = || Fault::new(FaultKind::Unavailable, "the gateway is serving as many requests as it may");
         self.worker.app.permit().ok_or_else(full)
@@ -187,9 +239,28 @@ impl Exchange<'_> {
             client: self.route.client,
             store: &self.worker.app.kept,
             limits: &self.snapshot.config.responses_store,
-            caller: Caller { label, connection: None },
+            caller: Caller { label, connection: self.message.map(|(connection, _)| connection) },
             answer,
         }
+    }
+
+    /// Answers a message that asks no model for anything: what it says is kept, to be gone on from.
+    fn warm_up(
+        &self,
+        side: &dyn dialect::Socket,
+        inbound: &Inbound<'_>,
+        seats: &[Arc<Seat>],
+    ) -> Result<Response<ReplyBody>, Fault> {
+        let limits = &self.snapshot.config.limits;
+        let stream = side.warmed_up(&inbound.peek.reply);
+        let recall = inbound.recall.as_ref().zip(seats.first());
+        let tape = recall.and_then(|(recall, seat)| {
+            recall.tape(&self.worker.app, &inbound.peek.reply, limits.reply_bytes, &seat.account.id)
+        });
+        if let Some(tape) = tape {
+            tape.stream(&stream, Framer::new(attempt::framing_of(self.route.client), limits.line_bytes));
+        }
+        Ok(Response::new(ReplyBody::whole(stream)))
     }
 
     async fn receive(
@@ -234,7 +305,7 @@ impl Exchange<'_> {
             names.resolve(scope, &peek.model).ok_or_else(|| names.missing(scope, &peek.model))?;
             record.pass = Some(allowance.enter(&peek.model, SystemTime::now())?);
         }
-        let generates = matches!(self.route.operation, Operation::Generate);
+        let generates = matches!(self.route.operation, Operation::Generate | Operation::Socket(_));
         let own = generates.then(|| self.route.client.own_answer(&body, &peek.reply));
         let recall = Recall::of_request(&self.asking(record.as_ref(), generates), &body)?;
         peek.reply.kept = recall.as_ref().is_some_and(|recall| recall.keeps());
@@ -242,6 +313,10 @@ impl Exchange<'_> {
         inbound.recall = recall;
         let serve =
             Serve { worker: self.worker, snapshot: Arc::clone(self.snapshot), client: self.route.client, scope };
+        if let Some((_, Some(side))) = self.message {
+            let route = serve.resolve(&inbound.peek.model)?;
+            return self.warm_up(side, &inbound, &route.seats);
+        }
         if let Some(own) = own.flatten() {
             serve.resolve(&inbound.peek.model)?;
             return Ok(respond(own));

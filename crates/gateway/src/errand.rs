@@ -32,6 +32,7 @@ impl Errand<'_> {
             | Operation::GetModel(_)
             | Operation::ShowModel(_)
             | Operation::Kept
+            | Operation::Socket(_)
             | Operation::Fixed(_) => Self::Answer,
         }
     }

@@ -39,6 +39,7 @@ mod routes;
 mod scope;
 mod serve;
 mod snapshot;
+mod socket;
 mod trail;
 mod translate;
 mod tries;

@@ -17,7 +17,9 @@ pub mod refusal;
 pub mod reply;
 pub mod serve;
 mod sniff;
+pub mod socket;
 mod spare;
+mod takeover;
 pub mod tasks;
 pub mod tls;
 
@@ -33,5 +35,6 @@ pub use listen::{Accept, Accepted, Acceptor, Handed, Handout, Listener, distribu
 pub use refusal::{Reason, Refused, Refuser};
 pub use reply::{BoxError, Chunks, ReplyBody};
 pub use serve::{HeadLimits, Heads, PeerInfo, ServeOptions, serve};
+pub use takeover::Takeover;
 pub use tasks::{Spawner, Tasks};
 pub use tls::{ServerTls, TlsError};

@@ -56,6 +56,20 @@ impl ReplyBody {
     }
 }
 
+impl ReplyBody {
+    /// The next piece, for who sends the answer by other means than HTTP; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<Bytes, BoxError>> {
+        loop {
+            let frame = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await?;
+            match frame.map(Frame::into_data) {
+                Ok(Ok(data)) => return Some(Ok(data)),
+                Ok(Err(_)) => (),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
 impl Default for ReplyBody {
     fn default() -> Self {
         Self::empty()

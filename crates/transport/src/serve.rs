@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use http::header::UPGRADE;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -28,6 +29,7 @@ use crate::refusal::Refuser;
 use crate::reply::{BoxError, ReplyBody};
 use crate::sniff::{self, Version};
 use crate::spare;
+use crate::takeover::Takeover;
 use crate::tasks::{Spawner, Tasks};
 use crate::tls::ServerTls;
 
@@ -275,10 +277,15 @@ where
             None => {}
             Some((Version::Http1, stream)) => {
                 let (guard, turns) = Guard::new(stream, self.watch(peer, &limits), deadline);
-                let service = Arc::clone(self).answering(peer, turns);
+                let takeover = Takeover::new(drain.clone());
+                let service = Arc::clone(self).answering(peer, turns, takeover.clone());
                 let mut connection =
                     Box::pin(http1_builder(&limits).serve_connection(TokioIo::new(guard), service).with_upgrades());
                 until_drained(connection.as_mut(), |open| open.graceful_shutdown(), drain).await?;
+                drop(connection);
+                if let Some(work) = takeover.take() {
+                    work.await;
+                }
             }
             Some((Version::Http2, stream)) => {
                 let server = Arc::clone(self);
@@ -305,9 +312,13 @@ where
         self: Arc<Self>,
         peer: PeerInfo,
         turns: Turns,
+        takeover: Takeover,
     ) -> impl Service<Request<Incoming>, Response = Response<Answering>, Error = Infallible, Future: Send> {
-        service_fn(move |request| {
+        service_fn(move |mut request: Request<Incoming>| {
             let turn = turns.begin();
+            if request.headers().contains_key(UPGRADE) {
+                request.extensions_mut().insert(takeover.clone());
+            }
             // Boxed, because hyper keeps the room for this future as long as the answer streams.
             let reply = Box::pin((self.service)(request, peer));
             async move {

@@ -25,6 +25,7 @@ mod schema;
 mod seals;
 mod session;
 mod slots;
+mod socket;
 mod spaces;
 mod stream_decode;
 mod stream_encode;
@@ -52,7 +53,7 @@ pub static DIALECT: Dialect = Dialect {
     wire: Some(&Responses),
 };
 
-static ROUTES: [Route; 6] = [
+static ROUTES: [Route; 8] = [
     Route {
         method: Method::POST,
         path: "/v1/responses",
@@ -75,10 +76,17 @@ static ROUTES: [Route; 6] = [
         operation: Operation::CountTokens,
         client: &Responses,
     },
+    socket("/v1/responses"),
+    socket("/backend-api/codex/responses"),
     kept(Method::GET),
     kept(Method::DELETE),
     kept(Method::POST),
 ];
+
+/// The same in messages over a WebSocket.
+const fn socket(path: &'static str) -> Route {
+    Route { method: Method::GET, path, accepts: always, operation: Operation::Socket(&Responses), client: &Responses }
+}
 
 /// What is asked of an answer that is kept.
 const fn kept(method: Method) -> Route {

@@ -191,6 +191,18 @@ impl Tape {
         }
     }
 
+    /// Keeps a stream that is all there.
+    pub(crate) fn stream(mut self, bytes: &bytes::Bytes, mut framer: dialect::Framer) {
+        let mut recorded = None;
+        let heard = framer.feed(bytes, &mut |frame| {
+            recorded = recorded.take().or_else(|| self.recorder.frame(frame));
+            Ok(())
+        });
+        if let (Ok(_), Some(recorded)) = (heard, recorded) {
+            self.store(recorded);
+        }
+    }
+
     /// Keeps what was recorded. The limits are those of now: the configuration may have changed meanwhile.
     pub(crate) fn store(self, recorded: Recorded) {
         let Recorded { id, answer, kept_there } = recorded;

@@ -180,11 +180,16 @@ impl Store {
     }
 
     /// Forgets what was kept for one connection.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the WebSocket form, which comes next"))]
-    pub(crate) fn hang_up(&self, connection: u64, ids: &[Arc<str>]) {
+    pub(crate) fn hang_up(&self, connection: u64) {
         let mut inner = self.lock();
-        let gone: Vec<_> =
-            ids.iter().map(|id| inner.remove(id, |entry| entry.scope.connection == Some(connection))).collect();
+        let of_it = |entry: &Entry| entry.scope.connection == Some(connection);
+        let ids: Vec<Arc<str>> = inner
+            .entries
+            .iter()
+            .filter(|(_, entries)| entries.iter().any(of_it))
+            .map(|(id, _)| Arc::clone(id))
+            .collect();
+        let gone: Vec<_> = ids.iter().map(|id| inner.remove(id, of_it)).collect();
         drop(inner);
         drop(gone);
     }
@@ -328,7 +333,7 @@ mod tests {
         store.keep(Fresh { scope, ..fresh("r", None, 1) }, &limits(), now);
         assert!(matches!(store.find("r", &here, &limits(), now), Found::Kept(_)));
         assert!(matches!(store.find("r", &caller("a"), &limits(), now), Found::Foreign));
-        store.hang_up(7, &["r".into(), "other".into()]);
+        store.hang_up(7);
         assert!(matches!(store.find("r", &here, &limits(), now), Found::Nothing));
     }
 

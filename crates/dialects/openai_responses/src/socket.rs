@@ -1,0 +1,162 @@
+//! Responses over a WebSocket: `response.create` with the body of the call in, the events of the stream out, each as
+//! one JSON text (WebSocket guide and types of openai-python 3.52, November 2026).
+
+use bytes::{Bytes, BytesMut};
+use dialect::splice::{self, Edit};
+use dialect::{Body, Frame, HttpReply, Object, Reply, Said, Socket, StreamEncoder as _, Wish};
+use hub::{Event, Fault, Stop, StopReason};
+
+use crate::responses::Responses;
+use crate::stream_encode::Encoder;
+use crate::wire::{self, Str};
+
+impl Socket for Responses {
+    fn read(&self, message: Bytes) -> Result<Said, Fault> {
+        let body = Body::parse(message)?;
+        let kind: Option<Str<'_>> = body.get("type")?;
+        match kind.as_deref() {
+            Some("response.create") => (),
+            // Codex tells what it has done with an answer.
+            Some("response.processed") => return Ok(Said::Nothing),
+            Some(other) => {
+                let words = format!("events of type {other:?} are not understood here: send response.create");
+                return Err(Fault::unsupported("type", words));
+            }
+            None => return Err(Fault::bad_request("an event needs a `type`").at("type")),
+        }
+        let lane: Option<String> = body.get("stream_id")?;
+        let warm_up = body.raw("generate") == Some("false");
+        // What is a matter of the connection has no place in the call.
+        let removed = ["type", "stream_id", "generate", "background"].map(Edit::remove);
+        let edits: Vec<Edit> = removed.into_iter().chain([Edit::set("stream", "true")]).collect();
+        let body = Body::parse(splice::apply(body.bytes(), body.index(), &edits))?;
+        Ok(Said::Ask(Box::new(Wish { body, lane, warm_up })))
+    }
+
+    fn message(&self, frame: Frame<'_>, lane: Option<&str>) -> Option<String> {
+        let data = std::str::from_utf8(frame.data).ok()?.trim();
+        if !data.starts_with('{') {
+            return None;
+        }
+        let name = frame.event.or_else(|| crate::scanner::name_of(data.as_bytes()));
+        if name == Some(b"error") {
+            return Some(error_event(500, &flat_error(data), lane));
+        }
+        Some(marked(data, lane))
+    }
+
+    fn refusal(&self, reply: &HttpReply, lane: Option<&str>) -> String {
+        let body = Body::parse(reply.body.clone()).ok();
+        let error = body.as_ref().and_then(|body| body.raw("error"));
+        error_event(reply.status.as_u16(), error.unwrap_or("{\"type\":\"server_error\",\"message\":\"\"}"), lane)
+    }
+
+    fn too_old(&self) -> String {
+        const ERROR: &str = concat!(
+            "{\"type\":\"invalid_request_error\",\"code\":\"websocket_connection_limit_reached\",\"message\":\"Responses ",
+            "websocket connection limit reached (60 minutes). Create a new websocket connection to continue.\",",
+            "\"param\":null}"
+        );
+        error_event(400, ERROR, None)
+    }
+
+    fn warmed_up(&self, reply: &Reply) -> Bytes {
+        let mut encoder = Encoder::new(reply.clone(), false);
+        let mut out = BytesMut::with_capacity(2_048);
+        encoder.push(&Event::Start { id: String::new(), model: String::new() }, &mut out);
+        encoder.push(&Event::Stop(Stop::from(StopReason::End)), &mut out);
+        encoder.end(&mut out);
+        out.freeze()
+    }
+}
+
+/// The event with the mark of its lane.
+fn marked(data: &str, lane: Option<&str>) -> String {
+    let Some(lane) = lane else { return data.to_owned() };
+    let mut out = BytesMut::with_capacity(data.len() + lane.len() + 16);
+    let mut event = Object::open(&mut out);
+    event.text("stream_id", lane);
+    let mut text = String::from_utf8_lossy(&out).into_owned();
+    let rest = data.trim_start_matches('{').trim_start();
+    if !rest.starts_with('}') {
+        text.push(',');
+    }
+    text.push_str(rest);
+    text
+}
+
+fn error_event(status: u16, error: &str, lane: Option<&str>) -> String {
+    let mut out = BytesMut::with_capacity(error.len() + 64);
+    let mut event = Object::open(&mut out);
+    event.text("type", "error");
+    event.number("status", status);
+    event.raw("error", error);
+    event.text_if("stream_id", lane);
+    event.close();
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The error of a stream stands flat in its event there, and as an object here.
+fn flat_error(data: &str) -> String {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Flat<'a> {
+        #[serde(borrow)]
+        error: wire::Raw<'a>,
+        #[serde(borrow)]
+        code: Option<Str<'a>>,
+        #[serde(borrow)]
+        message: Option<Str<'a>>,
+        #[serde(borrow)]
+        param: Option<Str<'a>>,
+    }
+    let flat: Flat<'_> = serde_json::from_str(data).unwrap_or_default();
+    if let Some(error) = flat.error {
+        return error.get().to_owned();
+    }
+    let mut out = BytesMut::with_capacity(128);
+    let mut error = Object::open(&mut out);
+    error.text("type", "server_error");
+    crate::decode_knobs::text_or_null("code", flat.code.as_deref(), &mut error);
+    error.text("message", flat.message.as_deref().unwrap_or_default());
+    crate::decode_knobs::text_or_null("param", flat.param.as_deref(), &mut error);
+    error.close();
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn read(message: &Value) -> Result<Said, Fault> {
+        Responses.read(Bytes::from(message.to_string()))
+    }
+
+    #[test]
+    fn a_message_becomes_the_call_that_would_be_posted() {
+        let message = json!({"type": "response.create", "model": "m", "input": "a", "stream_id": "x", "generate": false,
+            "background": false});
+        let Said::Ask(wish) = read(&message).unwrap() else { panic!("it asks") };
+        let body: Value = serde_json::from_slice(wish.body.bytes()).unwrap();
+        assert_eq!(body, json!({"model": "m", "input": "a", "stream": true}));
+        assert_eq!((wish.lane.as_deref(), wish.warm_up), (Some("x"), true));
+        assert!(matches!(read(&json!({"type": "response.processed"})), Ok(Said::Nothing)));
+        for wrong in [json!({"type": "response.steer"}), json!({}), json!({"type": 5}), json!([])] {
+            assert!(read(&wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn events_and_errors_become_messages() {
+        let frame = |data: &'static str| Frame { event: None, data: data.as_bytes() };
+        let say = |data, lane| Responses.message(frame(data), lane);
+        assert_eq!(say(r#"{"type":"a"}"#, None).as_deref(), Some(r#"{"type":"a"}"#));
+        assert_eq!(say(r#"{"type":"a"}"#, Some("l")).as_deref(), Some(r#"{"stream_id":"l","type":"a"}"#));
+        assert_eq!(say("{}", Some("l")).as_deref(), Some(r#"{"stream_id":"l"}"#));
+        assert_eq!(say("[DONE]", None), None);
+        let error = say(r#"{"type":"error","code":"c","message":"m","param":null}"#, None).unwrap();
+        let error: Value = serde_json::from_str(&error).unwrap();
+        assert_eq!((&error["error"]["code"], &error["status"]), (&json!("c"), &json!(500)));
+    }
+}
