@@ -70,6 +70,7 @@ async fn legs(effort: Effort, row: &Row, parties: [&Served; 2]) -> Result<(Vec<f
     for round in 0..effort.rounds {
         for step in 0..2 {
             let index = (round + step) % 2;
+            let row = if index == 0 { &row.bare() } else { row };
             samples[index].push(leg(effort, row, parties[index]).await?);
         }
     }

@@ -174,6 +174,13 @@ impl Row {
         if self.per_chunk { CHUNKS } else { 1 }
     }
 
+    /// The same work for the bare proxy, which passes the client's own dialect through; where that has fewer pieces than
+    /// the upstream's, it passes the upstream's, because that many pieces arrive at the product.
+    pub fn bare(&self) -> Self {
+        let whole_calls = matches!(self.client, Gemini | Ollama) && self.answer == Answer::Agent;
+        Self { client: if whole_calls { self.upstream } else { self.client }, ..*self }
+    }
+
     /// The model's name at the upstream.
     pub fn upstream_model(&self) -> &'static str {
         models(self.upstream)[0].0
