@@ -298,7 +298,9 @@ mod tests {
         assert!(matches!(store.find("r", &caller("a"), &limits(), later), Found::Nothing));
         // The next insertion sweeps it out.
         store.keep(fresh("s", None, 1), &limits(), later);
-        assert_eq!((store.lock().count, store.lock().order.len()), (1, 1));
+        let inner = store.lock();
+        assert_eq!((inner.count, inner.order.len()), (1, 1));
+        drop(inner);
         assert!(store.forget("s", &caller("a")) && !store.forget("s", &caller("a")));
         assert_eq!(store.held.load(Ordering::Relaxed), 0);
     }
