@@ -64,11 +64,14 @@ impl Attempt<'_> {
     /// # Errors
     /// Why there is no answer from this account.
     pub(crate) async fn run(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
-        let tried = if inbound.peek.reply.stream {
-            self.execute(inbound, record).await
+        let stream = inbound.peek.reply.stream;
+        // Made where it stays: a future is as large as all that it may become, and a deadline would copy it.
+        let work = std::pin::pin!(self.execute(inbound, record));
+        let tried = if stream {
+            work.await
         } else {
             // A whole answer is all here when it is committed: its deadline covers the body too.
-            within(self.snapshot.config.deadlines.whole_reply, self.execute(inbound, record)).await
+            within(self.snapshot.config.deadlines.whole_reply, work).await
         };
         tried.map_err(|fault| silenced(fault, self.lease.secret()))
     }
