@@ -18,6 +18,7 @@ mod mint;
 pub mod multipart;
 mod names;
 mod object;
+pub mod openai;
 pub mod read;
 pub mod scan;
 mod service;

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use bytes::BytesMut;
+use dialect::openai::schema;
 use dialect::{NameMap, NameRule, Object, Target};
 use hub::{CallKind, Fault, Json, Losses, Part, Request, Tool, ToolChoice, ToolKind, WebSearch};
 
+use crate::ID;
 use crate::stream_encode::call_words;
-use crate::{ID, schema};
 
 /// What OpenAI allows in a tool name.
 const RULE: NameRule = NameRule { max: 64, also: b"-", letter_first: false };

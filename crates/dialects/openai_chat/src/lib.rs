@@ -26,7 +26,6 @@ mod request_encode;
 mod response;
 mod rethink;
 mod scanner;
-mod schema;
 mod stream_decode;
 mod stream_encode;
 mod think;

@@ -3,13 +3,14 @@
 //! Identical requests give identical bytes, or prompt caches would miss.
 
 use bytes::BytesMut;
+use dialect::openai::schema;
 use dialect::{Encoded, MaxTokensField, Memo, Object, Target, quoted};
 use http::HeaderMap;
 use hub::{Fault, Format, Losses, Part, Request, Schema, Source, Tier};
 
 use crate::encode_messages::Messages;
 use crate::encode_tools::Plan;
-use crate::{ID, reasoning, schema};
+use crate::{ID, reasoning};
 
 /// OpenAI takes no more stop strings than this.
 const MAX_STOPS: usize = 4;

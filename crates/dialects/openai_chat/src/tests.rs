@@ -6,7 +6,6 @@ mod faults;
 mod fixtures;
 mod laws;
 mod media;
-mod schemas;
 mod wire_replies;
 mod wire_requests;
 

@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 
 use bytes::BytesMut;
+use dialect::openai::schema;
 use dialect::{NameMap, NameRule, Object, Target};
 use hub::{Fault, Json, Losses, Part, Request, Tool, ToolChoice, ToolKind, WebSearch};
 use serde_json::value::RawValue;
 
-use crate::{ID, decode_knobs, schema};
+use crate::{ID, decode_knobs};
 
 /// What OpenAI allows in a tool name.
 const RULE: NameRule = NameRule { max: 64, also: b"-", letter_first: false };

@@ -21,7 +21,6 @@ mod request_encode;
 mod response;
 mod responses;
 mod scanner;
-mod schema;
 mod seals;
 mod session;
 mod slots;

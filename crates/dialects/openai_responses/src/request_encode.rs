@@ -5,13 +5,14 @@
 use std::borrow::Cow;
 
 use bytes::BytesMut;
+use dialect::openai::schema;
 use dialect::{Effort, Encoded, Memo, Object, Target};
 use http::HeaderMap;
 use hub::{Fault, Format, Losses, Mode, Part, Request, Role, Schema, Show, Source, Text, Tier};
 
 use crate::encode_items::Items;
 use crate::encode_tools::Plan;
-use crate::{ID, schema, seals};
+use crate::{ID, seals};
 
 /// OpenAI takes no smaller cap.
 const MIN_TOKENS: u64 = 16;

@@ -261,8 +261,8 @@ proptest! {
             let _ = Chat.decode_request(&head(), &body);
             let _ = crate::completions::Completions.decode_request(&head(), &body);
         }
-        let _ = crate::schema::repair(&text);
-        let _ = crate::schema::is_strict(&text);
+        let _ = dialect::openai::schema::repair(&text);
+        let _ = dialect::openai::schema::is_strict(&text);
         let _ = crate::fault::in_stream(&text);
     }
 

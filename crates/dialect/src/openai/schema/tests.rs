@@ -1,8 +1,8 @@
-use crate::schema::{is_strict, repair};
+use super::{is_strict, repair};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
-fn fixed(schema: Value) -> Value {
+fn fixed(schema: &Value) -> Value {
     let once = repair(&schema.to_string()).into_owned();
     assert_eq!(repair(&once), once, "repairing twice changes nothing");
     serde_json::from_str(&once).unwrap()
@@ -26,15 +26,15 @@ fn broken_roots_become_objects() {
         json!({"type": "OBJECT"}),
         json!({"type": ["object", "null"]}),
     ] {
-        assert_eq!(fixed(broken.clone()), empty, "{broken}");
+        assert_eq!(fixed(&broken), empty, "{broken}");
     }
     assert_eq!(
-        fixed(json!({"type": "string", "description": "d"})),
+        fixed(&json!({"type": "string", "description": "d"})),
         json!({"type": "object", "properties": {}, "description": "d"})
     );
     // A map of properties without its wrapper; one of them is called "type".
     assert_eq!(
-        fixed(json!({"type": {"type": "string"}, "port": {"type": "string", "required": true}})),
+        fixed(&json!({"type": {"type": "string"}, "port": {"type": "string", "required": true}})),
         json!({"type": "object", "properties": {"type": {"type": "string"}, "port": {"type": "string"}}, "required": ["port"]})
     );
 }
@@ -42,18 +42,18 @@ fn broken_roots_become_objects() {
 #[test]
 fn choices_at_the_root_are_merged() {
     assert_eq!(
-        fixed(json!({"anyOf": [
+        fixed(&json!({"anyOf": [
             {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]},
             {"type": "object", "properties": {"b": {"type": "string"}}, "required": ["b"]}]})),
         json!({"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}})
     );
     assert_eq!(
-        fixed(json!({"allOf": [{"properties": {"a": {}}, "required": ["a"]}], "properties": {"c": {}}})),
+        fixed(&json!({"allOf": [{"properties": {"a": {}}, "required": ["a"]}], "properties": {"c": {}}})),
         json!({"type": "object", "properties": {"c": {}, "a": {}}, "required": ["a"]})
     );
     assert_eq!(
         fixed(
-            json!({"$ref": "#/$defs/T", "$defs": {"T": {"type": "object", "properties": {"a": {}}, "required": ["a"]}}})
+            &json!({"$ref": "#/$defs/T", "$defs": {"T": {"type": "object", "properties": {"a": {}}, "required": ["a"]}}})
         ),
         json!({"type": "object", "properties": {"a": {}}, "required": ["a"],
                "$defs": {"T": {"type": "object", "properties": {"a": {}}, "required": ["a"]}}})
@@ -63,7 +63,7 @@ fn choices_at_the_root_are_merged() {
 #[test]
 fn defects_inside_are_mended_and_names_are_not_keywords() {
     assert_eq!(
-        fixed(json!({"type": "object", "properties": {
+        fixed(&json!({"type": "object", "properties": {
             "list": {"type": "array"},
             "deep": {"type": "OBJECT", "properties": {"items": {"type": "ARRAY"}, "required": {"type": "STRING", "required": true}}},
             "any": true,
@@ -98,4 +98,10 @@ fn strict_mode_wants_closed_objects_everywhere() {
     ] {
         assert!(!is_strict(&open.to_string()), "{open}");
     }
+}
+
+#[test]
+fn capitals_in_a_list_of_types_are_mended_too() {
+    let list = json!({"type": "object", "properties": {"a": {"type": ["null", "STRING"]}}});
+    assert_eq!(fixed(&list)["properties"]["a"]["type"], json!(["null", "string"]));
 }

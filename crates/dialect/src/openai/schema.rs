@@ -5,12 +5,13 @@
 //! (translation.md section 6). Names of properties are never taken for keywords: only their place tells them apart.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use bytes::BytesMut;
-use dialect::scan;
-use memchr::memmem;
+use memchr::memmem::Finder;
 
-use dialect::{Object, array};
+use crate::{Object, array, quoted, scan};
 
 const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
 /// Deeper schemas are copied as they are.
@@ -19,7 +20,7 @@ const DEPTH: u8 = 48;
 const CHOICES: [&str; 3] = ["anyOf", "oneOf", "allOf"];
 
 /// A schema that OpenAI takes in non-strict mode.
-pub(crate) fn repair(schema: &str) -> Cow<'_, str> {
+pub fn repair(schema: &str) -> Cow<'_, str> {
     let text = schema.trim();
     let Some(root) = Node::parse(text) else {
         // Something that only our scanner dislikes is left to the provider's judgement.
@@ -33,20 +34,37 @@ pub(crate) fn repair(schema: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&out).into_owned())
 }
 
+static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"type\""));
+static ITEMS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"items\""));
+static REQUIRED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"required\""));
+static NULLABLE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"nullable\""));
+
 /// A cheap search for what only broken schemas hold. A false alarm costs time, not meaning.
 fn looks_broken(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let has = |word: &str| memmem::find(bytes, word.as_bytes()).is_some();
-    let count = |word: &str| memmem::find_iter(bytes, word.as_bytes()).count();
-    let required_flag = memmem::find_iter(bytes, b"\"required\"").any(|at| {
-        let value = bytes[at + 10..].trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
-        value.is_some_and(|value| value.starts_with(b"t") || value.starts_with(b"f"))
+    let mut arrays = 0_usize;
+    let odd_type = values(&TYPE, bytes).any(|value| {
+        arrays += usize::from(value.starts_with(b"\"array\""));
+        is_shouted(value)
     });
-    required_flag
-        || count("\"array\"") > count("\"items\"")
-        || ["\"nullable\"", "\"OBJECT\"", "\"ARRAY\"", "\"STRING\"", "\"NUMBER\"", "\"INTEGER\"", "\"BOOLEAN\""]
-            .into_iter()
-            .any(has)
+    let required_flag = || values(&REQUIRED, bytes).any(|value| value.starts_with(b"t") || value.starts_with(b"f"));
+    odd_type || arrays > ITEMS.find_iter(bytes).count() || required_flag() || NULLABLE.find(bytes).is_some()
+}
+
+/// Whether a type, or one in a list of them, is written in capitals. A list of all types there are is shorter than 128.
+fn is_shouted(value: &[u8]) -> bool {
+    let list = value.starts_with(b"[").then(|| &value[..value.len().min(128)]);
+    let names =
+        list.map_or(&value[..value.len().min(2)], |list| list.split(|byte| *byte == b']').next().unwrap_or(list));
+    names.windows(2).any(|pair| pair[0] == b'"' && pair[1].is_ascii_uppercase())
+}
+
+/// What follows each occurrence of a key.
+fn values<'t>(key: &'t Finder<'_>, text: &'t [u8]) -> impl Iterator<Item = &'t [u8]> {
+    key.find_iter(text).filter_map(|at| {
+        let rest = text[at + key.needle().len()..].trim_ascii_start();
+        rest.strip_prefix(b":").map(<[u8]>::trim_ascii_start)
+    })
 }
 
 /// One schema that is an object: its keywords and their values.
@@ -124,17 +142,18 @@ fn write_root(root: &Node<'_>, out: &mut BytesMut) {
         let mut object = Object::open(out);
         object.text("type", "object");
         write_map(root, object.key("properties"), 0);
-        write_required(Vec::new(), root.promoted(), &mut object);
+        write_required(&[], &root.promoted(), &mut object);
         object.close();
         return;
     }
     let own = root.get("properties").and_then(Node::parse).unwrap_or(Node { fields: Vec::new() });
     let mut properties = own;
+    let mut known: HashSet<Cow<'_, str>> = properties.fields.iter().map(|(name, _)| name.clone()).collect();
     let mut required = root.required();
     for (branch, binding) in root.branches() {
         let inner = branch.get("properties").and_then(Node::parse);
         for field in inner.into_iter().flat_map(|node| node.fields) {
-            if !properties.has(&field.0) {
+            if known.insert(field.0.clone()) {
                 properties.fields.push(field);
             }
         }
@@ -145,7 +164,7 @@ fn write_root(root: &Node<'_>, out: &mut BytesMut) {
     let mut object = Object::open(out);
     object.text("type", "object");
     write_map(&properties, object.key("properties"), 0);
-    write_required(required, properties.promoted(), &mut object);
+    write_required(&required, &properties.promoted(), &mut object);
     for (key, value) in &root.fields {
         let merged =
             matches!(key.as_ref(), "type" | "properties" | "required" | "$ref") || CHOICES.contains(&key.as_ref());
@@ -156,14 +175,11 @@ fn write_root(root: &Node<'_>, out: &mut BytesMut) {
     object.close();
 }
 
-fn write_required(mut named: Vec<String>, promoted: Vec<String>, object: &mut Object<'_>) {
-    for name in promoted {
-        if !named.contains(&name) {
-            named.push(name);
-        }
-    }
-    if !named.is_empty() {
-        object.array("required", &named, |name, out| dialect::quoted(name, out));
+fn write_required(named: &[String], promoted: &[String], object: &mut Object<'_>) {
+    let mut seen = HashSet::new();
+    let names: Vec<&String> = named.iter().chain(promoted).filter(|name| seen.insert(name.as_str())).collect();
+    if !names.is_empty() {
+        object.array("required", names, |name, out| quoted(name, out));
     }
 }
 
@@ -191,7 +207,7 @@ fn write_schema(text: &str, out: &mut BytesMut, depth: u8) {
         }
     }
     let promoted = node.get("properties").and_then(Node::parse).map(|map| map.promoted()).unwrap_or_default();
-    write_required(node.required(), promoted, &mut object);
+    write_required(&node.required(), &promoted, &mut object);
     let is_array = node.get("type").is_some_and(|kind| kind.eq_ignore_ascii_case("\"array\""));
     if is_array && !node.has("items") && !node.has("prefixItems") {
         object.raw("items", "{}");
@@ -236,7 +252,7 @@ fn write_list(value: &str, out: &mut BytesMut, depth: u8) {
 }
 
 /// Whether OpenAI's strict mode takes the schema: closed objects whose properties are all required.
-pub(crate) fn is_strict(schema: &str) -> bool {
+pub fn is_strict(schema: &str) -> bool {
     let root = Node::parse(schema);
     root.is_some_and(|root| !CHOICES.iter().any(|key| root.has(key)) && strict_node(&root, 0))
 }
@@ -264,8 +280,10 @@ fn strict_node(node: &Node<'_>, depth: u8) -> bool {
 }
 
 fn is_closed(node: &Node<'_>, properties: Option<&Node<'_>>) -> bool {
-    let required = node.required();
-    let names = properties.into_iter().flat_map(|map| &map.fields);
-    node.get("additionalProperties") == Some("false")
-        && names.into_iter().all(|(name, _)| required.iter().any(|r| r == name))
+    let required: HashSet<String> = node.required().into_iter().collect();
+    let mut names = properties.into_iter().flat_map(|map| &map.fields);
+    node.get("additionalProperties") == Some("false") && names.all(|(name, _)| required.contains(name.as_ref()))
 }
+
+#[cfg(test)]
+mod tests;
