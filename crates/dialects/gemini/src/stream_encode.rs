@@ -39,9 +39,12 @@ enum Open {
         sources: Vec<Citation>,
     },
     Thinking,
+    /// A call that is whole waits for those that were opened before it: a call's place is all that tells a client
+    /// without ids which one it is.
     Call {
         number: u32,
         call: ToolCall,
+        whole: bool,
     },
     Image {
         media_type: String,
@@ -113,7 +116,7 @@ impl Encoder {
                     seal: None,
                     cache: None,
                 };
-                Open::Call { number: self.calls, call }
+                Open::Call { number: self.calls, call, whole: false }
             }
             Block::Image { media_type } => Open::Image { media_type: media_type.clone(), data: String::new() },
             Block::Foreign(foreign) if foreign.origin == ID => {
@@ -158,15 +161,35 @@ impl Encoder {
 
     fn close(&mut self, block: BlockId, out: &mut BytesMut) {
         let Some(at) = self.blocks.iter().position(|(known, _)| *known == block) else { return };
+        if let Open::Call { call, whole, .. } = &mut self.blocks[at].1
+            && is_whole(&call.arguments)
+        {
+            *whole = true;
+            return self.release(out);
+        }
         match self.blocks.remove(at).1 {
             Open::Text { from, sources } => {
                 let (said, to) = (&self.said, self.said.len());
                 self.supports.extend(sources.iter().filter_map(|cited| Support::new(cited, said, from, to)));
             }
-            Open::Call { number, call } if is_whole(&call.arguments) => self.call(number, &call, out),
-            Open::Call { number, call } => self.damaged.push((number, call)),
+            Open::Call { number, call, .. } => {
+                self.damaged.push((number, call));
+                self.release(out);
+            }
             Open::Image { media_type, data } => self.part(out, |out| image_part(&media_type, &data, out)),
             Open::Thinking | Open::Done => (),
+        }
+    }
+
+    /// Writes the calls that are whole, up to the first one that is not.
+    fn release(&mut self, out: &mut BytesMut) {
+        let is_pending = |(_, open): &(BlockId, Open)| matches!(open, Open::Call { whole: false, .. });
+        let end = self.blocks.iter().position(is_pending).unwrap_or(self.blocks.len());
+        let is_call = |(_, open): &mut (BlockId, Open)| matches!(open, Open::Call { .. });
+        for (_, open) in self.blocks.extract_if(..end, is_call).collect::<Vec<_>>() {
+            if let Open::Call { number, call, .. } = open {
+                self.call(number, &call, out);
+            }
         }
     }
 

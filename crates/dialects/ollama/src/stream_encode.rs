@@ -43,6 +43,8 @@ pub(crate) struct Encoder {
 enum Open {
     Prose(Prose),
     Call(Call),
+    /// A whole call that waits for those that were opened before it, as the first of them is the client's first.
+    Ready(Call),
     Image(String),
     /// Nothing of it is written.
     Hidden,
@@ -208,7 +210,7 @@ impl Encoder {
             Open::Prose(prose) => prose.waiting.push_str(text),
             Open::Call(call) => call.arguments.push_str(text),
             Open::Image(data) => data.push_str(text),
-            Open::Hidden => (),
+            Open::Ready(_) | Open::Hidden => (),
         }
     }
 
@@ -251,10 +253,28 @@ impl Encoder {
             return self.speak(field, out);
         }
         match self.blocks.remove(at).1 {
-            Open::Call(call) if call.is_whole() => self.call(&call, out),
-            Open::Call(call) => self.damaged.push(call),
+            Open::Call(call) if call.is_whole() => {
+                self.blocks.insert(at, (block, Open::Ready(call)));
+                self.release(out);
+            }
+            Open::Call(call) => {
+                self.damaged.push(call);
+                self.release(out);
+            }
             Open::Image(data) => self.image(&data, out),
-            Open::Prose(_) | Open::Hidden => (),
+            Open::Prose(_) | Open::Ready(_) | Open::Hidden => (),
+        }
+    }
+
+    /// Writes the calls that are whole, up to the first one that is not.
+    fn release(&mut self, out: &mut BytesMut) {
+        let is_pending = |(_, open): &(BlockId, Open)| matches!(open, Open::Call(_));
+        let end = self.blocks.iter().position(is_pending).unwrap_or(self.blocks.len());
+        let is_ready = |(_, open): &mut (BlockId, Open)| matches!(open, Open::Ready(_));
+        for (_, open) in self.blocks.extract_if(..end, is_ready).collect::<Vec<_>>() {
+            if let Open::Ready(call) = open {
+                self.call(&call, out);
+            }
         }
     }
 
@@ -310,7 +330,7 @@ pub(crate) fn picture(data: &str, form: Form, out: &mut BytesMut) {
 fn field_of(open: &Open) -> Option<Field> {
     match open {
         Open::Prose(prose) => Some(prose.field),
-        Open::Call(_) | Open::Image(_) | Open::Hidden => None,
+        Open::Call(_) | Open::Ready(_) | Open::Image(_) | Open::Hidden => None,
     }
 }
 

@@ -76,6 +76,24 @@ fn half_a_call_is_left_out_and_a_damaged_one_is_wrapped() {
 }
 
 #[test]
+fn calls_come_in_the_order_in_which_they_were_opened() {
+    let kind = |name: &str| Block::ToolCall { id: String::new(), name: name.into(), kind: CallKind::Function };
+    let (one, two, three) = (BlockId(0), BlockId(1), BlockId(2));
+    let mut events = vec![
+        Event::Open { block: one, kind: kind("one") },
+        Event::Open { block: two, kind: kind("two") },
+        Event::Open { block: three, kind: kind("three") },
+        Event::Close { block: three },
+        Event::Close { block: two },
+    ];
+    assert!(!written(&events, false).contains("functionCall"));
+    events.extend([Event::Close { block: one }, Event::Stop(StopReason::ToolCalls.into())]);
+    let text = written(&events, false);
+    let places = ["one", "two", "three"].map(|name| text.find(&format!("\"name\":\"{name}\"")).unwrap());
+    assert!(places.is_sorted(), "{text}");
+}
+
+#[test]
 fn the_mode_is_told_by_the_address() {
     let peek = |uri: &str| {
         let head = http::Request::post(uri).body(()).unwrap().into_parts().0;

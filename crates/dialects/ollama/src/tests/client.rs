@@ -198,6 +198,24 @@ fn calls_are_whole_objects() {
 }
 
 #[test]
+fn calls_come_in_the_order_in_which_they_were_opened() {
+    let kind = |name: &str| Block::ToolCall { id: String::new(), name: name.into(), kind: CallKind::Function };
+    let (one, two) = (BlockId(0), BlockId(1));
+    let mut events = vec![
+        Event::Open { block: one, kind: kind("one") },
+        Event::Open { block: two, kind: kind("two") },
+        Event::Close { block: two },
+    ];
+    assert_eq!(written(&events, Form::Chat), "");
+    events.extend([Event::Close { block: one }, Event::Stop(StopReason::ToolCalls.into())]);
+    let all = lines(&written(&events, Form::Chat));
+    let names: Vec<_> =
+        all.iter().filter_map(|line| line["message"]["tool_calls"].get(0)).map(|call| &call["function"]).collect();
+    assert_eq!((&names[0]["name"], &names[0]["index"]), (&json!("one"), &json!(0)));
+    assert_eq!((&names[1]["name"], &names[1]["index"]), (&json!("two"), &json!(1)));
+}
+
+#[test]
 fn texts_of_one_field_never_mix() {
     let (one, two, thought) = (BlockId(0), BlockId(1), BlockId(2));
     let say = |block, text: &str| Event::Delta { block, text: text.into() };
