@@ -149,6 +149,17 @@ async fn streams_pass_unchanged() {
 }
 
 #[tokio::test]
+async fn a_byte_order_mark_before_a_stream_is_dropped() {
+    for tongue in [Chat, Messages] {
+        let scene = Scene::new(tongue).await;
+        let stream = odd_stream(tongue, scene.model());
+        scene.fake.script(Reply::raw(200, "text/event-stream; charset=utf-8", format!("\u{feff}{stream}")));
+        let got = scene.ask(&scene.legal(scene.model(), if tongue == Chat { STREAM_WITH_USAGE } else { STREAM })).await;
+        assert_eq!((got.status.as_u16(), got.text()), (200, stream), "{tongue:?}");
+    }
+}
+
+#[tokio::test]
 async fn refusals_pass_unchanged() {
     for tongue in [Chat, Messages] {
         let scene = Scene::new(tongue).await;

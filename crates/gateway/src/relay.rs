@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use dialect::splice::{self, Edit};
 use dialect::{Body, Envelope, Framer, Scanner, Signal, StreamEncoder};
 use hub::{Blame, Fault, FaultKind, Usage};
@@ -93,6 +93,7 @@ impl Relayed {
                 return Err(fault);
             }
             if told.content || self.scanner.observed().terminal || held > cap {
+                drop_mark(&mut self.ready);
                 return Ok(());
             }
         }
@@ -104,6 +105,7 @@ impl Relayed {
             Some(fault) => Err(fault),
             None if self.scanner.observed().terminal => {
                 self.state = State::Over;
+                drop_mark(&mut self.ready);
                 Ok(())
             }
             None => Err(cut_off()),
@@ -268,6 +270,24 @@ impl Outflow for Relayed {
     }
 }
 
+/// Drops a byte order mark before everything else: it says nothing, and readers that take it for text lose the first
+/// event.
+fn drop_mark(ready: &mut VecDeque<Bytes>) {
+    const MARK: &[u8] = b"\xEF\xBB\xBF";
+    if !ready.iter().flatten().take(MARK.len()).eq(MARK) {
+        return;
+    }
+    let mut left = MARK.len();
+    while let Some(first) = ready.front_mut().filter(|_| left > 0) {
+        let here = left.min(first.len());
+        first.advance(here);
+        left -= here;
+        if first.is_empty() {
+            ready.pop_front();
+        }
+    }
+}
+
 fn cut_off() -> Fault {
     Fault::garbled("the upstream's stream ended before its answer was complete")
 }
@@ -429,5 +449,24 @@ impl Filter {
             Some(rename) => rename.in_frames(bytes),
             None => bytes,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_dropped_wherever_it_was_cut() {
+        let after = |pieces: &[&[u8]]| {
+            let mut ready: VecDeque<_> = pieces.iter().map(|piece| Bytes::copy_from_slice(piece)).collect();
+            drop_mark(&mut ready);
+            ready.into_iter().flatten().collect::<Vec<_>>()
+        };
+        assert_eq!(after(&[b"\xEF\xBB\xBFdata"]), b"data");
+        assert_eq!(after(&[b"\xEF", b"\xBB\xBFda", b"ta"]), b"data");
+        assert_eq!(after(&[b"\xEF\xBB", b"\xBF", b"data"]), b"data");
+        assert_eq!(after(&[b"\xEF\xBB"]), b"\xEF\xBB");
+        assert_eq!(after(&[b"data", b"\xEF\xBB\xBF"]), b"data\xEF\xBB\xBF");
     }
 }
