@@ -21,6 +21,7 @@ mod embed;
 mod failover;
 mod fidelity;
 mod flags;
+mod identity;
 mod kept;
 mod keys;
 mod limits;

@@ -353,6 +353,7 @@ macro_rules! key_entry {
     ($($more:expr),* $(,)?) => {
         &[
             used("api-key", Kind::Secret),
+            used("label", Kind::Text),
             used("base-url", Kind::Address),
             used("proxy-url", Kind::Secret),
             used("headers", Kind::Headers),
@@ -417,6 +418,7 @@ const COMPAT: &[Field] = &[
 
 const COMPAT_KEY: &[Field] = &[
     used("api-key", Kind::Secret),
+    used("label", Kind::Text),
     used("weight", Kind::Number),
     used("proxy-url", Kind::Secret),
     used("excluded-models", TEXTS),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use config::{ClientKey, ClientSecret};
+use config::ClientKey;
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -62,10 +62,7 @@ impl KeyTable {
         let mut index: HashMap<_, Vec<_>> = HashMap::with_capacity(keys.len());
         let mut reaches = Vec::new();
         for key in keys {
-            let digest = match &key.key {
-                ClientSecret::Plain(key) => digest(key.expose()),
-                ClientSecret::Sha256(digest) => *digest,
-            };
+            let digest = key.key.digest();
             let label: Arc<str> = key.label.as_str().into();
             let allowance = key.limits.as_deref().map(|limits| {
                 let reach = Reach::of(limits, &label, providers).map(|reach| number(reach, &mut reaches));
@@ -158,7 +155,7 @@ fn query_value(query: &str, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use config::Secret;
+    use config::{ClientSecret, Secret};
 
     fn admit(uri: &str, headers: &[(&str, &str)]) -> Result<String, String> {
         let keys = [("right", "key-1"), ("other", "key-2")].map(|(key, label)| ClientKey {

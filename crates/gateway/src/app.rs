@@ -61,6 +61,7 @@ impl App {
         let snapshot = Arc::new(Snapshot::build(config, &self.accounts, &self.meters)?);
         let old = self.snapshot.swap(Arc::clone(&snapshot));
         self.in_flight.resize(snapshot.config.limits.in_flight);
+        self.accounts.prune();
         Ok(Changes::between(&old, &snapshot))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use config::{ClientKey, ClientSecret};
+use config::ClientKey;
 
 use crate::snapshot::Snapshot;
 
@@ -31,11 +31,8 @@ pub struct Difference {
 }
 
 /// What tells keys apart, whatever they are called.
-fn identity(key: &ClientKey) -> String {
-    match &key.key {
-        ClientSecret::Plain(key) => key.expose().to_owned(),
-        ClientSecret::Sha256(digest) => digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-    }
+fn identity(key: &ClientKey) -> [u8; 32] {
+    key.key.digest()
 }
 
 impl Changes {

@@ -1,5 +1,6 @@
 //! What the configuration decides, made ready for requests: accounts, model names, client keys.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -128,7 +129,7 @@ impl Snapshot {
     pub(crate) fn build(config: Config, accounts: &Accounts, meters: &Meters) -> Result<Self, SnapshotError> {
         let prompt = config.system_prompt.as_ref().map(adjust::prompt).transpose().map_err(SnapshotError)?;
         let names = Collector::new(config.force_model_prefix, strategy(config.routing.strategy));
-        let mut builder = Builder { config: &config, accounts, names, all: Vec::new() };
+        let mut builder = Builder { config: &config, accounts, names, all: Vec::new(), ids: HashMap::new() };
         for kind in KINDS {
             for place in (kind.build)(&config) {
                 builder.place(&place)?;
@@ -163,6 +164,8 @@ struct Builder<'a> {
     accounts: &'a Accounts,
     names: Collector,
     all: Vec<Arc<Account>>,
+    /// How often each id was seen.
+    ids: HashMap<String, u32>,
 }
 
 impl Builder<'_> {
@@ -171,7 +174,8 @@ impl Builder<'_> {
         let providers = self.names.providers.enter(place);
         let models = channels::apply(place, self.config);
         for spec in &place.accounts {
-            let (account, site, secret) = self.account(place, spec)?;
+            let id = self.id(spec);
+            let (account, site, secret) = self.account(id, place, spec)?;
             self.all.push(Arc::clone(&account));
             for model in models.iter().filter(|model| !is_excluded(model, &spec.excluded)) {
                 let is_pattern = model.alias.ends_with('*');
@@ -196,8 +200,19 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn account(&self, place: &Place, spec: &AccountSpec) -> Result<(Arc<Account>, Site, Secret), SnapshotError> {
-        let id = AccountId::new(&spec.id);
+    /// The account's own id; a further account that would have the same is counted.
+    fn id(&mut self, spec: &AccountSpec) -> AccountId {
+        let seen = self.ids.entry(spec.id.clone()).or_insert(0);
+        *seen += 1;
+        if *seen == 1 { AccountId::new(&spec.id) } else { AccountId::new(&format!("{}-{seen}", spec.id)) }
+    }
+
+    fn account(
+        &self,
+        id: AccountId,
+        place: &Place,
+        spec: &AccountSpec,
+    ) -> Result<(Arc<Account>, Site, Secret), SnapshotError> {
         let proxy = proxy_setting(&spec.proxy, &self.config.proxy)
             .map_err(|why| SnapshotError(format!("{}: {why}", spec.label)))?;
         let site = Site::new(id.shared()).with_proxy(proxy);

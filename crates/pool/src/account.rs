@@ -358,10 +358,14 @@ impl Shared {
     }
 }
 
+/// Activities that are kept of accounts which no configuration names any more.
+const MOST_GONE: usize = 1024;
+
 /// The activities of all accounts ever seen by this process, so that a reload forgets nothing.
 #[derive(Debug, Default)]
 pub struct Accounts {
     activities: Mutex<HashMap<AccountId, Arc<Activity>>>,
+    numbers: AtomicU32,
     sites: Mutex<HashMap<String, Arc<Ward>>>,
     shared: Arc<Shared>,
 }
@@ -396,8 +400,8 @@ impl Accounts {
     /// The activity of an account; a new one for a new id. Called when a snapshot is built, never per request.
     pub fn activity(&self, id: &AccountId) -> Arc<Activity> {
         let mut activities = self.activities.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = u32::try_from(activities.len()).unwrap_or(u32::MAX);
-        let fresh = || Arc::new(Activity::new(number, Arc::clone(&self.shared)));
+        let number = || self.numbers.fetch_add(1, Ordering::Relaxed);
+        let fresh = || Arc::new(Activity::new(number(), Arc::clone(&self.shared)));
         Arc::clone(activities.entry(id.clone()).or_insert_with(fresh))
     }
 
@@ -411,6 +415,16 @@ impl Accounts {
             self.shared.tell(change, id, id.as_str(), None, None);
         }
         activity
+    }
+
+    /// Forgets accounts that no configuration names any more, once they are many: keys come and go. A few are kept, for
+    /// an account that is taken out is often put back. Called after a reload.
+    pub fn prune(&self) {
+        let mut activities = self.activities.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = |activity: &Arc<Activity>| Arc::strong_count(activity) == 1;
+        if activities.values().filter(|activity| gone(activity)).count() > MOST_GONE {
+            activities.retain(|_, activity| !gone(activity));
+        }
     }
 
     /// The trouble of a site; a new one for a new name.

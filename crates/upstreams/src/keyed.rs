@@ -6,7 +6,7 @@ use config::KeyEntry;
 use dialect::ModelTraits;
 use pool::Secret;
 
-use crate::{AccountSpec, Model, Place, Upstream, catalogue};
+use crate::{AccountSpec, Model, Place, Upstream, catalogue, identity};
 
 /// The place of an entry. `name` is what logs call its accounts.
 pub(crate) fn place(
@@ -16,10 +16,11 @@ pub(crate) fn place(
     upstream: Arc<dyn Upstream>,
     models: Vec<Model>,
 ) -> Place {
+    let secret = Secret::new(entry.key.expose());
     let account = AccountSpec {
-        id: format!("{}:{number}", upstream.kind()),
-        label: format!("{name}#{number}"),
-        secret: Secret::new(entry.key.expose()),
+        id: identity::account(upstream.kind(), upstream.origin(), entry.label.as_deref(), &secret),
+        label: entry.label.clone().unwrap_or_else(|| format!("{name}#{number}")),
+        secret,
         proxy: entry.proxy.clone(),
         priority: entry.priority,
         weight: entry.weight,

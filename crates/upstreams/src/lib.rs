@@ -8,6 +8,7 @@ mod codex_key;
 mod demo;
 mod endpoint;
 mod gemini_key;
+mod identity;
 mod keyed;
 mod model;
 mod ollama;
@@ -91,7 +92,7 @@ pub struct Place {
 /// An account of a place.
 #[derive(Clone, Debug)]
 pub struct AccountSpec {
-    /// Stable and free of secrets.
+    /// Stable and free of secrets. Two accounts may have one: the engine counts those.
     pub id: String,
     /// For logs.
     pub label: String,

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use sha2::{Digest as _, Sha256};
+
 use super::Fidelity;
 use crate::secret::Secret;
 
@@ -27,6 +29,22 @@ pub enum ClientSecret {
 }
 
 impl ClientSecret {
+    /// What is compared with the digest of what a client presents.
+    pub fn digest(&self) -> [u8; 32] {
+        match self {
+            Self::Plain(key) => Sha256::digest(key.expose().as_bytes()).into(),
+            Self::Sha256(digest) => *digest,
+        }
+    }
+
+    /// Whether both let the same key in.
+    pub(crate) fn is_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Plain(one), Self::Plain(other)) => one == other,
+            _ => self.digest() == other.digest(),
+        }
+    }
+
     /// The key itself, where the file has it.
     pub fn plain(&self) -> Option<&Secret> {
         match self {

@@ -46,6 +46,8 @@ pub struct Compat {
 pub struct CompatKey {
     /// The key; empty when the place wants none but a proxy or a weight is set.
     pub key: Secret,
+    /// A name of the user's own; no two accounts share one.
+    pub label: Option<String>,
     /// How the place is reached with this key.
     pub proxy: Proxy,
     /// Share under the weighted strategy, at most 1,000,000; 0 leaves the key out there.
@@ -57,7 +59,7 @@ pub struct CompatKey {
 impl Default for CompatKey {
     /// The one account of a place that wants no key.
     fn default() -> Self {
-        Self { key: Secret::default(), proxy: Proxy::Inherit, weight: 1, excluded_models: Vec::new() }
+        Self { key: Secret::default(), label: None, proxy: Proxy::Inherit, weight: 1, excluded_models: Vec::new() }
     }
 }
 
@@ -66,6 +68,8 @@ impl Default for CompatKey {
 pub struct KeyEntry {
     /// The key.
     pub key: Secret,
+    /// A name of the user's own; no two accounts share one.
+    pub label: Option<String>,
     /// Another address than the provider's own; http or https, without user info.
     pub base_url: Option<Url>,
     /// How it is reached.

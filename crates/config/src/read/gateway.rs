@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Section, channels, fallback, keys, payload, place, prompt, provider, safety};
+use super::{Section, channels, fallback, keys, labels, payload, place, prompt, provider, safety};
 use crate::checked::{
     Concurrency, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, ResponsesStore, Routing, StoreMode, Strategy,
     Streaming, Tls,
@@ -73,6 +73,7 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         vertex: provider::vertex(&root, problems),
         ollama: provider::ollama(&root, problems),
     };
+    labels::check(&root, problems);
     safety::check(&root, &config, problems);
     config
 }

@@ -1,6 +1,7 @@
 //! Who may ask: the plain list `api-keys`, the list `client-keys` with limits, and `api-key-limits` of AIProxyAPI, which
 //! gives limits to keys of the plain list.
 
+use super::labels::{MAX_LABEL, fits};
 use super::{Item, Section, moment, prompt, provider};
 use crate::checked::{ClientKey, ClientSecret, KeyLimits};
 use crate::report::Problems;
@@ -11,8 +12,6 @@ use crate::words;
 
 /// Longest client key. Longer ones could not be told from a pasted file.
 const MAX_KEY: usize = 4096;
-/// Longest label, in characters.
-const MAX_LABEL: usize = 64;
 /// Most quotas of one key.
 const MAX_QUOTAS: usize = 64;
 /// Largest figure of a limit.
@@ -62,8 +61,11 @@ fn entry(section: &Section<'_>, earlier: &[ClientKey], problems: &mut Problems) 
     let label = label(section, earlier, problems);
     let limits = limits(section, problems);
     let key = key?;
-    if earlier.iter().any(|other| other.key == key) {
-        problems.error(section.span(), format!("`{}` holds a key that is listed already", section.path()));
+    if let Some(other) = earlier.iter().find(|other| other.key.is_of(&key)) {
+        let hashed = [&other.key, &key].into_iter().any(|key| key.plain().is_none());
+        let how = if hashed { ", once as a hash" } else { "" };
+        let message = format!("`{}` holds a key that is listed already{how}", section.path());
+        problems.error(section.span(), message).help(format!("it is that of `{}`", other.label));
         return None;
     }
     Some(ClientKey { key, label, limits: (limits != KeyLimits::default()).then(|| Box::new(limits)) })
@@ -111,10 +113,10 @@ fn digest(hex: &str) -> Option<[u8; 32]> {
 }
 
 fn label(section: &Section<'_>, earlier: &[ClientKey], problems: &mut Problems) -> String {
-    let counted = format!("key-{}", earlier.len() + 1);
+    let counted = counted(earlier);
     let Some(label) = section.text("label", problems) else { return counted };
     let span = section.get("label").map(|item| item.span());
-    if label.chars().count() > MAX_LABEL || label.chars().any(char::is_control) {
+    if !fits(&label) {
         problems.error(span, format!("`{}.label` must be at most {MAX_LABEL} visible characters", section.path()));
         return counted;
     }
@@ -122,6 +124,13 @@ fn label(section: &Section<'_>, earlier: &[ClientKey], problems: &mut Problems) 
         problems.error(span, format!("`{}.label` is the label of an earlier key", section.path()));
     }
     label
+}
+
+/// The next number that nobody has taken for a label of their own.
+fn counted(earlier: &[ClientKey]) -> String {
+    let free = |label: &String| !earlier.iter().any(|other| other.label == *label);
+    let numbers = (earlier.len() + 1..).map(|number| format!("key-{number}"));
+    numbers.take(earlier.len() + 1).find(free).unwrap_or_default()
 }
 
 fn limits(section: &Section<'_>, problems: &mut Problems) -> KeyLimits {

@@ -6,6 +6,7 @@ mod errors;
 mod fallback;
 mod gateway;
 mod keys;
+mod labels;
 mod moment;
 mod number;
 mod payload;

@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue};
 use url::Url;
 
 use super::gateway::MAX_CALLS;
-use super::{Item, Section, errors, place};
+use super::{Item, Section, errors, labels, place};
 use crate::checked::{
     AccountRules, Compat, CompatKey, HeaderRule, HeaderValueRule, KNOWN_PLACES, KeyEntry, MaxTokensField, Modality,
     Model, Ollama, Proxy, Quirks, ReasoningField, ThinkingLevel, ThinkingRange,
@@ -137,6 +137,7 @@ fn key_entry(section: &Section<'_>, problems: &mut Problems) -> Option<KeyEntry>
 fn entry(section: &Section<'_>, problems: &mut Problems) -> KeyEntry {
     KeyEntry {
         key: secret(section, problems),
+        label: labels::of_account(section, problems),
         base_url: place::base_url(section, problems),
         proxy: place::proxy(section, Proxy::Inherit, problems),
         headers: headers(section, problems),
@@ -212,13 +213,13 @@ fn unnamed(section: &Section<'_>, base_url: &Url, problems: &mut Problems) -> St
 fn compat_keys(section: &Section<'_>, problems: &mut Problems) -> Vec<CompatKey> {
     let mut keys: Vec<CompatKey> = Vec::new();
     for entry in section.sections("api-key-entries", problems) {
-        let key = secret(&entry, problems);
+        let (key, label) = (secret(&entry, problems), labels::of_account(&entry, problems));
         let (weight, proxy) = (weight(&entry, problems), place::proxy(&entry, Proxy::Inherit, problems));
         if keys.iter().any(|earlier| earlier.key == key && earlier.proxy == proxy) {
             problems.warn(entry.span(), format!("`{}` is a key that is listed already; ignored", entry.path()));
         } else {
             let excluded_models = excluded_models(&entry, problems);
-            keys.push(CompatKey { key, proxy, weight, excluded_models });
+            keys.push(CompatKey { key, label, proxy, weight, excluded_models });
         }
     }
     keys

@@ -56,6 +56,23 @@ fn a_reload_finds_the_same_activity() {
 }
 
 #[test]
+fn accounts_that_are_gone_are_forgotten_when_they_are_many_and_numbers_are_never_given_twice() {
+    let accounts = Accounts::default();
+    let here = accounts.activity(&AccountId::new("here"));
+    let known = |name: &str| accounts.known(&AccountId::new(name)).is_some();
+    for number in 0..MOST_GONE {
+        accounts.activity(&AccountId::new(&number.to_string()));
+    }
+    accounts.prune();
+    assert!(known("0"), "a few are kept");
+    accounts.activity(&AccountId::new("one more"));
+    accounts.prune();
+    assert!(!known("0") && !known("one more") && known("here"));
+    assert_ne!(accounts.activity(&AccountId::new("0")).number(), here.number());
+    assert!(accounts.activity(&AccountId::new("1")).number() > u32::try_from(MOST_GONE).unwrap());
+}
+
+#[test]
 fn a_new_credential_begins_without_trouble_and_the_same_one_does_not() {
     let world = World::new();
     let account = world.account("a", Room::default());

@@ -9,7 +9,7 @@ use dialect::{MaxTokensField, ReasoningField, WireQuirks};
 use pool::Secret;
 
 use crate::model::configured;
-use crate::{AccountSpec, Kind, Place};
+use crate::{AccountSpec, Kind, Place, Upstream as _, identity};
 
 use place::OpenAiPlace;
 
@@ -25,7 +25,7 @@ fn place(compat: &Compat) -> Option<Place> {
     let upstream = OpenAiPlace::new(KIND.id, &compat.base_url, &compat.headers, row, quirks(compat, row))?;
     let models = compat.models.iter().map(|model| configured(model, upstream.known(&model.name), &compat.name));
     Some(Place {
-        accounts: accounts(compat),
+        accounts: accounts(compat, upstream.origin()),
         models: models.collect(),
         groups: std::iter::once(compat.name.clone()).chain(compat.group.clone()).collect(),
         prefix: compat.prefix.clone(),
@@ -36,16 +36,20 @@ fn place(compat: &Compat) -> Option<Place> {
 }
 
 /// One account a key; a place without keys is one account without a secret.
-fn accounts(compat: &Compat) -> Vec<AccountSpec> {
-    let account = |number: usize, key: &CompatKey| AccountSpec {
-        id: format!("{}:{}:{number}", KIND.id, compat.name),
-        label: format!("{}#{number}", compat.name),
-        secret: Secret::new(key.key.expose()),
-        proxy: key.proxy.clone(),
-        priority: compat.priority,
-        weight: key.weight,
-        excluded: key.excluded_models.clone(),
-        rules: compat.rules.clone(),
+fn accounts(compat: &Compat, origin: Option<&str>) -> Vec<AccountSpec> {
+    let scope = format!("{}:{}", KIND.id, compat.name);
+    let account = |number: usize, key: &CompatKey| {
+        let secret = Secret::new(key.key.expose());
+        AccountSpec {
+            id: identity::account(&scope, origin, key.label.as_deref(), &secret),
+            label: key.label.clone().unwrap_or_else(|| format!("{}#{number}", compat.name)),
+            secret,
+            proxy: key.proxy.clone(),
+            priority: compat.priority,
+            weight: key.weight,
+            excluded: key.excluded_models.clone(),
+            rules: compat.rules.clone(),
+        }
     };
     if compat.keys.is_empty() {
         return vec![account(1, &CompatKey::default())];
