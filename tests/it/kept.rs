@@ -185,8 +185,14 @@ async fn when_its_account_fails_the_conversation_is_written_out_for_another() {
     one.script(Reply::trouble(Trouble::Overloaded));
     let second = say(&gateway, "beta-2", Some(&first), true).await;
     assert!(told(&two).contains("alpha-1") && told(&two).contains("beta-2"));
-    // Back at the first account, which does not know what the other has said.
-    say(&gateway, "gamma-3", Some(&second), false).await;
+    // Back at the first account, which does not know what the other has said. Its answers lack what it was not told.
+    for stream in [true, false] {
+        let body = json!({"model": MODEL, "input": "gamma-3", "previous_response_id": second, "stream": stream});
+        let got = ask(&gateway, &body).await;
+        let told = format!("\"previous_response_id\":\"{second}\"");
+        assert_eq!(got.text().matches(&told).count(), if stream { 3 } else { 1 }, "{}", got.text());
+        assert!(!got.text().contains("\"previous_response_id\":null"), "{}", got.text());
+    }
     let body = one.last_request().unwrap().json();
     assert!(body.get("previous_response_id").is_none(), "{body}");
     let text = body.to_string();

@@ -31,6 +31,7 @@ mod places;
 mod pool;
 mod relay;
 mod reload;
+mod responses;
 mod secrets;
 mod services;
 mod shapes;

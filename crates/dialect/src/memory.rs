@@ -61,6 +61,9 @@ pub enum Verb {
 
 /// A dialect whose answers can be named.
 pub trait Memory: Send + Sync {
+    /// The field by which requests name an earlier answer, and answers the one that they go on from.
+    fn field(&self) -> &'static str;
+
     /// Reads what a request says of kept answers.
     ///
     /// # Errors

@@ -264,6 +264,11 @@ pub trait Scanner: Send {
     fn whole(&mut self, body: &[u8]) -> Signal;
     /// What was seen so far.
     fn observed(&self) -> &Observed;
+    /// Writes an event of the upstream's own that may come again, for programs that wait for events and not for bytes;
+    /// `false` where there is none.
+    fn repeat(&self, _out: &mut BytesMut) -> bool {
+        false
+    }
 }
 
 /// Writes model lists.

@@ -23,7 +23,8 @@ use crate::inbound::Inbound;
 use crate::outflow::Outflow;
 use crate::payload::{self, Ask};
 use crate::record::Record;
-use crate::relay::{Filter, Relayed, Rename};
+use crate::relay::{Filter, Relayed};
+use crate::restore::{Rename, Restore};
 use crate::snapshot::{Seat, Snapshot};
 use crate::translate::Translated;
 use crate::{faults, headers, wrap};
@@ -118,7 +119,7 @@ impl Attempt<'_> {
         let body = splice::apply_in_pieces(body.bytes(), body.index(), &edits);
         record.losses = audible(&losses);
         let reply = self.send(wire, side, inbound, body, headers, record).await?;
-        let rename = self.rename(inbound);
+        let restore = Restore::new(self.rename(inbound), inbound.went_on_from(&self.seat.account.id));
         let reframed = inbound.peek.reply.stream_type.is_some();
         let mut committed = match (stream, is_stream(&reply.headers, wire.framing)) {
             (true, true) if reframed => {
@@ -127,10 +128,10 @@ impl Attempt<'_> {
                 self.gated(events, inbound, &losses, record).await
             }
             (true, true) => {
-                let filter = Filter::new(hide_usage, rename, self.client.envelope());
+                let filter = Filter::new(hide_usage, restore, self.client.envelope());
                 self.relay_stream(wire, side, inbound, reply, filter, record).await
             }
-            (false, false) => self.relay_whole(side, reply, rename).await,
+            (false, false) => self.relay_whole(side, reply, restore).await,
             // The upstream answered in the other form than it was asked: bridge it through the hub.
             // Boxed, as all that is rare: a future has room for the largest of all that it may become, and is moved.
             (true, false) => Box::pin(self.played(side, inbound, reply, &Memo::default(), &Losses::default())).await,
@@ -167,7 +168,7 @@ impl Attempt<'_> {
         &self,
         side: &'static dyn WireSide,
         reply: UpstreamReply,
-        rename: Option<Rename>,
+        restore: Option<Restore>,
     ) -> Result<Committed, Fault> {
         let config = &self.snapshot.config;
         let body = reply.body.collect(config.limits.reply_bytes).await.map_err(|error| faults::of_read(&error))?;
@@ -178,8 +179,8 @@ impl Attempt<'_> {
         }
         let mut headers = headers::json();
         headers::copy_upstream(&reply.headers, config.passthrough_headers, &mut headers);
-        let body = match rename {
-            Some(rename) => rename.in_answer(body),
+        let body = match restore {
+            Some(restore) => restore.in_answer(body),
             None => body,
         };
         let body = match self.client.envelope() {

@@ -10,6 +10,7 @@ use pool::AccountId;
 use crate::adjust::Adjust;
 use crate::errand::Errand;
 use crate::kept::Recall;
+use crate::restore::Field;
 
 /// A request that has been admitted and peeked at.
 pub(crate) struct Inbound<'a> {
@@ -41,6 +42,11 @@ impl<'a> Inbound<'a> {
     /// When it names an answer that this account cannot go on from.
     pub(crate) fn relayed(&self, account: &AccountId) -> Result<&Body, Fault> {
         self.recall.as_ref().map_or(Ok(&self.body), |recall| recall.for_wire(&self.body, account))
+    }
+
+    /// What an answer of this account lacks that was told the conversation in place of the answer it goes on from.
+    pub(crate) fn went_on_from(&self, account: &AccountId) -> Option<Field> {
+        self.recall.as_ref().and_then(|recall| recall.written_for(account))
     }
 
     /// Whether to ask the same account again with the conversation written out.

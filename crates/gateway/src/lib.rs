@@ -34,6 +34,7 @@ mod payload;
 mod record;
 mod refused;
 mod relay;
+mod restore;
 mod route;
 mod routes;
 mod scope;

@@ -1,20 +1,19 @@
 //! Same dialect in and out: the upstream's bytes pass as they come, while a scanner watches.
 //!
 //! Two sanctioned exceptions, both frame by frame and both off unless needed: a usage frame that only we asked for is
-//! hidden, and an aliased model name is restored.
+//! hidden, and what the upstream could not know is restored (`restore.rs`).
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use dialect::splice::{self, Edit};
-use dialect::{Body, Envelope, Framer, Scanner, Signal, StreamEncoder};
+use dialect::{Envelope, Framer, Scanner, Signal, StreamEncoder};
 use hub::{Blame, Fault, FaultKind, Usage};
-use memchr::memmem::Finder;
 use transport::{BoxError, UpstreamBody};
 
 use crate::outflow::{Linger, Outflow};
+use crate::restore::Restore;
 use crate::translate::Keepalive;
 use crate::{faults, wrap};
 
@@ -212,9 +211,20 @@ impl Relayed {
             // Not inside a frame that is on its way; the timer has been set anew.
             return self.poll_silence(cx);
         }
+        Poll::Ready(Some(Ok(self.sign_of_life())))
+    }
+
+    /// The upstream's own event where it has one that may come again: some programs count events, and not bytes.
+    fn sign_of_life(&mut self) -> Bytes {
         let mut out = BytesMut::new();
-        self.tail.keep_alive(&mut out);
-        Poll::Ready(Some(Ok(out.freeze())))
+        if !self.scanner.repeat(&mut out) {
+            self.tail.keep_alive(&mut out);
+            return out.freeze();
+        }
+        match &self.filter {
+            Some(filter) => filter.restore(out.freeze()),
+            None => out.freeze(),
+        }
     }
 
     /// After the end mark only the end of the bytes is awaited, and not for long.
@@ -333,72 +343,17 @@ fn note(signal: Signal, told: &mut Told) {
 /// Rewrites a relayed stream frame by frame.
 pub(crate) struct Filter {
     hide_usage: bool,
-    rename: Option<Rename>,
+    restore: Option<Restore>,
     envelope: Option<Envelope>,
     /// A frame that is not complete yet.
     carry: BytesMut,
 }
 
-/// Restores the name under which the client asked.
-pub(crate) struct Rename {
-    /// The upstream's name, a JSON string.
-    /// Boxed: it is large, and asks for an alignment that all that it is part of would share.
-    from: Box<Finder<'static>>,
-    /// The client's, likewise.
-    to: Bytes,
-}
-
-impl Rename {
-    /// From the upstream's name to the client's.
-    pub(crate) fn new(from: &str, to: &str) -> Self {
-        let json = |name: &str| {
-            let mut out = BytesMut::new();
-            dialect::quoted(name, &mut out);
-            out.freeze()
-        };
-        Self { from: Box::new(Finder::new(&json(from)).into_owned()), to: json(to) }
-    }
-
-    /// Restores it in frames of a stream, wherever a field `model` holds it: dialects differ in how deep that is.
-    /// Texts that a model writes cannot match, their quotes are escaped.
-    fn in_frames(&self, bytes: Bytes) -> Bytes {
-        let width = self.from.needle().len();
-        let mut out = BytesMut::new();
-        let mut from = 0;
-        for at in self.from.find_iter(&bytes).filter(|at| is_model_field(&bytes[..*at])) {
-            out.extend_from_slice(&bytes[from..at]);
-            out.extend_from_slice(&self.to);
-            from = at + width;
-        }
-        if from == 0 {
-            return bytes;
-        }
-        out.extend_from_slice(&bytes[from..]);
-        out.freeze()
-    }
-
-    /// Restores it in a whole answer. Arguments of a tool are JSON there and none of our business.
-    pub(crate) fn in_answer(&self, bytes: Bytes) -> Bytes {
-        let Ok(body) = Body::parse(bytes.clone()) else { return bytes };
-        if body.raw("model").is_none_or(|name| name.as_bytes() != self.from.needle()) {
-            return bytes;
-        }
-        let to = String::from_utf8_lossy(&self.to).into_owned();
-        splice::apply(body.bytes(), body.index(), &[Edit::set("model", to)])
-    }
-}
-
-/// Whether what stands before a value is the key `model`.
-fn is_model_field(before: &[u8]) -> bool {
-    let key = before.trim_ascii_end().strip_suffix(b":");
-    key.is_some_and(|key| key.trim_ascii_end().ends_with(b"\"model\""))
-}
-
 impl Filter {
     /// A filter, if there is anything to rewrite.
-    pub(crate) fn new(hide_usage: bool, rename: Option<Rename>, envelope: Option<Envelope>) -> Option<Self> {
-        let idle = !hide_usage && rename.is_none() && envelope.is_none();
-        (!idle).then(|| Self { hide_usage, rename, envelope, carry: BytesMut::new() })
+    pub(crate) fn new(hide_usage: bool, restore: Option<Restore>, envelope: Option<Envelope>) -> Option<Self> {
+        let idle = !hide_usage && restore.is_none() && envelope.is_none();
+        (!idle).then(|| Self { hide_usage, restore, envelope, carry: BytesMut::new() })
     }
 
     /// Takes a chunk line by line, so that each frame is judged alone; gives back the frames that are complete.
@@ -445,8 +400,8 @@ impl Filter {
     }
 
     fn restore(&self, bytes: Bytes) -> Bytes {
-        match &self.rename {
-            Some(rename) => rename.in_frames(bytes),
+        match &self.restore {
+            Some(restore) => restore.in_frames(bytes),
             None => bytes,
         }
     }

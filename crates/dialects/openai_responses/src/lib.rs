@@ -4,6 +4,7 @@
 //! a proof (`encrypted_content`) that its vendor wants back: OpenAI's own goes bare, another vendor's is packed
 //! ([`hub::Seal`]). Requests may name an earlier answer (`memory.rs`); where answers are kept is not decided here.
 
+mod codex_models;
 mod decode_items;
 mod decode_knobs;
 mod decode_parts;
@@ -36,6 +37,7 @@ use http::Method;
 use http::request::Parts;
 use hub::DialectId;
 
+use crate::codex_models::CodexModels;
 use crate::responses::Responses;
 
 /// The name of this dialect.
@@ -52,7 +54,7 @@ pub static DIALECT: Dialect = Dialect {
     wire: Some(&Responses),
 };
 
-static ROUTES: [Route; 8] = [
+static ROUTES: [Route; 10] = [
     Route {
         method: Method::POST,
         path: "/v1/responses",
@@ -75,12 +77,19 @@ static ROUTES: [Route; 8] = [
         operation: Operation::CountTokens,
         client: &Responses,
     },
+    models("/v1/models", codex_models::asks),
+    models("/backend-api/codex/models", always),
     socket("/v1/responses"),
     socket("/backend-api/codex/responses"),
     kept(Method::GET),
     kept(Method::DELETE),
     kept(Method::POST),
 ];
+
+/// Codex's own list of models.
+const fn models(path: &'static str, accepts: fn(&Parts) -> bool) -> Route {
+    Route { method: Method::GET, path, accepts, operation: Operation::ListModels(&CodexModels), client: &Responses }
+}
 
 /// The same in messages over a WebSocket.
 const fn socket(path: &'static str) -> Route {

@@ -20,6 +20,8 @@ use crate::wire::{self, Str, lenient};
 
 /// On which agents send the whole conversation again.
 pub(crate) const NOT_FOUND: &str = "previous_response_not_found";
+/// How requests and answers name the answer before.
+const PREVIOUS: &str = "previous_response_id";
 /// Longest part of an id that is repeated to its sender.
 const SHOWN: usize = 128;
 /// Items that go back without the id that one account gave them: another would look it up and not find it. The others
@@ -27,8 +29,12 @@ const SHOWN: usize = 128;
 const NAMELESS: [&str; 4] = ["message", "reasoning", "function_call", "custom_tool_call"];
 
 impl Memory for Responses {
+    fn field(&self) -> &'static str {
+        PREVIOUS
+    }
+
     fn terms(&self, body: &Body) -> Result<Terms, Fault> {
-        let previous: Option<String> = body.get("previous_response_id")?;
+        let previous: Option<String> = body.get(PREVIOUS)?;
         let elsewhere = body.has("conversation") || body.has("prompt") || body.raw("background") == Some("true");
         Ok(Terms {
             previous: previous.filter(|id| !id.is_empty()),
@@ -44,7 +50,7 @@ impl Memory for Responses {
             items.output(&round.answer, reader);
         }
         items.input(body.raw("input").unwrap_or("[]"));
-        let edits = [Edit::remove("previous_response_id"), Edit::set("input", items.close())];
+        let edits = [Edit::remove(PREVIOUS), Edit::set("input", items.close())];
         Body::parse(splice::apply(body.bytes(), body.index(), &edits))
     }
 
@@ -58,12 +64,12 @@ impl Memory for Responses {
     }
 
     fn is_forgotten(&self, fault: &Fault) -> bool {
-        fault.code.as_deref() == Some(NOT_FOUND) || fault.param.as_deref() == Some("previous_response_id")
+        fault.code.as_deref() == Some(NOT_FOUND) || fault.param.as_deref() == Some(PREVIOUS)
     }
 
     fn unknown(&self, id: &str, why: &'static str) -> Fault {
         let words = format!("Previous response with id '{}' not found. {why}", shown(id));
-        Fault::bad_request(words.trim_end().to_owned()).at("previous_response_id").with_code(NOT_FOUND)
+        Fault::bad_request(words.trim_end().to_owned()).at(PREVIOUS).with_code(NOT_FOUND)
     }
 
     fn asked<'a>(&self, method: &Method, rest: &'a str, query: &str) -> Result<(&'a str, Verb), Fault> {

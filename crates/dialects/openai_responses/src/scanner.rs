@@ -1,12 +1,20 @@
 //! Watches a relayed answer. An event is parsed only when its name says that it may tell of content, the end or an
 //! error; nearly all events are pieces of text, whose name stands at their beginning.
 
+use bytes::BytesMut;
 use dialect::{Frame, Observed, Scanner, Signal};
 use hub::{Fault, Stop, StopReason};
+use memchr::memmem;
 
 use crate::stream_decode::{error_of, failure, parse, told};
 use crate::wire::{self, Answer, lenient};
 use crate::{fault, response, usage};
+
+/// Largest event that is kept whole to be repeated, in bytes. Those of plain requests have about one thousand; a
+/// request with tools is repeated in them.
+const LARGE: usize = 2_048;
+/// Longest word that is taken over from a larger one.
+const MAX_WORD: usize = 256;
 
 /// The state of one watch.
 #[derive(Debug, Default)]
@@ -14,6 +22,8 @@ pub(crate) struct Watch {
     observed: Observed,
     calls: bool,
     refused: bool,
+    /// The data of an event that may come again.
+    pulse: Option<Box<[u8]>>,
 }
 
 impl Scanner for Watch {
@@ -41,6 +51,44 @@ impl Scanner for Watch {
     fn observed(&self) -> &Observed {
         &self.observed
     }
+
+    /// Codex waits for events, and a comment is none (codex-rs `sse/responses.rs`, November 2026). It skips
+    /// `response.in_progress` without a look inside, and so do OpenAI's stream helpers; under its own number the event
+    /// is one that the client has seen, so that the numbers of those after it stay as they are.
+    fn repeat(&self, out: &mut BytesMut) -> bool {
+        let Some(data) = self.pulse.as_ref().filter(|_| !self.observed.end_mark) else { return false };
+        out.extend_from_slice(b"event: response.in_progress\ndata: ");
+        out.extend_from_slice(data);
+        out.extend_from_slice(b"\n\n");
+        true
+    }
+}
+
+/// The data of the event as it is, or what it tells of its answer where it repeats a large request.
+fn pulse(data: &[u8]) -> Option<Box<[u8]>> {
+    if data.len() <= LARGE && !data.contains(&b'\n') {
+        return Some(data.into());
+    }
+    let id = between(data, b"\"id\":\"")?;
+    let number = between(data, b"\"sequence_number\":").unwrap_or("1");
+    let model = between(data, b"\"model\":\"").unwrap_or_default();
+    let created = between(data, b"\"created_at\":").unwrap_or("0");
+    let small = format!(
+        "{{\"type\":\"response.in_progress\",\"sequence_number\":{number},\"response\":{{\"id\":\"{id}\",\
+         \"object\":\"response\",\"created_at\":{created},\"status\":\"in_progress\",\"background\":false,\
+         \"error\":null,\"incomplete_details\":null,\"instructions\":null,\"metadata\":{{}},\"model\":\"{model}\",\
+         \"output\":[],\"parallel_tool_calls\":true,\"temperature\":1.0,\"tool_choice\":\"auto\",\"tools\":[],\
+         \"top_p\":1.0,\"usage\":null}}}}"
+    );
+    Some(small.into_bytes().into())
+}
+
+/// The text or number that follows a key; only of letters that need no escape.
+fn between<'a>(data: &'a [u8], key: &[u8]) -> Option<&'a str> {
+    let rest = &data[memmem::find(data, key)? + key.len()..];
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:".contains(byte);
+    let end = rest.iter().take(MAX_WORD).position(|byte| !plain(byte))?;
+    std::str::from_utf8(&rest[..end]).ok().filter(|word| !word.is_empty())
 }
 
 /// The name of an event whose data begins with it, as OpenAI writes them.
@@ -52,8 +100,11 @@ pub(crate) fn name_of(data: &[u8]) -> Option<&[u8]> {
 impl Watch {
     fn named(&mut self, name: &[u8], data: &[u8]) -> Signal {
         match name {
+            b"response.in_progress" => {
+                self.pulse = pulse(data);
+                Signal::Quiet
+            }
             b"response.created"
-            | b"response.in_progress"
             | b"response.queued"
             | b"response.content_part.added"
             | b"response.reasoning_summary_part.added" => Signal::Quiet,
@@ -89,9 +140,11 @@ impl Watch {
                 self.end(&lenient::<Answer<'_>>(event.response))
             }
             "response.failed" | "response.cancelled" => self.failed(&lenient(event.response)),
-            "response.created" | "response.in_progress" | "response.queued" | "response.content_part.added" => {
+            "response.in_progress" => {
+                self.pulse = pulse(data);
                 Signal::Quiet
             }
+            "response.created" | "response.queued" | "response.content_part.added" => Signal::Quiet,
             kind if kind.starts_with("response.") => Signal::Content,
             _ => Signal::Quiet,
         }

@@ -19,6 +19,7 @@ pub(crate) use store::{Caller, Found, Store};
 pub(crate) use tap::Tapped;
 
 use crate::app::App;
+use crate::restore::Field;
 use crate::route::ModelRoute;
 use crate::snapshot::Seat;
 use store::{Fresh, Scope, Turn};
@@ -117,7 +118,7 @@ impl Recall {
     pub(crate) fn for_wire<'b>(&'b self, body: &'b Body, account: &AccountId) -> Result<&'b Body, Fault> {
         match &self.before {
             Before::Nothing | Before::Unknown(_) => Ok(body),
-            Before::Known(_, turn) if turn.owner.as_ref() == Some(account) && !self.forgotten => Ok(body),
+            Before::Known(_, turn) if self.knows(turn, account) => Ok(body),
             Before::Known(id, turn) => match self.written.get() {
                 Some(written) => Ok(written),
                 None => {
@@ -125,6 +126,19 @@ impl Recall {
                     Ok(self.written.get_or_init(|| written))
                 }
             },
+        }
+    }
+
+    /// Whether an account can be told the answer's id instead of the conversation.
+    fn knows(&self, turn: &Turn, account: &AccountId) -> bool {
+        turn.owner.as_ref() == Some(account) && !self.forgotten
+    }
+
+    /// The field that its answer lacks, where the account is told the conversation.
+    pub(crate) fn written_for(&self, account: &AccountId) -> Option<Field> {
+        match &self.before {
+            Before::Known(id, turn) if !self.knows(turn, account) => Some(Field::new(self.memory.field(), id)),
+            Before::Known(..) | Before::Nothing | Before::Unknown(_) => None,
         }
     }
 
@@ -150,8 +164,7 @@ impl Recall {
     /// Whether the account that should know the answer said that it does not, and the conversation is known here.
     pub(crate) fn falls_back(&mut self, fault: &Fault, account: &AccountId) -> bool {
         let Before::Known(_, turn) = &self.before else { return false };
-        let asked_owner = turn.owner.as_ref() == Some(account) && !self.forgotten;
-        let falls = asked_owner && self.memory.is_forgotten(fault) && turn.rounds().is_some();
+        let falls = self.knows(turn, account) && self.memory.is_forgotten(fault) && turn.rounds().is_some();
         self.forgotten |= falls;
         falls
     }

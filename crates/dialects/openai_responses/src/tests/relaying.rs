@@ -95,3 +95,35 @@ fn a_watch_sees_content_usage_and_the_end() {
     assert_eq!((observed.usage.fresh, observed.usage.output, observed.end_mark), (Some(7), Some(2), true));
     assert_eq!(observed.stop.as_ref().unwrap().reason, StopReason::ToolCalls);
 }
+
+/// What a silent stream repeats is what the upstream said, or what is small of it.
+#[test]
+fn an_event_that_came_before_is_repeated() {
+    let repeated = |instructions: &str, model: &str| {
+        let response = json!({"id": "resp_1", "object": "response", "created_at": 17, "status": "in_progress",
+            "instructions": instructions, "model": model, "tools": []});
+        let event = json!({"type": "response.in_progress", "sequence_number": 3, "response": response});
+        let mut watch = Responses.scanner();
+        let mut out = bytes::BytesMut::new();
+        assert!(!watch.repeat(&mut out));
+        watch.frame(Frame { event: None, data: event.to_string().as_bytes() });
+        assert!(watch.repeat(&mut out));
+        let text = String::from_utf8(out.to_vec()).unwrap();
+        let data = text.strip_prefix("event: response.in_progress\ndata: ").unwrap().strip_suffix("\n\n").unwrap();
+        assert!(!data.contains('\n'));
+        let told: Value = serde_json::from_str(data).unwrap();
+        (event, told)
+    };
+    let (event, told) = repeated("short", "m");
+    assert_eq!(event, told);
+    for model in ["gpt-5.1/x", "\"odd\""] {
+        let (event, told) = repeated(&"\"id\":\"x\" ".repeat(1_000), model);
+        for field in ["type", "sequence_number"] {
+            assert_eq!(event[field], told[field]);
+        }
+        for field in ["id", "created_at", "status", "object"] {
+            assert_eq!(event["response"][field], told["response"][field], "{field}");
+        }
+        assert!(told.to_string().len() < 700, "{told}");
+    }
+}

@@ -1,0 +1,59 @@
+//! What programs that speak Responses count on beside the answers themselves.
+
+use serde_json::{Value, json};
+use testkit::client;
+use testkit::{FakeOpenAi, FakeResponses, Gate, Reply};
+
+use crate::harness::{BEARER, MODEL, Setup, soon};
+
+/// Opens a stream whose upstream falls silent after some events; gives back what came then, and the rest.
+async fn through_silence(setup: Setup, script: impl FnOnce(Reply), body: Value) -> (String, String) {
+    let gateway = setup.with("streaming", json!({"keepalive-seconds": 1})).start().await;
+    let gate = Gate::new();
+    script(Reply::lively().stall_after(6, &gate));
+    let url = format!("{}/v1/responses", gateway.url());
+    let mut live = soon(client::open_post(&url, &[("authorization", BEARER)], &body)).await.unwrap();
+    soon(live.until("Hello")).await.unwrap();
+    let sign = soon(async {
+        loop {
+            let text = String::from_utf8_lossy(&live.next().await.unwrap().unwrap()).into_owned();
+            if !text.contains("delta") {
+                return text;
+            }
+        }
+    })
+    .await;
+    gate.open();
+    (sign, soon(live.rest()).await.text())
+}
+
+fn data(frame: &str) -> Value {
+    let line = frame.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    serde_json::from_str(line).unwrap()
+}
+
+/// Codex gives up a stream that brings no event for some minutes, whatever comments come.
+#[tokio::test]
+async fn silence_is_filled_with_an_event_that_has_come_before() {
+    let fake = FakeResponses::start().await.unwrap();
+    let body = json!({"model": MODEL, "input": "hi", "stream": true});
+    let (sign, rest) = through_silence(Setup::new().responses(&fake, 0), |reply| fake.script(reply), body).await;
+    assert!(sign.starts_with("event: response.in_progress\ndata: {") && sign.ends_with("}\n\n"), "{sign:?}");
+    let (told, end) = (data(&sign), data(rest.trim_end().rsplit("\n\n").next().unwrap()));
+    assert_eq!((&told["type"], &told["sequence_number"]), (&json!("response.in_progress"), &json!(1)));
+    assert_eq!(end["type"], "response.completed", "{rest}");
+    assert_eq!(told["response"]["id"], end["response"]["id"], "one answer, one id");
+    assert_eq!(told["response"]["status"], "in_progress");
+}
+
+#[tokio::test]
+async fn silence_of_another_dialect_is_filled_with_an_event_of_our_own() {
+    let fake = FakeOpenAi::start().await.unwrap();
+    let body = json!({"model": MODEL, "input": "hi", "stream": true});
+    let (sign, rest) = through_silence(Setup::new().openai(&fake, 0), |reply| fake.script(reply), body).await;
+    let told = data(&sign);
+    assert_eq!(told["type"], "response.in_progress", "{sign}");
+    let next = data(rest.trim_start().split("\n\n").find(|frame| !frame.contains("in_progress\n")).unwrap());
+    let number = |event: &Value| event["sequence_number"].as_u64().unwrap();
+    assert!(number(&next) > number(&told), "our own events are numbered on");
+}
