@@ -68,7 +68,7 @@ fn choices(strategy: Strategy, bench_half: bool) -> f64 {
     let world = Accounts::new(Clock::default());
     let accounts: Vec<_> = (0..ACCOUNTS).map(|number| account(&world, number)).collect();
     let weights = || accounts.iter().map(|account| account.weight);
-    let selectors: Vec<_> = (0..MODELS).map(|_| Selector::new(strategy, weights())).collect();
+    let selectors: Vec<_> = (0..MODELS).map(|_| Selector::new(strategy, ACCOUNTS, weights())).collect();
     let models: Vec<Arc<str>> = (0..MODELS).map(|number| format!("model-{number}").into()).collect();
     if bench_half {
         accounts.iter().step_by(2).for_each(bench);

@@ -25,7 +25,8 @@ use crate::payload::{self, Ask};
 use crate::record::Record;
 use crate::relay::{Filter, Relayed};
 use crate::restore::{Rename, Restore};
-use crate::snapshot::{Seat, Snapshot};
+use crate::seats::Seat;
+use crate::snapshot::Snapshot;
 use crate::translate::Translated;
 use crate::{faults, headers, wrap};
 
@@ -37,7 +38,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) worker: &'a Worker,
     pub(crate) snapshot: &'a Arc<Snapshot>,
     pub(crate) client: &'static dyn ClientSide,
-    pub(crate) seat: &'a Seat,
+    pub(crate) seat: Seat<'a>,
     pub(crate) lease: &'a Lease,
     /// The payload rules of the name that was asked for.
     pub(crate) rules: &'a [Arc<Rule>],
@@ -84,8 +85,7 @@ impl Attempt<'_> {
             Errand::Pass(service) => return Box::pin(self.pass(service, inbound, record)).await,
             Errand::Upload(upload) => return Box::pin(self.upload(upload, inbound, record)).await,
         }
-        let (model, _) = self.seat.model(&inbound.peek.model);
-        let Some(wire) = self.seat.upstream.wire_for(model, self.client.dialect()) else {
+        let Some(wire) = self.seat.wire_for(&inbound.peek.model, self.client.dialect()) else {
             record.way.1 = self.seat.upstream.kind();
             return Box::pin(self.perform(inbound, record)).await;
         };
@@ -291,7 +291,7 @@ impl Attempt<'_> {
     /// How the client's name of the model comes back into the answer, where it shall.
     pub(crate) fn rename(&self, inbound: &Inbound<'_>) -> Option<Rename> {
         let (model, shown) = (self.seat.model(&inbound.peek.model).0, &inbound.peek.reply.model);
-        (self.seat.force_mapping && model != shown).then(|| Rename::new(model, shown))
+        (self.seat.force_mapping() && model != shown).then(|| Rename::new(model, shown))
     }
 
     /// Sends the request and turns a refusal into a fault.

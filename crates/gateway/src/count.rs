@@ -16,8 +16,8 @@ use upstreams::{Call, Purpose};
 use crate::attempt::Attempt;
 use crate::inbound::Inbound;
 use crate::record::Record;
+use crate::seats::Seat;
 use crate::serve::Serve;
-use crate::snapshot::Seat;
 use crate::{estimate, faults, headers};
 
 /// What is sent to be counted.
@@ -38,8 +38,8 @@ impl Serve<'_> {
     ) -> Result<Response<ReplyBody>, Fault> {
         let route = self.resolve(&inbound.peek.model)?;
         let model = inbound.peek.model.clone();
-        let own = route.seats.iter().find(|seat| counter(seat, &model).is_some_and(|wire| self.speaks(wire)));
-        let native = own.or_else(|| route.seats.iter().find(|seat| counter(seat, &model).is_some()));
+        let own = route.seats.iter().find(|seat| counter(*seat, &model).is_some_and(|wire| self.speaks(wire)));
+        let native = own.or_else(|| route.seats.iter().find(|seat| counter(*seat, &model).is_some()));
         if let Some(seat) = native {
             match self.count_upstream(seat, inbound, record).await {
                 Ok(body) => return Ok(counted(body)),
@@ -71,7 +71,7 @@ impl Serve<'_> {
     /// The answer in the client's dialect.
     async fn count_upstream(
         &self,
-        seat: &Seat,
+        seat: Seat<'_>,
         inbound: &mut Inbound<'_>,
         record: &mut Record,
     ) -> Result<Bytes, Fault> {
@@ -113,7 +113,7 @@ impl Serve<'_> {
     }
 
     /// The same translation as for an answer, so that what an answer would refuse is refused here, too.
-    fn translated(&self, seat: &Seat, side: &dyn WireSide, inbound: &mut Inbound<'_>) -> Result<Ask, Fault> {
+    fn translated(&self, seat: Seat<'_>, side: &dyn WireSide, inbound: &mut Inbound<'_>) -> Result<Ask, Fault> {
         let asked_for = inbound.peek.model.clone();
         let (model, traits) = seat.model(&asked_for);
         let count = side.beside().count.ok_or_else(cannot)?;
@@ -124,7 +124,7 @@ impl Serve<'_> {
 }
 
 /// The client's own request, under the upstream's name of the model.
-fn relayed(seat: &Seat, side: &dyn WireSide, inbound: &Inbound<'_>) -> Result<Ask, Fault> {
+fn relayed(seat: Seat<'_>, side: &dyn WireSide, inbound: &Inbound<'_>) -> Result<Ask, Fault> {
     let (model, traits) = seat.model(&inbound.peek.model);
     let body = inbound.relayed(&seat.account.id)?;
     let relay = side.relay(inbound.head, body, &Target { model, stream: false, traits: &traits });
@@ -133,7 +133,7 @@ fn relayed(seat: &Seat, side: &dyn WireSide, inbound: &Inbound<'_>) -> Result<As
 }
 
 /// The dialect in which a seat counts.
-fn counter(seat: &Seat, requested: &str) -> Option<&'static Dialect> {
+fn counter(seat: Seat<'_>, requested: &str) -> Option<&'static Dialect> {
     let (model, _) = seat.model(requested);
     let wire = seat.upstream.takes(Purpose::CountTokens, model)?;
     wire.wire.and_then(|side| side.beside().count).map(|_| wire)

@@ -25,8 +25,9 @@ use crate::kept::{self, Asking, Caller, Recall};
 use crate::record::{Ended, Record};
 use crate::routes::Matched;
 use crate::scope::Scope;
+use crate::seats::Seats;
 use crate::serve::Serve;
-use crate::snapshot::{Seat, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::upload::Upload;
 use crate::{attempt, cors, faults, headers, paths, socket};
 
@@ -249,7 +250,7 @@ impl Exchange<'_> {
         &self,
         side: &dyn dialect::Socket,
         inbound: &Inbound<'_>,
-        seats: &[Arc<Seat>],
+        seats: &Seats,
     ) -> Result<Response<ReplyBody>, Fault> {
         let limits = &self.snapshot.config.limits;
         let stream = side.warmed_up(&inbound.peek.reply);

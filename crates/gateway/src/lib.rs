@@ -38,6 +38,7 @@ mod restore;
 mod route;
 mod routes;
 mod scope;
+mod seats;
 mod serve;
 mod snapshot;
 mod socket;

@@ -1,7 +1,7 @@
 //! From a model's name to the seats that serve it, and the list of all names. It knows nothing of requests; who may see
 //! what is decided by [`Scope`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::glob::glob;
 use crate::payload::AllRules;
 use crate::route::ModelRoute;
 use crate::scope::{Known, Providers, Scope, Views};
-use crate::snapshot::Seat;
+use crate::seats::{Alike, Roster, Seats, Stretch};
 
 /// Longest name that messages repeat, in characters.
 const SHOWN: usize = 128;
@@ -35,8 +35,6 @@ pub(crate) struct Names {
 struct Pattern {
     head: String,
     route: usize,
-    /// Some seat refuses some of the names.
-    guarded: bool,
 }
 
 /// A route: that of the name, or one that few requests share.
@@ -72,7 +70,7 @@ impl Names {
         let mut fitting = self.patterns.iter().filter(|pattern| model.starts_with(pattern.head.as_str()));
         let reached = |pattern: &'_ Pattern| self.views.route(self, scope, pattern.route, model);
         let (pattern, route) = fitting.find_map(|pattern| Some((pattern, reached(pattern)?)))?;
-        if !pattern.guarded {
+        if route.guards.is_empty() {
             return Some(Found::Whole(route));
         }
         self.views.guarded(scope, pattern.route, route, model)
@@ -181,15 +179,14 @@ impl Names {
 pub(crate) struct Collector {
     force_prefix: bool,
     pub(crate) providers: Providers,
+    pub(crate) alike: Alike,
     strategy: Strategy,
     names: HashMap<String, Gathered>,
     cards: BTreeMap<String, ModelCard>,
 }
 
-#[derive(Debug, Default)]
-struct Gathered {
-    seats: Vec<Arc<Seat>>,
-}
+/// The seats of a name, in the order of the configuration.
+type Gathered = Vec<Stretch>;
 
 impl Collector {
     /// A collector; `force_prefix` leaves the plain names of places with a prefix out.
@@ -197,8 +194,8 @@ impl Collector {
         Self { force_prefix, strategy, ..Self::default() }
     }
 
-    /// Puts a seat under every name of its model.
-    pub(crate) fn add(&mut self, place: &Place, model: &Model, seat: &Arc<Seat>) {
+    /// Puts seats under every name of their model.
+    pub(crate) fn add(&mut self, place: &Place, model: &Model, seats: &Stretch) {
         for name in self.names_of(place, model) {
             if let Some(card) = &model.card
                 && !name.ends_with('*')
@@ -206,8 +203,7 @@ impl Collector {
             {
                 self.cards.insert(name.clone(), ModelCard { id: name.clone(), ..card.clone() });
             }
-            let gathered = self.names.entry(name).or_default();
-            gathered.seats.push(Arc::clone(seat));
+            self.names.entry(name).or_default().push(seats.clone());
         }
     }
 
@@ -220,7 +216,9 @@ impl Collector {
     }
 
     /// All names, the most exact pattern first. `keys` says how many rows of views there are.
-    pub(crate) fn finish(self, keys: Vec<crate::scope::Reach>, rules: &AllRules) -> Names {
+    pub(crate) fn finish(mut self, roster: Roster, keys: Vec<crate::scope::Reach>, rules: &AllRules) -> Names {
+        let roster = Arc::new(roster);
+        self.join(&roster);
         let mut names = Names {
             views: Views::new(self.providers.len(), keys),
             providers: self.providers,
@@ -229,43 +227,59 @@ impl Collector {
             patterns: Vec::new(),
             routes: Vec::with_capacity(self.names.len()),
         };
-        for (name, gathered) in joined(self.names) {
+        for (name, gathered) in self.names {
             let route = names.routes.len();
-            let rules = rules.of_name(&name, gathered.seats.iter().map(|seat| seat.upstream_name()));
+            let rules = rules.of_name(&name, gathered.iter().map(|seats| seats.offer.model()));
             match name.strip_suffix('*') {
-                Some(head) => {
-                    let guarded = gathered.seats.iter().any(|seat| !seat.excluded.is_empty());
-                    names.patterns.push(Pattern { head: head.to_owned(), route, guarded });
-                }
+                Some(head) => names.patterns.push(Pattern { head: head.to_owned(), route }),
                 None => _ = names.models.insert(name, route),
             }
-            names.routes.push(ModelRoute::new(gathered.seats, self.strategy, rules));
+            names.routes.push(ModelRoute::new(Seats::new(&roster, gathered), self.strategy, rules));
         }
         // The longest beginning is the most exact.
         names.patterns.sort_by(|a, b| b.head.len().cmp(&a.head.len()).then_with(|| a.head.cmp(&b.head)));
         names
     }
+
+    /// Puts the seats of the most exact fitting pattern behind names that are real: of two accounts of a provider, one
+    /// with a list of models and one with all of them, both serve what the list names. An alias is nobody's but its own
+    /// entry's.
+    fn join(&mut self, roster: &Roster) {
+        let mut patterns: Vec<_> = self
+            .names
+            .iter()
+            .filter_map(|(name, gathered)| Some((name.strip_suffix('*')?.to_owned(), gathered.clone())))
+            .collect();
+        patterns.sort_by_key(|(head, _)| std::cmp::Reverse(head.len()));
+        for (name, gathered) in self.names.iter_mut().filter(|(name, _)| !name.ends_with('*')) {
+            let Some((_, of_pattern)) = patterns.iter().find(|(head, _)| name.starts_with(head.as_str())) else {
+                continue;
+            };
+            if gathered.iter().any(|seats| is_called(seats, roster, name)) {
+                join(name, gathered, of_pattern, roster, &mut self.alike);
+            }
+        }
+    }
 }
 
-/// The gathered seats, with those of the most exact fitting pattern behind names that are real: of two accounts of a
-/// provider, one with a list of models and one with all of them, both serve what the list names. An alias is nobody's
-/// but its own entry's.
-fn joined(mut names: HashMap<String, Gathered>) -> HashMap<String, Gathered> {
-    let mut patterns: Vec<_> = names
-        .iter()
-        .filter_map(|(name, gathered)| Some((name.strip_suffix('*')?.to_owned(), gathered.seats.clone())))
-        .collect();
-    patterns.sort_by_key(|(head, _)| std::cmp::Reverse(head.len()));
-    for (name, gathered) in names.iter_mut().filter(|(name, _)| !name.ends_with('*')) {
-        let Some((_, seats)) = patterns.iter().find(|(head, _)| name.starts_with(head.as_str())) else { continue };
-        if !gathered.seats.iter().any(|seat| seat.is_called(name)) {
-            continue;
+/// Whether the upstream, too, calls the model by a client-facing name.
+fn is_called(seats: &Stretch, roster: &Roster, name: &str) -> bool {
+    let guard = roster.get(seats.members.start).map(|member| &member.guard);
+    seats.offer.is_fixed() && guard.is_some_and(|guard| seats.offer.model() == guard.bare(name))
+}
+
+/// Puts the seats of a pattern behind those of a name, as far as they take it and are not there already.
+fn join(name: &str, gathered: &mut Gathered, of_pattern: &[Stretch], roster: &Roster, alike: &mut Alike) {
+    let number = |at| roster.get(at).map(|member| member.account.activity.number());
+    let here: HashSet<_> = gathered.iter().flat_map(|seats| seats.members.clone()).map(number).collect();
+    for seats in of_pattern {
+        for at in seats.members.clone().filter(|at| !here.contains(&number(*at))) {
+            if let Some(member) = roster.get(at).filter(|member| !member.guard.refuses(name)) {
+                let offer = seats.offer.of_pattern(member.guard.bare(name), &*member.upstream);
+                gathered.push(Stretch { members: at..at + 1, offer: alike.offer(offer) });
+            }
         }
-        let here: Vec<_> = gathered.seats.iter().map(|seat| seat.account.id.clone()).collect();
-        let more = seats.iter().filter(|seat| !here.contains(&seat.account.id) && !seat.refuses(name));
-        gathered.seats.extend(more.cloned());
     }
-    names
 }
 
 /// Whether a model is on a list of exclusions; `*` stands for any text.

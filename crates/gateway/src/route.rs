@@ -8,19 +8,21 @@ use hub::FaultKind;
 use pool::{Accounts, Ask, Bench, Moment, Out, Selector, Standing, Strategy};
 
 use crate::payload::Rules;
-use crate::snapshot::Seat;
+use crate::seats::{Guard, Level, Seat, Seats};
 
 /// Where a model name leads.
 #[derive(Debug)]
 pub(crate) struct ModelRoute {
     /// Who may answer, dearest priority first.
-    pub(crate) seats: Vec<Arc<Seat>>,
+    pub(crate) seats: Seats,
     /// Runs of equal priority among them.
     pub(crate) tiers: Vec<Tier>,
     /// Extra rounds after the first.
     pub(crate) retries: u32,
     /// The payload rules that requests under this name may meet.
     pub(crate) rules: Rules,
+    /// What some of the seats refuse of the names that fit a pattern.
+    pub(crate) guards: Box<[Arc<Guard>]>,
     strategy: Strategy,
 }
 
@@ -37,23 +39,21 @@ pub(crate) struct Tier {
 
 impl ModelRoute {
     /// A route over seats in the order of the configuration.
-    pub(crate) fn new(mut seats: Vec<Arc<Seat>>, strategy: Strategy, rules: Rules) -> Self {
-        seats.sort_by_key(|seat| std::cmp::Reverse(seat.account.priority));
-        let mut tiers = Vec::new();
-        for run in seats.chunk_by(|a, b| a.account.priority == b.account.priority) {
-            let first = tiers.last().map_or(0, Tier::end);
-            let selector = Selector::new(strategy, run.iter().map(|seat| seat.account.weight));
-            let uniform = run.iter().all(|seat| seat.is_fixed());
-            tiers.push(Tier { first, count: run.len(), uniform, selector });
-        }
-        let retries = seats.iter().map(|seat| seat.retries).max().unwrap_or(0);
-        Self { seats, tiers, retries, rules, strategy }
+    pub(crate) fn new(seats: Seats, strategy: Strategy, rules: Rules) -> Self {
+        let tier = |Level { seats: places, uniform }: Level| {
+            let weights = seats.iter().skip(places.start).take(places.len()).map(|seat| seat.account.weight);
+            let selector = Selector::new(strategy, places.len(), weights);
+            Tier { first: places.start, count: places.len(), uniform, selector }
+        };
+        let tiers = seats.levels().into_iter().map(tier).collect();
+        let (retries, guards) = (seats.retries(), seats.guards().into());
+        Self { seats, tiers, retries, rules, guards, strategy }
     }
 
     /// The same with some of the seats; `None` when none is left.
-    pub(crate) fn narrowed(&self, keep: impl Fn(&Seat) -> bool) -> Option<Self> {
-        let seats: Vec<_> = self.seats.iter().filter(|seat| keep(seat)).map(Arc::clone).collect();
-        (!seats.is_empty()).then(|| Self::new(seats, self.strategy, self.rules.clone()))
+    pub(crate) fn narrowed(&self, keep: impl Fn(Seat<'_>) -> bool) -> Option<Self> {
+        let seats = self.seats.filtered(keep);
+        (seats.len() > 0).then(|| Self::new(seats, self.strategy, self.rules.clone()))
     }
 
     /// Whether a tier before this one has somebody who is ready.
@@ -87,7 +87,7 @@ impl ModelRoute {
     /// What would be chosen now, why others would not, and what a failure would do next.
     pub(crate) fn explain(&self, model: &str, accounts: &Accounts) -> Explanation {
         let look = Look { model, now: accounts.clock().now(), recoveries: accounts.recoveries(), tried: &[] };
-        let candidates = (0..self.seats.len()).map(|at| self.candidate(at, &look)).collect();
+        let candidates = self.seats.iter().enumerate().map(|(at, seat)| self.candidate(at, seat, &look)).collect();
         let mut order = Vec::new();
         for tier in &self.tiers {
             let row = Row { route: self, tier, look: &look };
@@ -106,8 +106,7 @@ impl ModelRoute {
         (0..self.seats.len()).filter_map(out).min().map(|(_, at)| at)
     }
 
-    fn candidate(&self, at: usize, look: &Look<'_>) -> Candidate {
-        let seat = &self.seats[at];
+    fn candidate(&self, at: usize, seat: Seat<'_>, look: &Look<'_>) -> Candidate {
         let activity = &seat.account.activity;
         let state = match self.standing(at, look) {
             Standing::Ready => State::Ready,

@@ -3,7 +3,7 @@
 //! A scope is two small numbers. The routes within one are made when they are first asked for and kept as long as the
 //! snapshot, so that a narrowed request costs a look-up and one that is not narrowed costs nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use config::KeyLimits;
@@ -13,7 +13,7 @@ use upstreams::{KINDS, Place, UNSERVED};
 use crate::glob::glob;
 use crate::names::{Found, Names};
 use crate::route::ModelRoute;
-use crate::snapshot::Seat;
+use crate::seats::Seat;
 
 /// The id that means every provider.
 const EVERY: &str = "auto";
@@ -158,7 +158,7 @@ impl Reach {
         self.models.is_empty() || self.models.iter().any(|pattern| glob(pattern, model))
     }
 
-    fn allows_seat(&self, seat: &Seat) -> bool {
+    fn allows_seat(&self, seat: Seat<'_>) -> bool {
         let provider = self.providers.as_ref().is_none_or(|list| seat.providers.iter().any(|id| list.contains(id)));
         let (id, label) = (seat.account.id.as_str(), seat.account.label.as_str());
         let named = |pattern: &String| glob(pattern, id) || glob(pattern, label);
@@ -172,10 +172,10 @@ pub(crate) struct Views {
     reaches: Vec<Reach>,
     rows: Vec<OnceLock<Box<[OnceLock<View>]>>>,
     width: usize,
-    guarded: Mutex<HashMap<Choice, Arc<ModelRoute>>>,
+    guarded: Mutex<HashMap<Choice, Option<Arc<ModelRoute>>>>,
 }
 
-/// Some seats of a pattern's route: the scope, the route's number, and a bit for each seat.
+/// Some seats of a pattern's route: the scope, the route's number, and a bit for each of its guards that refuses.
 type Choice = (Scope, usize, Vec<u64>);
 
 #[derive(Debug)]
@@ -211,26 +211,25 @@ impl Views {
 
     /// The part of a pattern's route that does not refuse this name. One is kept for each choice of seats.
     pub(crate) fn guarded<'a>(&self, scope: Scope, at: usize, route: &'a ModelRoute, asked: &str) -> Option<Found<'a>> {
-        let takes = |seat: &Seat| !seat.refuses(asked);
-        let mut mask = vec![0_u64; route.seats.len().div_ceil(64)];
-        for (place, _) in route.seats.iter().enumerate().filter(|(_, seat)| takes(seat)) {
-            mask[place / 64] |= 1 << (place % 64);
+        let mut mask = vec![0_u64; route.guards.len().div_ceil(64)];
+        let mut refusing = HashSet::new();
+        for (at, guard) in route.guards.iter().enumerate().filter(|(_, guard)| guard.refuses(asked)) {
+            mask[at / 64] |= 1 << (at % 64);
+            refusing.insert(Arc::as_ptr(guard));
         }
-        match mask.iter().map(|bits| bits.count_ones() as usize).sum::<usize>() {
-            0 => return None,
-            all if all == route.seats.len() => return Some(Found::Whole(route)),
-            _ => {}
+        if refusing.is_empty() {
+            return Some(Found::Whole(route));
         }
         let mut kept = self.guarded.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (scope, at, mask);
         if let Some(part) = kept.get(&key) {
-            return Some(Found::Part(Arc::clone(part)));
+            return part.clone().map(Found::Part);
         }
-        let part = Arc::new(route.narrowed(takes)?);
+        let part = route.narrowed(|seat| !refusing.contains(&Arc::as_ptr(&seat.guard))).map(Arc::new);
         if kept.len() < KEPT {
-            kept.insert(key, Arc::clone(&part));
+            kept.insert(key, part.clone());
         }
-        Some(Found::Part(part))
+        part.map(Found::Part)
     }
 
     /// The models that lists show within a scope.
@@ -245,7 +244,7 @@ impl Views {
         self.reaches.get(at)
     }
 
-    fn allows(&self, scope: Scope, seat: &Seat) -> bool {
+    fn allows(&self, scope: Scope, seat: Seat<'_>) -> bool {
         let provider = scope.provider == 0 || seat.providers.contains(&scope.provider);
         provider && self.reach(scope).is_none_or(|reach| reach.allows_seat(seat))
     }

@@ -4,25 +4,24 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use config::{AccountRules, Config, ErrorRule};
-use dialect::ModelTraits;
+use config::{AccountRules, Config};
 use hub::Prompt;
 use pool::{Account, AccountId, Accounts, Cooling, Room, Secret, Strategy};
 use transport::{Deadlines, Site};
-use upstreams::{AccountSpec, KINDS, Place, Upstream};
+use upstreams::{AccountSpec, KINDS, Place};
 
 use crate::adjust;
 use crate::admit::KeyTable;
 use crate::allowance::Meters;
 use crate::channels;
 use crate::faults::proxy_setting;
-use crate::glob::glob;
 use crate::names::{Collector, Names, is_excluded};
 use crate::payload::AllRules;
+use crate::seats::{Guard, Member, Offer, Roster, Stretch};
 
 /// An immutable view of the configuration.
 pub struct Snapshot {
-    /// The configuration itself.
+    /// The configuration, without the entries of places: accounts and names are what has become of them.
     pub config: Config,
     /// The client keys.
     pub(crate) keys: KeyTable,
@@ -54,90 +53,22 @@ impl fmt::Display for SnapshotError {
 
 impl std::error::Error for SnapshotError {}
 
-/// One account that can answer under a name, and what to ask it for.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    pub(crate) account: Arc<Account>,
-    pub(crate) secret: Secret,
-    pub(crate) upstream: Arc<dyn Upstream>,
-    pub(crate) site: Site,
-    pub(crate) force_mapping: bool,
-    /// The numbers of the provider ids of its place.
-    pub(crate) providers: Arc<[u32]>,
-    /// What a pattern's seat refuses of the names that fit the pattern.
-    pub(crate) excluded: Vec<String>,
-    /// The user's own rules on its errors.
-    pub(crate) errors: Arc<[ErrorRule]>,
-    /// Extra rounds that it may be asked in.
-    pub(crate) retries: u32,
-    prefix: Option<String>,
-    /// The upstream's name; empty where it is the name that was asked for.
-    model: Arc<str>,
-    traits: Arc<ModelTraits>,
-}
-
-impl Seat {
-    /// The upstream's name of the model; empty where it is the one that is asked for.
-    pub(crate) fn upstream_name(&self) -> &str {
-        &self.model
-    }
-
-    /// The upstream's name and the traits of the model, for a request that asked for `requested`.
-    pub(crate) fn model<'a>(&'a self, requested: &'a str) -> (&'a str, Arc<ModelTraits>) {
-        if self.model.is_empty() {
-            let bare = self.bare(requested);
-            return (bare, self.upstream.traits_of(bare));
-        }
-        (&self.model, Arc::clone(&self.traits))
-    }
-
-    /// Whether the upstream, too, calls the model by a client-facing name.
-    pub(crate) fn is_called(&self, name: &str) -> bool {
-        self.is_fixed() && *self.model == *self.bare(name)
-    }
-
-    /// Whether a pattern's seat does not serve a name that fits the pattern.
-    pub(crate) fn refuses(&self, requested: &str) -> bool {
-        let bare = self.bare(requested);
-        self.excluded.iter().any(|pattern| glob(pattern, bare))
-    }
-
-    /// A name without the place's prefix, which is ours and not the upstream's.
-    fn bare<'a>(&self, requested: &'a str) -> &'a str {
-        let rest = self.prefix.as_ref().and_then(|prefix| requested.strip_prefix(prefix.as_str())?.strip_prefix('/'));
-        rest.unwrap_or(requested)
-    }
-
-    /// As [`Seat::model`], without the traits.
-    pub(crate) fn upstream_model<'a>(&'a self, requested: &'a str) -> &'a str {
-        if self.is_fixed() { &self.model } else { self.bare(requested) }
-    }
-
-    /// As [`Seat::upstream_model`], to be kept.
-    pub(crate) fn shared_model(&self, requested: &str) -> Arc<str> {
-        if self.is_fixed() { Arc::clone(&self.model) } else { self.bare(requested).into() }
-    }
-
-    /// Whether it asks for one model, whatever name the request came by.
-    pub(crate) fn is_fixed(&self) -> bool {
-        !self.model.is_empty()
-    }
-}
-
 impl Snapshot {
     /// Builds the view. Accounts keep what they have learned.
-    pub(crate) fn build(config: Config, accounts: &Accounts, meters: &Meters) -> Result<Self, SnapshotError> {
+    pub(crate) fn build(mut config: Config, accounts: &Accounts, meters: &Meters) -> Result<Self, SnapshotError> {
         let prompt = config.system_prompt.as_ref().map(adjust::prompt).transpose().map_err(SnapshotError)?;
         let names = Collector::new(config.force_model_prefix, strategy(config.routing.strategy));
-        let mut builder = Builder { config: &config, accounts, names, all: Vec::new(), ids: HashMap::new() };
+        let mut builder = Builder { config: &config, accounts, names, members: Vec::new(), ids: HashMap::new() };
         for kind in KINDS {
             for place in (kind.build)(&config) {
                 builder.place(&place)?;
             }
         }
         let (keys, reaches) = KeyTable::new(&config.client_keys, &builder.names.providers, meters);
-        let Builder { names, all: accounts, .. } = builder;
-        let names = names.finish(reaches, &AllRules::new(&config.payload));
+        let Builder { names, members, .. } = builder;
+        let accounts = members.iter().map(|member| Arc::clone(&member.account)).collect();
+        let names = names.finish(Roster::new(members), reaches, &AllRules::new(&config.payload));
+        config.drop_places();
         Ok(Self {
             keys,
             deadlines: Deadlines {
@@ -158,43 +89,36 @@ impl Snapshot {
     }
 }
 
-/// Makes seats of places.
+/// Makes members of accounts, and seats of what they serve.
 struct Builder<'a> {
     config: &'a Config,
     accounts: &'a Accounts,
     names: Collector,
-    all: Vec<Arc<Account>>,
+    members: Vec<Member>,
     /// How often each id was seen.
     ids: HashMap<String, u32>,
 }
 
 impl Builder<'_> {
     fn place(&mut self, place: &Place) -> Result<(), SnapshotError> {
-        let retries = place.request_retry.unwrap_or(self.config.request_retry);
-        let providers = self.names.providers.enter(place);
         let models = channels::apply(place, self.config);
-        for spec in &place.accounts {
-            let id = self.id(spec);
-            let (account, site, secret) = self.account(id, place, spec)?;
-            self.all.push(Arc::clone(&account));
-            for model in models.iter().filter(|model| !is_excluded(model, &spec.excluded)) {
-                let is_pattern = model.alias.ends_with('*');
-                let excluded = || [&spec.excluded[..], &channels::refused(place, self.config)].concat();
-                let seat = Arc::new(Seat {
-                    account: Arc::clone(&account),
-                    secret: secret.clone(),
-                    upstream: Arc::clone(&place.upstream),
-                    site: site.clone(),
-                    force_mapping: model.force_mapping,
-                    providers: Arc::clone(&providers),
-                    excluded: if is_pattern { excluded() } else { Vec::new() },
-                    errors: Arc::clone(&spec.rules.errors),
-                    retries,
-                    prefix: place.prefix.clone(),
-                    model: if is_pattern { Arc::default() } else { model.name.as_str().into() },
-                    traits: Arc::clone(&model.traits),
-                });
-                self.names.add(place, model, &seat);
+        let offers: Vec<_> =
+            models.iter().map(|model| self.names.alike.offer(Offer::new(model, &*place.upstream))).collect();
+        let refused = channels::refused(place, self.config);
+        let providers = self.names.providers.enter(place);
+        // Neighbours that serve the same are one stretch.
+        for specs in place.accounts.chunk_by(|a, b| a.excluded == b.excluded) {
+            let from = self.next();
+            let excluded = [&specs[0].excluded[..], &refused].concat();
+            let guard = self.names.alike.guard(Guard { prefix: place.prefix.clone(), excluded });
+            for spec in specs {
+                let member = self.member(place, spec, &guard, &providers)?;
+                self.members.push(member);
+            }
+            let members = from..self.next();
+            let served = models.iter().zip(&offers).filter(|(model, _)| !is_excluded(model, &specs[0].excluded));
+            for (model, offer) in served {
+                self.names.add(place, model, &Stretch { members: members.clone(), offer: Arc::clone(offer) });
             }
         }
         Ok(())
@@ -205,6 +129,31 @@ impl Builder<'_> {
         let seen = self.ids.entry(spec.id.clone()).or_insert(0);
         *seen += 1;
         if *seen == 1 { AccountId::new(&spec.id) } else { AccountId::new(&format!("{}-{seen}", spec.id)) }
+    }
+
+    fn next(&self) -> u32 {
+        u32::try_from(self.members.len()).unwrap_or(u32::MAX)
+    }
+
+    fn member(
+        &mut self,
+        place: &Place,
+        spec: &AccountSpec,
+        guard: &Arc<Guard>,
+        providers: &Arc<[u32]>,
+    ) -> Result<Member, SnapshotError> {
+        let id = self.id(spec);
+        let (account, site, secret) = self.account(id, place, spec)?;
+        Ok(Member {
+            account,
+            secret,
+            upstream: Arc::clone(&place.upstream),
+            site,
+            providers: Arc::clone(providers),
+            errors: Arc::clone(&spec.rules.errors),
+            retries: place.request_retry.unwrap_or(self.config.request_retry),
+            guard: Arc::clone(guard),
+        })
     }
 
     fn account(

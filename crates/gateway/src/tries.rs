@@ -4,7 +4,6 @@
 //! it at once: no other account would answer it. Who is benched is passed over, and asked as a last resort unless its
 //! upstream has named a time: then a short wait, or an honest 429.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use config::ErrorAction;
@@ -16,7 +15,7 @@ use crate::app::App;
 use crate::edge::random;
 use crate::judge::judge;
 use crate::route::{Look, ModelRoute};
-use crate::snapshot::Seat;
+use crate::seats::Seat;
 
 /// The longest pause between two rounds when nobody said how long to wait.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -53,7 +52,7 @@ struct Session<'a> {
 
 /// An account that is held for one attempt.
 pub(crate) struct Try<'a> {
-    pub(crate) seat: &'a Seat,
+    pub(crate) seat: Seat<'a>,
     pub(crate) lease: Lease,
 }
 
@@ -135,7 +134,7 @@ impl<'a> Tries<'a> {
     ///
     /// # Errors
     /// The fault, when no other account would do better.
-    pub(crate) fn failed(&mut self, seat: &Seat, lease: Lease, fault: Fault) -> Result<(), Fault> {
+    pub(crate) fn failed(&mut self, seat: Seat<'_>, lease: Lease, fault: Fault) -> Result<(), Fault> {
         let own = matches!(fault.blame, Blame::Request | Blame::Gateway);
         // A rule that benches makes an account's trouble of whatever the error was.
         let benched = Trouble { blame: if own { Blame::AccountModel } else { fault.blame }, ..Trouble::of(&fault) };
@@ -181,7 +180,7 @@ impl<'a> Tries<'a> {
         }
     }
 
-    fn hold(&mut self, at: usize, seat: &'a Seat, lease: Lease) -> Try<'a> {
+    fn hold(&mut self, at: usize, seat: Seat<'a>, lease: Lease) -> Try<'a> {
         if let Some(session) = &self.session {
             session.affinity.bind(session.key, seat.account.activity.number(), at, self.now());
         }
@@ -189,7 +188,7 @@ impl<'a> Tries<'a> {
     }
 
     /// As [`Tries::hold`], for this request alone: the session stays where it is.
-    fn lend(&mut self, at: usize, seat: &'a Seat, lease: Lease) -> Try<'a> {
+    fn lend(&mut self, at: usize, seat: Seat<'a>, lease: Lease) -> Try<'a> {
         self.tried.push(at);
         Try { seat, lease }
     }
@@ -209,7 +208,7 @@ impl<'a> Tries<'a> {
     fn bond(&self, look: &Look<'_>) -> Option<(&Session<'a>, usize)> {
         let session = self.session.as_ref()?;
         let bond = session.affinity.find(session.key, look.now, session.patience)?;
-        let is_bound = |seat: &Arc<Seat>| seat.account.activity.number() == bond.account;
+        let is_bound = |seat: Seat<'_>| seat.account.activity.number() == bond.account;
         let hinted = Some(bond.seat as usize).filter(|at| self.route.seats.get(*at).is_some_and(is_bound));
         let at = hinted.or_else(|| self.route.seats.iter().position(is_bound))?;
         Some((session, at))
@@ -239,15 +238,18 @@ impl<'a> Tries<'a> {
     fn rest(&self) -> Rest {
         let look = self.look(&self.tried);
         let mut rest = Rest::default();
-        for at in (0..self.route.seats.len()).filter(|at| !self.tried.contains(at)) {
-            let account = &self.route.seats[at].account;
+        let untried = self.route.seats.iter().enumerate().filter(|(at, _)| !self.tried.contains(at));
+        // The priority of the line that was found.
+        let mut dearest = None;
+        for (at, account) in untried.map(|(at, seat)| (at, &seat.member().account)) {
             match self.route.standing(at, &look) {
                 Standing::Ready => (),
                 Standing::Busy if account.has_line() => {
                     let waiting = account.waiting();
-                    let dearer = |(best, _): (usize, usize)| account.priority < self.route.seats[best].account.priority;
-                    if rest.line.is_none_or(|best| !dearer(best) && waiting < best.1) {
+                    let cheaper = dearest.is_some_and(|priority| account.priority < priority);
+                    if rest.line.is_none_or(|(_, shortest)| !cheaper && waiting < shortest) {
                         rest.line = Some((at, waiting));
+                        dearest = Some(account.priority);
                     }
                 }
                 Standing::Busy => (),

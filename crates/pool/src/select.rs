@@ -98,9 +98,8 @@ pub struct Ask {
 }
 
 impl Selector {
-    /// A selector over seats with these weights.
-    pub fn new(strategy: Strategy, weights: impl ExactSizeIterator<Item = u32>) -> Self {
-        let count = weights.len();
+    /// A selector over so many seats, with these weights where the strategy weighs.
+    pub fn new(strategy: Strategy, count: usize, weights: impl Iterator<Item = u32>) -> Self {
         let weights: Option<Box<[u32]>> = (strategy == Strategy::WeightedRoundRobin).then(|| weights.collect());
         let turns = weights.as_deref().map(first_turns).unwrap_or_default();
         let state = State {

@@ -61,7 +61,7 @@ impl World {
         };
         let seats: Vec<_> = scripts.iter().enumerate().map(|(number, (weight, _))| account(number, *weight)).collect();
         Self {
-            selector: Selector::new(strategy, seats.iter().map(|seat| seat.weight)),
+            selector: Selector::new(strategy, seats.len(), seats.iter().map(|seat| seat.weight)),
             asked: vec![Vec::new(); seats.len()],
             scripts: scripts.into_iter().map(|(_, script)| script).collect(),
             seats,

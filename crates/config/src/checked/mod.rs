@@ -337,6 +337,15 @@ impl Config {
         }
     }
 
+    /// Takes the entries of places out, when they have become something else: they are most of a large file.
+    pub fn drop_places(&mut self) {
+        self.compat = Vec::new();
+        for entries in [&mut self.claude, &mut self.codex, &mut self.gemini, &mut self.xai, &mut self.vertex] {
+            *entries = Vec::new();
+        }
+        self.ollama = Vec::new();
+    }
+
     /// Whether only this machine can reach the listener.
     pub fn is_loopback(&self) -> bool {
         network::is_loopback(&self.host)

@@ -21,7 +21,7 @@ pub(crate) use tap::Tapped;
 use crate::app::App;
 use crate::restore::Field;
 use crate::route::ModelRoute;
-use crate::snapshot::Seat;
+use crate::seats::Seat;
 use store::{Fresh, Scope, Turn};
 
 /// Said to a client whose request names an answer that cannot be found.
@@ -150,14 +150,14 @@ impl Recall {
     /// The seat to ask first: the account that gave the answer, or one that may know an answer nobody here knows.
     pub(crate) fn first_seat(&self, route: &ModelRoute, client: &dyn ClientSide, model: &str) -> Option<usize> {
         let same =
-            |seat: &Seat| seat.upstream.wire(seat.model(model).0).is_some_and(|wire| wire.id == client.dialect());
+            |seat: Seat<'_>| seat.upstream.wire(seat.model(model).0).is_some_and(|wire| wire.id == client.dialect());
         match &self.before {
             Before::Nothing => None,
             Before::Known(_, turn) => {
                 let owner = turn.owner.as_ref()?;
                 route.seats.iter().position(|seat| seat.account.id == *owner && same(seat))
             }
-            Before::Unknown(_) => route.seats.iter().position(|seat| same(seat)),
+            Before::Unknown(_) => route.seats.iter().position(same),
         }
     }
 

@@ -53,7 +53,7 @@ fn out(seconds: u64) -> Standing {
 }
 
 fn selector(strategy: Strategy, weights: &[u32]) -> Selector {
-    Selector::new(strategy, weights.iter().copied())
+    Selector::new(strategy, weights.len(), weights.iter().copied())
 }
 
 fn picks(selector: &Selector, seats: &Seats, count: usize) -> Vec<usize> {
