@@ -65,7 +65,7 @@ pub(crate) struct Offer {
     /// Answers carry the name that was asked for.
     pub(crate) force_mapping: bool,
     traits: Arc<ModelTraits>,
-    /// What is spoken with each client, in the order of the registry.
+    /// What is spoken with each client, in the order of the registry, and at last with those of no dialect of it.
     wires: Box<[Option<&'static Dialect>]>,
 }
 
@@ -85,7 +85,8 @@ impl Offer {
     }
 
     fn named(name: &str, force_mapping: bool, traits: Arc<ModelTraits>, at: &dyn Upstream) -> Self {
-        let wires = dialects::ALL.iter().map(|client| at.wire_for(name, client.id)).collect();
+        let registered = dialects::ALL.iter().map(|client| at.wire_for(name, client.id));
+        let wires = registered.chain([at.wire(name)]).collect();
         Self { model: name.into(), force_mapping, traits, wires }
     }
 
@@ -228,7 +229,7 @@ impl<'a> Seat<'a> {
         if !self.is_fixed() {
             return self.upstream.wire_for(self.guard.bare(requested), client);
         }
-        let at = dialects::ALL.iter().position(|dialect| dialect.id == client)?;
+        let at = dialects::ALL.iter().position(|dialect| dialect.id == client).unwrap_or(dialects::ALL.len());
         *self.offer.wires.get(at)?
     }
 
