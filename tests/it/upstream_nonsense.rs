@@ -136,6 +136,37 @@ async fn a_long_line_after_the_commit_ends_the_stream_with_an_error() {
     }
 }
 
+/// A stream that ends cleanly, with its length and all, in the middle of an event: what the client has of that event
+/// cannot be taken back, so nothing is glued to it, and it is no end.
+#[tokio::test]
+async fn half_an_event_is_no_end_and_nothing_is_glued_to_it() {
+    for (client, wire) in PAIRS {
+        let fake = wire.fake().await;
+        let gateway = fake.gateway().await;
+        let mut body = wire.body(MODEL, true);
+        if wire == Tongue::Chat {
+            body["stream_options"] = json!({"include_usage": true});
+        }
+        let clean = wire.ask(&gateway, &body).await.text();
+        let after = clean.find("Hello").and_then(|at| clean[at..].find("\n\n").map(|end| at + end + 2)).unwrap();
+        let ends: Vec<usize> = clean[after..].match_indices("\n\n").map(|(at, _)| after + at).collect();
+        // Inside the next event, right before its blank line, and inside the last one.
+        for (number, at) in [after + 12, ends[0], ends[ends.len() - 1] - 3].into_iter().enumerate() {
+            fake.script(Reply::raw(200, "text/event-stream", &clean[..at]));
+            let got = client.ask(&gateway, &client.body(MODEL, true)).await;
+            let case = format!("{client:?} over {wire:?}, {at}: {}", got.text());
+            let ended = &request_lines(&gateway, number + 2).await[number + 1]["ended"];
+            // The end mark of Chat may be missing: the answer was whole before it.
+            let whole = wire == Tongue::Chat && at > ends[0];
+            assert_eq!(ended == "broken", !whole, "{case}");
+            assert_eq!(client.stream_error(&got).is_some() || got.broken.is_some(), !whole, "{case}");
+            let glued = got.text().lines().any(|line| line.matches("data:").count() > 1);
+            assert!(!glued, "{case}");
+        }
+        assert_healthy(&gateway).await;
+    }
+}
+
 /// An error inside a stream that has begun is told in the client's words, whatever the upstream's were.
 #[tokio::test]
 async fn an_error_in_the_stream_is_told_in_the_clients_dialect() {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use dialect::{Envelope, Framer, Scanner, Signal, StreamEncoder};
+use dialect::{Envelope, Frame, Framer, Scanner, Signal, StreamEncoder};
 use hub::{Blame, Fault, FaultKind, Usage};
 use transport::{BoxError, UpstreamBody};
 
@@ -130,11 +130,14 @@ impl Relayed {
         Ok(told)
     }
 
-    /// The bytes are over: the last frame may lack its blank line.
+    /// The bytes are over: the last frame may lack its blank line, but not its second half.
     fn drain_framer(&mut self) -> Result<Told, Fault> {
         let mut told = Told::default();
         let scanner = self.scanner.as_mut();
         self.framer.finish(&mut |frame| {
+            if is_half(frame) {
+                return Err(cut_off());
+            }
             note(scanner.frame(frame), &mut told);
             Ok(())
         })?;
@@ -146,9 +149,14 @@ impl Relayed {
     /// The upstream broke off. The client must not take it for a clean end: between frames it gets its dialect's
     /// error, inside a frame the connection is cut.
     fn broken(&mut self, fault: &Fault, cx: &Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        let inside = !self.framer.is_between_frames();
+        self.broken_at(inside, fault, cx)
+    }
+
+    fn broken_at(&mut self, inside: bool, fault: &Fault, cx: &Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
         self.fault = Some((fault.kind, fault.blame));
         self.state = State::Over;
-        if self.filter.is_none() && !self.framer.is_between_frames() {
+        if self.filter.is_none() && inside {
             self.state = State::Cutting;
             // An error at once would take head and earlier bytes along: the server flushes when it has to wait.
             cx.waker().wake_by_ref();
@@ -191,14 +199,16 @@ impl Relayed {
     }
 
     fn poll_end(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        // What the framer holds has passed already, and is no longer held once it is drained.
+        let inside = !self.framer.is_between_frames();
         let told = match self.drain_framer() {
             Ok(told) => told,
-            Err(fault) => return self.broken(&fault, cx),
+            Err(fault) => return self.broken_at(inside, &fault, cx),
         };
         if let Some(fault) = told.fault {
             self.fault = Some((fault.kind, fault.blame));
         } else if !self.scanner.observed().terminal {
-            return self.broken(&cut_off(), cx);
+            return self.broken_at(inside, &cut_off(), cx);
         }
         self.state = State::Over;
         Poll::Ready(self.pop().map(Ok))
@@ -300,6 +310,15 @@ fn drop_mark(ready: &mut VecDeque<Bytes>) {
 
 fn cut_off() -> Fault {
     Fault::garbled("the upstream's stream ended before its answer was complete")
+}
+
+/// Whether a frame without its end is an object that broke off, or has nothing but a name yet.
+fn is_half(frame: Frame<'_>) -> bool {
+    match frame.data.trim_ascii_start().first() {
+        None => frame.event.is_some(),
+        Some(b'{') => dialect::scan::object(frame.data).is_err(),
+        Some(_) => false,
+    }
 }
 
 /// Shows the frames of a chunk to the scanner. Gives back where the end mark's frame ends, if it has come and more

@@ -6,6 +6,7 @@ mod hostile;
 mod instructing;
 mod matrix;
 mod registry;
+mod relaying;
 mod rethinking;
 mod rounds;
 

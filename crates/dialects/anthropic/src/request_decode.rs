@@ -311,7 +311,7 @@ fn automatic_breakpoint(body: &Body, request: &mut Request) -> Result<(), Fault>
     Ok(())
 }
 
-/// Fields of a newer API than ours are kept for their own dialect; an encoder of another says what it leaves out.
+/// Fields of a newer API than ours are kept for their own dialect; every other loses them.
 fn keep_unknown(body: &Body, request: &mut Request, losses: &mut Losses) {
     for (field, text) in body.fields() {
         if text == "null" || READ.contains(&&*field) {
@@ -320,6 +320,7 @@ fn keep_unknown(body: &Body, request: &mut Request, losses: &mut Losses) {
         if PRIVATE.contains(&&*field) {
             losses.silent(field.into_owned());
         } else {
+            losses.dropped(field.to_string(), "no other dialect has such a field");
             request.extras.push(Extra { origin: ID, field: field.into_owned(), json: Json::trusted(text) });
         }
     }

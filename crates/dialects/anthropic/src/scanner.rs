@@ -3,6 +3,8 @@
 
 use dialect::{Frame, Observed, Scanner, Signal};
 use hub::Fault;
+use memchr::memmem;
+use serde_json::value::RawValue;
 
 use crate::wire::{AnswerEnd, Block, EventKind, StreamEvent};
 use crate::{fault, usage};
@@ -11,6 +13,8 @@ use crate::{fault, usage};
 #[derive(Debug, Default)]
 pub(crate) struct Watcher {
     observed: Observed,
+    /// The answer calls a tool of the client's.
+    calls: bool,
 }
 
 impl Scanner for Watcher {
@@ -45,10 +49,9 @@ impl Scanner for Watcher {
             self.observed.usage.update(&usage::decode(counts));
         }
         let details = answer.stop_details.as_ref();
+        self.calls = answer.content.is_some_and(calls);
         self.observed.stop = Some(usage::decode_stop(answer.stop_reason.as_deref(), answer.stop_sequence, details));
-        self.observed.terminal = true;
-        self.observed.end_mark = true;
-        Signal::Terminal
+        self.end()
     }
 
     fn observed(&self) -> &Observed {
@@ -60,13 +63,9 @@ impl Watcher {
     fn event(&mut self, name: &[u8], data: &[u8]) -> Signal {
         match name {
             b"content_block_delta" => Signal::Content,
-            b"content_block_start" => block_start(data),
+            b"content_block_start" => self.block_start(data),
             b"message_start" | b"message_delta" => self.counts(data),
-            b"message_stop" => {
-                self.observed.terminal = true;
-                self.observed.end_mark = true;
-                Signal::Terminal
-            }
+            b"message_stop" => self.end(),
             b"error" => Signal::Fault(Box::new(error(data))),
             _ => Signal::Quiet,
         }
@@ -84,19 +83,35 @@ impl Watcher {
         }
         Signal::Quiet
     }
+
+    /// A block that is filled by pieces shows nothing yet.
+    fn block_start(&mut self, data: &[u8]) -> Signal {
+        let Ok(event) = serde_json::from_slice::<StreamEvent<'_>>(data) else { return Signal::Quiet };
+        let block = event.content_block.and_then(|raw| serde_json::from_str::<Block<'_>>(raw.get()).ok());
+        let Some(block) = block else { return Signal::Content };
+        self.calls |= is_call(&block);
+        let early = block.text.as_ref().or(block.thinking.as_ref()).is_some_and(|text| !text.is_empty());
+        if early || !matches!(&*block.kind, "text" | "thinking") { Signal::Content } else { Signal::Quiet }
+    }
+
+    fn end(&mut self) -> Signal {
+        usage::settle_stop(self.observed.stop.get_or_insert_default(), self.calls);
+        self.observed.terminal = true;
+        self.observed.end_mark = true;
+        Signal::Terminal
+    }
 }
 
-/// A block that is filled by pieces shows nothing yet.
-fn block_start(data: &[u8]) -> Signal {
-    let Ok(event) = serde_json::from_slice::<StreamEvent<'_>>(data) else { return Signal::Quiet };
-    let block = event.content_block.and_then(|raw| serde_json::from_str::<Block<'_>>(raw.get()).ok());
-    match block {
-        Some(block) if matches!(&*block.kind, "text" | "thinking") => {
-            let early = block.text.or(block.thinking).unwrap_or_default();
-            if early.is_empty() { Signal::Quiet } else { Signal::Content }
-        }
-        _ => Signal::Content,
-    }
+/// A call without a name is nothing that a client could use.
+fn is_call(block: &Block<'_>) -> bool {
+    block.kind == "tool_use" && block.name.as_ref().is_some_and(|name| !name.is_empty())
+}
+
+/// Whether a whole answer calls a tool. Texts are not looked into.
+fn calls(content: &RawValue) -> bool {
+    let blocks: Vec<&RawValue> = serde_json::from_str(content.get()).unwrap_or_default();
+    let read = |raw: &RawValue| serde_json::from_str::<Block<'_>>(raw.get()).is_ok_and(|block| is_call(&block));
+    memmem::find(content.get().as_bytes(), b"\"tool_use\"").is_some() && blocks.into_iter().any(read)
 }
 
 fn error(data: &[u8]) -> Fault {

@@ -189,6 +189,8 @@ pub(crate) struct Answer<'a> {
 pub(crate) struct AnswerEnd<'a> {
     #[serde(borrow, rename = "type")]
     pub(crate) kind: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(crate) content: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) stop_reason: Option<Cow<'a, str>>,
     pub(crate) stop_sequence: Option<String>,

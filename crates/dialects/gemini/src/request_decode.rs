@@ -89,6 +89,9 @@ fn decode_plain(body: &Body, model: String) -> Result<Decoded, Fault> {
         field: name.into_owned(),
         json: Json::trusted(json),
     }));
+    for extra in &request.extras {
+        losses.dropped(extra.field.clone(), "no other dialect has such a field");
+    }
     Ok(Decoded { request, losses })
 }
 

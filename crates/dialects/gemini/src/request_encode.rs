@@ -194,11 +194,8 @@ fn service(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
         losses.silent("cache_control");
     }
     for extra in &request.extras {
-        let own = extra.origin == ID;
-        if own && !extra.field.starts_with("generationConfig.") {
+        if extra.origin == ID && !extra.field.starts_with("generationConfig.") {
             body.named(&extra.field).extend_from_slice(extra.json.as_str().as_bytes());
-        } else if !own {
-            losses.dropped(extra.field.clone(), format!("only {} understands it", extra.origin));
         }
     }
 }

@@ -7,7 +7,7 @@ use dialect::{Frame, Observed, Scanner, Signal};
 use hub::{Fault, Stop, StopReason};
 use memchr::memmem::Finder;
 
-use crate::stream_decode::{parse, stop_reason};
+use crate::stream_decode::{blocked, parse, stop_of};
 use crate::wire::{self, Candidate, Chunk, Part, lenient};
 use crate::{fault, usage};
 
@@ -36,7 +36,7 @@ pub(crate) struct Watch {
 impl Scanner for Watch {
     fn frame(&mut self, frame: Frame<'_>) -> Signal {
         let data = frame.data.trim_ascii();
-        if data.is_empty() {
+        if data.is_empty() || data == b"[DONE]" {
             return Signal::Quiet;
         }
         if self.content && !TELLING.iter().any(|key| key.find(data).is_some()) {
@@ -79,35 +79,46 @@ impl Watch {
         }
         self.observed.usage.update(&usage::read(&lenient(chunk.usage_metadata)));
         let candidates = chunk.candidates.unwrap_or_default();
-        if candidates.is_empty() && chunk.prompt_feedback.is_some_and(|feedback| feedback.block_reason.is_some()) {
-            self.end(StopReason::Filter);
+        if candidates.is_empty()
+            && let Some(stop) = blocked(chunk.prompt_feedback)
+        {
+            self.end(stop);
             return Signal::Content;
         }
         let mut content = false;
         for candidate in candidates {
-            content |= self.candidate(&candidate);
+            content |= self.candidate(candidate);
         }
+        self.settle();
         self.content |= content;
         if content { Signal::Content } else { Signal::Quiet }
     }
 
     /// Whether the client would see something. An end without content is something to see, too.
-    fn candidate(&mut self, candidate: &Candidate<'_>) -> bool {
+    fn candidate(&mut self, candidate: Candidate<'_>) -> bool {
         let parts = candidate.content.as_ref().and_then(|content| content.parts).and_then(wire::list);
         let mut said = false;
         for raw in parts.unwrap_or_default() {
             let part: Part<'_> = lenient(Some(raw));
-            self.called |= part.function_call.is_some();
-            said |= part.text.is_none_or(|text| text.get() != "\"\"");
+            self.called |= part.function_call.is_some_and(|call| call.name.is_some_and(|name| !name.is_empty()));
+            said |= part.text.is_none_or(|text| text.get() != "\"\"") || part.thought_signature.is_some();
         }
-        let Some(word) = candidate.finish_reason.as_ref().filter(|word| !word.is_empty()) else { return said };
-        let reason = stop_reason(word);
-        self.end(if reason == StopReason::End && self.called { StopReason::ToolCalls } else { reason });
+        let Some(stop) = stop_of(candidate.finish_reason, candidate.finish_message) else { return said };
+        if candidate.index.unwrap_or(0) == 0 {
+            self.end(stop);
+        }
         true
     }
 
-    fn end(&mut self, reason: StopReason) {
+    /// Calls win over the plain end, also where they follow it.
+    fn settle(&mut self) {
+        if let Some(stop) = self.observed.stop.as_mut().filter(|stop| self.called && stop.reason == StopReason::End) {
+            stop.reason = StopReason::ToolCalls;
+        }
+    }
+
+    fn end(&mut self, stop: Stop) {
         self.observed.terminal = true;
-        self.observed.stop = Some(Stop::from(reason));
+        self.observed.stop = Some(stop);
     }
 }

@@ -7,7 +7,7 @@ use dialect::{Frame, Memo, StreamDecoder, object_arguments, unwrap_custom_input}
 use hub::{Block, BlockId, CallKind, Event, Fault, Foreign, Json, Seal, Stop, StopReason, Usage};
 use serde_json::value::RawValue;
 
-use crate::wire::{self, Candidate, Chunk, Content, FunctionCall, Part, as_text, filled, lenient};
+use crate::wire::{self, Candidate, Chunk, Content, Feedback, FunctionCall, Part, as_text, filled, lenient};
 use crate::{ID, fault, grounding, part_decode, seals, usage};
 
 /// The state of one stream.
@@ -88,6 +88,24 @@ pub(crate) fn stop_reason(word: &str) -> StopReason {
     }
 }
 
+/// How a candidate says that it ended; `None` while it has not.
+pub(crate) fn stop_of(word: Option<wire::Str<'_>>, message: Option<wire::Str<'_>>) -> Option<Stop> {
+    let word = filled(word)?;
+    let reason = stop_reason(&word);
+    let detail = match reason {
+        StopReason::Filter | StopReason::MalformedCall => filled(message).or(Some(word)),
+        _ => None,
+    };
+    Some(Stop { reason, sequence: None, detail })
+}
+
+/// The end of an answer that was never begun: the question was blocked.
+pub(crate) fn blocked(feedback: Option<Feedback<'_>>) -> Option<Stop> {
+    let reason =
+        feedback.and_then(|feedback| filled(feedback.block_reason_message).or(filled(feedback.block_reason)))?;
+    Some(Stop { detail: Some(reason), ..Stop::from(StopReason::Filter) })
+}
+
 impl Decoder {
     pub(crate) fn new(memo: Memo) -> Self {
         Self { memo, ..Self::default() }
@@ -120,11 +138,8 @@ impl Decoder {
         for candidate in candidates.into_iter().filter(|candidate| candidate.index.unwrap_or(0) == 0) {
             self.candidate(candidate, out);
         }
-        let blocked = chunk
-            .prompt_feedback
-            .and_then(|feedback| filled(feedback.block_reason_message).or(filled(feedback.block_reason)));
-        if let (true, Some(reason)) = (none, blocked) {
-            self.finish = Some(Stop { detail: Some(reason), ..Stop::from(StopReason::Filter) });
+        if none && let Some(stop) = blocked(chunk.prompt_feedback) {
+            self.finish = Some(stop);
         }
         Ok(())
     }
@@ -142,15 +157,8 @@ impl Decoder {
             self.content(&content, out);
         }
         self.cite(candidate.grounding_metadata, candidate.citation_metadata, out);
-        if let Some(word) = candidate.finish_reason.filter(|word| !word.is_empty()) {
-            let reason = stop_reason(&word);
-            let detail = match reason {
-                StopReason::Filter | StopReason::MalformedCall => {
-                    filled(candidate.finish_message).or(Some(word.owned()))
-                }
-                _ => None,
-            };
-            self.finish = Some(Stop { reason, sequence: None, detail });
+        if let Some(stop) = stop_of(candidate.finish_reason, candidate.finish_message) {
+            self.finish = Some(stop);
         }
     }
 

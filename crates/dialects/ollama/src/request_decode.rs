@@ -97,6 +97,9 @@ fn shared(body: &Body, more: &[&str], losses: &mut Losses) -> Result<Request, Fa
         .filter(|(name, json)| !SHARED.contains(&name.as_ref()) && !more.contains(&name.as_ref()) && *json != "null");
     request.extras =
         strange.map(|(name, json)| Extra { origin: ID, field: name.into_owned(), json: Json::trusted(json) }).collect();
+    for extra in &request.extras {
+        losses.dropped(extra.field.clone(), "no other dialect has such a field");
+    }
     Ok(request)
 }
 

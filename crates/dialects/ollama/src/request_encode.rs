@@ -30,7 +30,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     format(request, &mut body);
     options(request, target, &mut body, &mut losses);
     service(request, &mut losses);
-    extras(request, &mut body, &mut losses);
+    extras(request, &mut body);
     body.flag("stream", target.stream);
     // Too long a prompt is an error then, and not a conversation without its beginning.
     body.flag("truncate", false);
@@ -155,13 +155,9 @@ fn service(request: &Request, losses: &mut Losses) {
     told.into_iter().filter(|(_, told)| *told).for_each(|(field, _)| losses.silent(field));
 }
 
-/// Our own dialect's fields come back; others' are named as lost.
-fn extras(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
-    for extra in &request.extras {
-        if extra.origin == ID {
-            body.named(&extra.field).extend_from_slice(extra.json.as_str().as_bytes());
-        } else {
-            losses.dropped(extra.field.clone(), format!("only {} understands it", extra.origin));
-        }
+/// Our own dialect's fields come back; that others' are lost, their decoder has said.
+fn extras(request: &Request, body: &mut Object<'_>) {
+    for extra in request.extras.iter().filter(|extra| extra.origin == ID) {
+        body.named(&extra.field).extend_from_slice(extra.json.as_str().as_bytes());
     }
 }

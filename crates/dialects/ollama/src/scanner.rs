@@ -12,7 +12,7 @@ use crate::fault;
 use crate::stream_decode::{parse, reason, usage};
 use crate::wire::Message;
 
-static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"done\":"));
+static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"done\""));
 static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
 static CALLS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"tool_calls\""));
 
@@ -56,7 +56,10 @@ impl Scanner for Watch {
 
 /// Whether the key is there with a value other than false.
 fn is_done(data: &[u8]) -> bool {
-    DONE.find_iter(data).any(|at| !data[at + DONE.needle().len()..].trim_ascii_start().starts_with(b"false"))
+    DONE.find_iter(data).any(|at| {
+        let value = data[at + DONE.needle().len()..].trim_ascii_start().strip_prefix(b":");
+        value.is_some_and(|value| !value.trim_ascii_start().starts_with(b"false"))
+    })
 }
 
 impl Watch {

@@ -11,10 +11,12 @@ use crate::stream_decode::{Seen, error_of, parse, settle, stop_reason};
 use crate::wire::{self, Chunk, ChunkChoice, Delta, lenient};
 use crate::{fault, usage};
 
-static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\":"));
-static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\":"));
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
+static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
 static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
-static CALLS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"tool_calls\":"));
+static CALLS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"tool_calls\""));
+static REFUSAL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"refusal\""));
+static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"name\""));
 
 /// The state of one watch.
 #[derive(Debug, Default)]
@@ -22,6 +24,8 @@ pub(crate) struct Watch {
     observed: Observed,
     /// Content has come: from here on only tell-tale chunks are parsed.
     content: bool,
+    /// The answer has begun, with content or without.
+    started: bool,
     calls: bool,
     refused: bool,
     finish: Option<StopReason>,
@@ -34,13 +38,21 @@ impl Scanner for Watch {
             return Signal::Quiet;
         }
         if data == b"[DONE]" {
-            self.observed.end_mark = true;
-            self.observed.terminal = true;
-            return Signal::Terminal;
+            return self.end_mark();
         }
-        self.calls |= holds(&CALLS, data);
+        if b"[DONE]".starts_with(data) {
+            return Signal::Quiet;
+        }
+        // Pieces of arguments are many and have no name.
+        if !self.calls && holds(&CALLS, data) && holds(&NAME, data) {
+            self.calls = true;
+        }
+        self.refused |= holds(&REFUSAL, data);
         let dull = !holds(&USAGE, data) && !holds(&FINISH, data) && ERROR.find(data).is_none();
         if self.content && dull && frame.event.is_none() {
+            if self.finish.is_some() {
+                self.settle();
+            }
             return Signal::Content;
         }
         self.parsed(data, frame.event == Some(b"error"))
@@ -64,11 +76,12 @@ impl Scanner for Watch {
     }
 }
 
-/// Whether the key is there with a value other than null.
+/// Whether the key is there with a value other than null or an empty text.
 fn holds(key: &Finder<'_>, data: &[u8]) -> bool {
     key.find_iter(data).any(|at| {
-        let value = data[at + key.needle().len()..].trim_ascii_start();
-        !value.starts_with(b"null")
+        let value = data[at + key.needle().len()..].trim_ascii_start().strip_prefix(b":");
+        let value = value.map(<[u8]>::trim_ascii_start);
+        value.is_some_and(|value| !value.starts_with(b"null") && !value.starts_with(b"\"\""))
     })
 }
 
@@ -87,14 +100,30 @@ impl Watch {
         }
     }
 
+    /// An end mark ends no answer that never began.
+    fn end_mark(&mut self) -> Signal {
+        if !self.started {
+            let words = "the upstream ended its stream before its answer was complete";
+            return Signal::Fault(Box::new(Fault::garbled(words)));
+        }
+        self.settle();
+        self.observed.end_mark = true;
+        self.observed.terminal = true;
+        Signal::Terminal
+    }
+
     fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<Signal, Fault> {
         self.count(chunk.usage);
         let choices = chunk.choices.as_deref().unwrap_or_default();
+        self.started |= !choices.is_empty() || chunk.usage.is_some() || chunk.id.is_some();
         let mut content = false;
         for choice in choices {
             content |= self.choice(choice)?;
         }
         self.content |= content;
+        if self.finish.is_some() {
+            self.settle();
+        }
         Ok(match (content, choices.is_empty() && chunk.usage.is_some()) {
             (true, _) => Signal::Content,
             (false, true) => Signal::UsageOnly,
@@ -108,17 +137,21 @@ impl Watch {
         let delta = choice.delta.as_ref().or(choice.message.as_ref());
         let said = delta.is_some_and(says_something);
         self.refused |= delta.is_some_and(|delta| delta.refusal.as_ref().is_some_and(|text| !text.is_empty()));
-        self.calls |= delta.is_some_and(calls_something);
+        self.calls |= delta.is_some_and(names_a_call);
         let Some(word) = choice.finish_reason.as_ref().filter(|word| !word.is_empty()) else { return Ok(said) };
         if choice.index.unwrap_or(0) == 0 {
             self.finish = Some(stop_reason(word)?);
         }
         // Servers exist that leave the end mark out: with a finish reason the answer is whole.
         self.observed.terminal = true;
-        // Whether a call that the length cut is whole after all cannot be told without collecting it.
+        Ok(true)
+    }
+
+    /// Why the answer ends, by all that has come. Whether a call that the length cut is whole after all cannot be told
+    /// without collecting it.
+    fn settle(&mut self) {
         let seen = Seen { calls: self.calls, whole: false, refused: self.refused };
         self.observed.stop = Some(Stop::from(settle(self.finish.unwrap_or_default(), seen)));
-        Ok(true)
     }
 
     fn count(&mut self, figures: wire::Raw<'_>) {
@@ -139,4 +172,13 @@ fn says_something(delta: &Delta<'_>) -> bool {
 
 fn calls_something(delta: &Delta<'_>) -> bool {
     delta.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty()) || delta.function_call.is_some()
+}
+
+/// A call without a name is nothing that a client could use.
+fn names_a_call(delta: &Delta<'_>) -> bool {
+    let named = |name: &Option<wire::Str<'_>>| name.as_ref().is_some_and(|name| !name.is_empty());
+    let calls = delta.tool_calls.iter().flatten();
+    let mut functions = calls.clone().filter_map(|call| call.function.as_ref()).chain(&delta.function_call);
+    functions.any(|function| named(&function.name))
+        || calls.filter_map(|call| call.custom.as_ref()).any(|custom| named(&custom.name))
 }

@@ -44,7 +44,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         body.raw("include", "[\"reasoning.encrypted_content\"]");
     }
     service(request, &mut body, &mut losses);
-    extras(request, &mut body, &mut losses);
+    extras(request, &mut body);
     body.flag("store", false);
     if target.stream {
         body.flag("stream", true);
@@ -284,13 +284,9 @@ fn short_key(key: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{:016x}{:016x}", fold(0xCBF2_9CE4_8422_2325), fold(0x9E37_79B9_7F4A_7C15)))
 }
 
-/// Our own dialect's fields come back; others' are named as lost.
-fn extras(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
-    for extra in &request.extras {
-        if extra.origin == ID {
-            body.named(&extra.field).extend_from_slice(extra.json.as_str().as_bytes());
-        } else {
-            losses.dropped(extra.field.clone(), format!("only {} understands it", extra.origin));
-        }
+/// Our own dialect's fields come back; that others' are lost, their decoder has said.
+fn extras(request: &Request, body: &mut Object<'_>) {
+    for extra in request.extras.iter().filter(|extra| extra.origin == ID) {
+        body.named(&extra.field).extend_from_slice(extra.json.as_str().as_bytes());
     }
 }

@@ -40,10 +40,7 @@ impl Scanner for Watch {
 
     fn whole(&mut self, body: &[u8]) -> Signal {
         match response::parse(body) {
-            Ok(answer) => {
-                self.look(&answer);
-                self.end(&answer)
-            }
+            Ok(answer) => self.end(&answer),
             Err(fault) => Signal::Fault(Box::new(fault)),
         }
     }
@@ -169,10 +166,12 @@ impl Watch {
         if answer.status.as_deref() == Some("failed") {
             return self.failed(answer);
         }
+        // Some servers name items with the whole answer only.
+        self.look(answer);
         self.observed.usage.update(&usage::read(answer));
         let reason = match told(answer) {
             StopReason::End if self.calls => StopReason::ToolCalls,
-            StopReason::End if self.refused => StopReason::Refusal,
+            StopReason::End | StopReason::Filter if self.refused => StopReason::Refusal,
             told => told,
         };
         self.observed.stop = Some(Stop::from(reason));

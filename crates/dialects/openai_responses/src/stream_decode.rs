@@ -142,11 +142,11 @@ impl Decoder {
             "response.completed" | "response.done" | "response.incomplete" => {
                 let answer: Answer<'_> = answer_of(event.response)?;
                 if answer.status.as_deref() == Some("failed") {
-                    return Err(failure(&answer));
+                    return Err(self.failed(&answer, out));
                 }
                 self.terminal(&answer, out);
             }
-            "response.failed" | "response.cancelled" => return Err(failure(&lenient(event.response))),
+            "response.failed" | "response.cancelled" => return Err(self.failed(&lenient(event.response), out)),
             _ if kind.starts_with("response.") => {
                 self.start(&Answer::default(), out);
                 self.piece(kind, event, out);
@@ -161,6 +161,13 @@ impl Decoder {
             let text = |text: &Option<wire::Str<'_>>| text.as_deref().unwrap_or_default().to_owned();
             out.push(Event::Start { id: text(&answer.id), model: text(&answer.model) });
         }
+    }
+
+    /// What failed has cost tokens, too.
+    fn failed(&mut self, answer: &Answer<'_>, out: &mut Vec<Event>) -> Fault {
+        self.start(answer, out);
+        count(answer, out);
+        failure(answer)
     }
 
     /// Something within an item.
@@ -344,10 +351,7 @@ impl Decoder {
             }
         }
         self.close(out);
-        let usage = usage::read(answer);
-        if !usage.is_unknown() {
-            out.push(Event::Usage(usage));
-        }
+        count(answer, out);
         out.push(Event::Stop(Stop::from(self.reason(told(answer)))));
         self.over = true;
     }
@@ -378,6 +382,13 @@ impl Decoder {
             StopReason::End | StopReason::Filter if self.refused => StopReason::Refusal,
             told => told,
         }
+    }
+}
+
+fn count(answer: &Answer<'_>, out: &mut Vec<Event>) {
+    let usage = usage::read(answer);
+    if !usage.is_unknown() {
+        out.push(Event::Usage(usage));
     }
 }
 

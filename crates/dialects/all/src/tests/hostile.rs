@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use dialect::{Body, Dialect, ModelTraits, Target, scan};
-use hub::{Block, BlockId, CallKind, Event, Fault, StopReason};
+use hub::{Block, BlockId, CallKind, Event, Fault, LossKind, Losses, StopReason};
 
 use super::matrix::head;
 use super::rounds::{assemble, read, told, write};
@@ -42,6 +42,15 @@ fn request(dialect: &Dialect, text: &str, schema: &str, arguments: &str) -> Stri
 }
 
 fn translated(client: &Dialect, wire: &Dialect, text: &str) -> Result<String, Fault> {
+    both(client, wire, text).map(|(body, _)| body)
+}
+
+fn losses(client: &Dialect, wire: &Dialect, text: &str) -> Result<Losses, Fault> {
+    both(client, wire, text).map(|(_, losses)| losses)
+}
+
+/// The translated request, and what was lost.
+fn both(client: &Dialect, wire: &Dialect, text: &str) -> Result<(String, Losses), Fault> {
     let body = Body::parse(Bytes::copy_from_slice(text.as_bytes()))?;
     let decoded = client.client.unwrap().decode_request(&head(client), &body)?;
     let (mut request, mut losses) = (decoded.request, decoded.losses);
@@ -50,7 +59,8 @@ fn translated(client: &Dialect, wire: &Dialect, text: &str) -> Result<String, Fa
     let target = Target { model: "up", stream: false, traits: &traits };
     let encoded = wire.wire.unwrap().encode_request(&request, &target)?;
     scan::object(&encoded.body).unwrap_or_else(|error| panic!("{} to {}: {error}", client.id, wire.id));
-    Ok(String::from_utf8(encoded.body.to_vec()).unwrap())
+    losses.extend(encoded.losses);
+    Ok((String::from_utf8(encoded.body.to_vec()).unwrap(), losses))
 }
 
 fn pairs() -> impl Iterator<Item = (&'static Dialect, &'static Dialect)> {
@@ -137,6 +147,16 @@ fn half_characters_and_endless_nesting_are_refused_or_carried_and_never_cut_in_s
             let plain = out.replace('\\', "");
             assert!(plain.contains(r#""n":1,"n":2"#), "{} to {}: {out}", client.id, wire.id);
         }
+    }
+}
+
+#[test]
+fn a_field_that_nobody_knows_is_never_lost_in_silence() {
+    for (client, wire) in pairs().filter(|(client, wire)| client.id != wire.id) {
+        let asked = request(client, "\"q\"", SCHEMA, ARGUMENTS).replacen('{', r#"{"x_vendor_flag":{"deep":[1]},"#, 1);
+        let losses = losses(client, wire, &asked).unwrap();
+        let told = losses.iter().any(|loss| loss.field == "x_vendor_flag" && loss.kind == LossKind::Dropped);
+        assert!(told, "{} to {}: {losses:?}", client.id, wire.id);
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn input(case: &Path, dialect: &Dialect) -> String {
 
 /// Compares with a golden file. Compiled with `BOSPORUS_GOLDEN=update` (`cargo xtask golden`) it is written instead;
 /// the difference is then reviewed like any other.
-fn golden(file: &Path, found: &str) {
+pub(super) fn golden(file: &Path, found: &str) {
     if option_env!("BOSPORUS_GOLDEN") == Some("update") {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, found).unwrap();
@@ -64,11 +64,11 @@ fn reply() -> Reply {
     Reply { created: 1_795_230_245, seed: 7, usage_frame: true, ..Reply::new("shown-name", true) }
 }
 
-fn draw_fault(fault: &Fault) -> String {
+pub(super) fn draw_fault(fault: &Fault) -> String {
     format!("fault {:?} at {:?}: {}\n", fault.kind, fault.param.as_deref().unwrap_or_default(), fault.message)
 }
 
-fn draw_losses(losses: &Losses) -> String {
+pub(super) fn draw_losses(losses: &Losses) -> String {
     losses.iter().fold(String::new(), |mut text, loss| {
         let kind = match loss.kind {
             LossKind::Silent => "silent",

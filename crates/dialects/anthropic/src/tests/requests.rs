@@ -2,8 +2,8 @@
 
 use dialect::{ModelTraits, Target, ThinkingTraits};
 use hub::{
-    CallKind, FaultKind, Format, Json, Level, Mode, Part, Role, Sampling, Schema, Seal, Service, Show, Source, Text,
-    Thought, Tier, Tool, ToolCall, ToolChoice, ToolKind, ToolResult, Turn,
+    CallKind, FaultKind, Format, Json, Level, LossKind, Mode, Part, Role, Sampling, Schema, Seal, Service, Show,
+    Source, Text, Thought, Tier, Tool, ToolCall, ToolChoice, ToolKind, ToolResult, Turn,
 };
 use serde_json::{Value, json};
 
@@ -65,9 +65,9 @@ fn call(id: &str, name: &str, arguments: &str) -> Part {
 /// The losses as `field` or `~field` or `-field`: silent, approximated, dropped.
 fn losses(encoded: &Encoded) -> Vec<String> {
     let mark = |loss: &hub::Loss| match loss.kind {
-        hub::LossKind::Silent => loss.field.to_string(),
-        hub::LossKind::Approximated => format!("~{}", loss.field),
-        hub::LossKind::Dropped => format!("-{}", loss.field),
+        LossKind::Silent => loss.field.to_string(),
+        LossKind::Approximated => format!("~{}", loss.field),
+        LossKind::Dropped => format!("-{}", loss.field),
     };
     encoded.losses.iter().map(mark).collect()
 }
@@ -113,8 +113,10 @@ fn what_lives_at_the_provider_is_refused_only_when_it_is_there() {
     assert_eq!((fault.kind, fault.param.as_deref()), (FaultKind::Unsupported, Some("mcp_servers")));
     assert_eq!(decode_fault(&with(r#""container":"c_1""#)).kind, FaultKind::Unsupported);
     let decoded = decode(&with(r#""mcp_servers":[],"container":null,"context_management":{"edits":[]},"x_new":1.0"#));
-    assert!(decoded.losses.is_silent());
     let kept: Vec<&str> = decoded.request.extras.iter().map(|extra| extra.field.as_str()).collect();
+    let lost: Vec<&str> =
+        decoded.losses.iter().filter(|loss| loss.kind != LossKind::Silent).map(|loss| &*loss.field).collect();
+    assert_eq!(lost, ["x_new"], "what no other dialect knows is said");
     assert_eq!(kept, ["x_new"]);
 }
 
