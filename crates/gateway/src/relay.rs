@@ -149,14 +149,15 @@ impl Relayed {
     /// The upstream broke off. The client must not take it for a clean end: between frames it gets its dialect's
     /// error, inside a frame the connection is cut.
     fn broken(&mut self, fault: &Fault, cx: &Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
-        let inside = !self.framer.is_between_frames();
+        let inside = self.filter.is_none() && !self.framer.is_between_frames();
         self.broken_at(inside, fault, cx)
     }
 
+    /// As [`Self::broken`]; `inside`: the client has a part of a frame.
     fn broken_at(&mut self, inside: bool, fault: &Fault, cx: &Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
         self.fault = Some((fault.kind, fault.blame));
         self.state = State::Over;
-        if self.filter.is_none() && inside {
+        if inside {
             self.state = State::Cutting;
             // An error at once would take head and earlier bytes along: the server flushes when it has to wait.
             cx.waker().wake_by_ref();
@@ -203,7 +204,7 @@ impl Relayed {
         let inside = !self.framer.is_between_frames();
         let told = match self.drain_framer() {
             Ok(told) => told,
-            Err(fault) => return self.broken_at(inside, &fault, cx),
+            Err(fault) => return self.broken_at(inside && self.filter.is_none(), &fault, cx),
         };
         if let Some(fault) = told.fault {
             self.fault = Some((fault.kind, fault.blame));
