@@ -25,11 +25,11 @@ mod tree;
 mod words;
 
 pub use checked::{
-    AccountRules, ChannelAlias, ClientKey, ClientSecret, Compat, CompatKey, Concurrency, Config, Cors, Deadlines,
-    ErrorAction, ErrorPattern, ErrorRule, Fidelity, HeaderRule, HeaderValueRule, KNOWN_PLACES, KeyEntry, KeyLimits,
-    Limits, Log, LogFormat, MaxTokensField, Modality, Model, Ollama, PromptMode, Proxy, ProxyScheme, ProxyUrl,
-    ProxyUser, Quirks, ReasoningField, ResponsesStore, Routing, StoreMode, Strategy, Streaming, SystemPrompt,
-    ThinkingLevel, ThinkingRange, Tls, payload,
+    AccountCheck, AccountRules, ChannelAlias, ClientKey, ClientSecret, Compat, CompatKey, Concurrency, Config, Cors,
+    Deadlines, ErrorAction, ErrorPattern, ErrorRule, Fidelity, HeaderRule, HeaderValueRule, HealthCheck, KNOWN_PLACES,
+    KeyEntry, KeyLimits, Limits, Log, LogFormat, MaxTokensField, Modality, Model, Ollama, PromptMode, Proxy,
+    ProxyScheme, ProxyUrl, ProxyUser, Quirks, ReasoningField, ResponsesStore, Routing, StoreMode, Strategy, Streaming,
+    SystemPrompt, ThinkingLevel, ThinkingRange, Tls, payload,
 };
 pub use dotenv::{dotenv, quoted};
 pub use find::{find, places};

@@ -174,6 +174,7 @@ pub(crate) const ROOT: &[Field] = &[
     later("redis-usage-queue-retention-seconds"),
     used("save-cooldown-status", Kind::Flag),
     used("health-webhook", Kind::Secret),
+    used("health-check", Kind::Section(HEALTH_CHECK)),
     later("auth-auto-refresh-workers"),
     used("quota-exceeded", Kind::Section(QUOTA_EXCEEDED)),
     later("ws-auth"),
@@ -252,6 +253,18 @@ const CONCURRENCY: &[Field] = &[
     used("default-max-queue", Kind::Number),
     used("queue-timeout", Kind::Measure),
 ];
+
+const HEALTH_CHECK: &[Field] = &[
+    used("interval", Kind::Measure),
+    used("at-start", Kind::Flag),
+    used("kinds", TEXTS),
+    used("model", Kind::Text),
+    used("timeout", Kind::Measure),
+    used("only-unhealthy", Kind::Flag),
+    used("concurrency", Kind::Number),
+];
+
+const ACCOUNT_CHECK: &[Field] = &[used("enabled", Kind::Flag), used("model", Kind::Text)];
 
 const STREAMING: &[Field] = &[used("keepalive-seconds", Kind::Number), used("bootstrap-retries", Kind::Number)];
 
@@ -369,6 +382,7 @@ macro_rules! key_entry {
             used("max-concurrency", Kind::Number),
             used("max-queue", Kind::Number),
             used("request-scoped-errors", Kind::List(&Kind::Section(ERROR_RULE))),
+            used("health-check", Kind::Section(ACCOUNT_CHECK)),
             $($more),*
         ]
     };
@@ -413,6 +427,7 @@ const COMPAT: &[Field] = &[
     used("support-prompt-cache-key", Kind::Flag),
     used("quirks", Kind::Section(QUIRKS)),
     used("request-scoped-errors", Kind::List(&Kind::Section(ERROR_RULE))),
+    used("health-check", Kind::Section(ACCOUNT_CHECK)),
     legacy("api-keys", SECRETS, "api-key-entries"),
 ];
 

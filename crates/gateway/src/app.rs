@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use config::Config;
 use hub::Fault;
 use pool::{Accounts, Affinity};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use transport::{Cap, Client};
 
 use crate::allowance::Meters;
@@ -30,6 +30,8 @@ pub struct App {
     pub(crate) routes: Routes,
     /// Answers that later requests may name.
     pub(crate) kept: Store,
+    /// Told of each new snapshot.
+    reloads: Notify,
 }
 
 impl App {
@@ -50,6 +52,7 @@ impl App {
             in_flight,
             routes: Routes::new(),
             kept: Store::default(),
+            reloads: Notify::new(),
         })
     }
 
@@ -62,7 +65,13 @@ impl App {
         let old = self.snapshot.swap(Arc::clone(&snapshot));
         self.in_flight.resize(snapshot.config.limits.in_flight);
         self.accounts.prune();
+        self.reloads.notify_one();
         Ok(Changes::between(&old, &snapshot))
+    }
+
+    /// Waits for the next new snapshot, or the last one that nobody has waited for. One waits at a time.
+    pub(crate) async fn reloaded(&self) {
+        self.reloads.notified().await;
     }
 
     /// The current snapshot. A request loads it once and uses only that.

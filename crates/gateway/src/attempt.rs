@@ -419,7 +419,7 @@ fn content_type(framing: Framing) -> &'static str {
 }
 
 /// Whether an answer is a stream. JSON in answer to a request for a stream does happen.
-fn is_stream(headers: &HeaderMap, framing: Framing) -> bool {
+pub(crate) fn is_stream(headers: &HeaderMap, framing: Framing) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     match framing {
@@ -445,7 +445,7 @@ pub(crate) fn look_for_json(body: &[u8]) -> Result<(), Fault> {
     Err(Fault::garbled(format!("the upstream answered with {what} instead of JSON; is its base-url right?")))
 }
 
-async fn refusal(wire: &Dialect, side: &dyn WireSide, reply: UpstreamReply, secret: &Secret) -> Fault {
+pub(crate) async fn refusal(wire: &Dialect, side: &dyn WireSide, reply: UpstreamReply, secret: &Secret) -> Fault {
     let UpstreamReply { status, headers, body, .. } = reply;
     let body = body.collect(ERROR_BODY).await.unwrap_or_default();
     if status.is_redirection() {

@@ -10,6 +10,7 @@ mod attempt;
 mod bucket;
 mod changes;
 mod channels;
+mod checkup;
 mod cors;
 mod count;
 mod edge;

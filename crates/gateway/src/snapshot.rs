@@ -14,6 +14,7 @@ use crate::adjust;
 use crate::admit::KeyTable;
 use crate::allowance::Meters;
 use crate::channels;
+use crate::checkup::{self, Checkup};
 use crate::faults::proxy_setting;
 use crate::names::{Collector, Names, is_excluded};
 use crate::payload::AllRules;
@@ -33,6 +34,8 @@ pub struct Snapshot {
     pub(crate) prompt: Option<Arc<Prompt>>,
     /// All accounts, in the order of the configuration.
     pub(crate) accounts: Vec<Arc<Account>>,
+    /// Who is checked, and what it is asked then.
+    pub(crate) checkups: Vec<Checkup>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -58,14 +61,22 @@ impl Snapshot {
     pub(crate) fn build(mut config: Config, accounts: &Accounts, meters: &Meters) -> Result<Self, SnapshotError> {
         let prompt = config.system_prompt.as_ref().map(adjust::prompt).transpose().map_err(SnapshotError)?;
         let names = Collector::new(config.force_model_prefix, strategy(config.routing.strategy));
-        let mut builder = Builder { config: &config, accounts, names, members: Vec::new(), ids: HashMap::new() };
+        let mut builder = Builder {
+            config: &config,
+            accounts,
+            names,
+            members: Vec::new(),
+            ids: HashMap::new(),
+            checkups: Vec::new(),
+        };
         for kind in KINDS {
             for place in (kind.build)(&config) {
                 builder.place(&place)?;
             }
         }
         let (keys, reaches) = KeyTable::new(&config.client_keys, &builder.names.providers, meters);
-        let Builder { names, members, .. } = builder;
+        checkup::look_at_kinds(&config, &builder.names.providers);
+        let Builder { names, members, checkups, .. } = builder;
         let accounts = members.iter().map(|member| Arc::clone(&member.account)).collect();
         let names = names.finish(Roster::new(members), reaches, &AllRules::new(&config.payload));
         config.drop_places();
@@ -79,6 +90,7 @@ impl Snapshot {
             names,
             prompt: prompt.map(Arc::new),
             accounts,
+            checkups,
             config,
         })
     }
@@ -97,6 +109,7 @@ struct Builder<'a> {
     members: Vec<Member>,
     /// How often each id was seen.
     ids: HashMap<String, u32>,
+    checkups: Vec<Checkup>,
 }
 
 impl Builder<'_> {
@@ -113,6 +126,7 @@ impl Builder<'_> {
             let guard = self.names.alike.guard(Guard { prefix: place.prefix.clone(), excluded });
             for spec in specs {
                 let member = self.member(place, spec, &guard, &providers)?;
+                self.checkups.extend(Checkup::of(self.config, &self.names.providers, spec, &models, &member));
                 self.members.push(member);
             }
             let members = from..self.next();

@@ -6,14 +6,13 @@
 
 use std::time::Duration;
 
-use config::ErrorAction;
 use hub::{Blame, Fault, FaultKind};
-use pool::{Affinity, Lease, Moment, Outcome, SessionKey, Slot, Standing, Trouble};
+use pool::{Affinity, Lease, Moment, SessionKey, Slot, Standing};
 use tokio::time::timeout;
 
 use crate::app::App;
 use crate::edge::random;
-use crate::judge::judge;
+use crate::judge::verdict;
 use crate::route::{Look, ModelRoute};
 use crate::seats::Seat;
 
@@ -135,16 +134,7 @@ impl<'a> Tries<'a> {
     /// # Errors
     /// The fault, when no other account would do better.
     pub(crate) fn failed(&mut self, seat: Seat<'_>, lease: Lease, fault: Fault) -> Result<(), Fault> {
-        let own = matches!(fault.blame, Blame::Request | Blame::Gateway);
-        // A rule that benches makes an account's trouble of whatever the error was.
-        let benched = Trouble { blame: if own { Blame::AccountModel } else { fault.blame }, ..Trouble::of(&fault) };
-        let (outcome, ends) = match judge(&seat.errors, &fault) {
-            None => (Outcome::of(&fault), own),
-            Some(ErrorAction::Stop) => (Outcome::Answered, true),
-            Some(ErrorAction::StopAndCooldown) => (Outcome::of_trouble(benched), true),
-            Some(ErrorAction::Continue) => (Outcome::Unknown, false),
-            Some(ErrorAction::ContinueAndCooldown) => (Outcome::of_trouble(benched), false),
-        };
+        let (outcome, ends) = verdict(&seat.errors, &fault);
         lease.settle(outcome);
         if ends {
             return Err(fault);

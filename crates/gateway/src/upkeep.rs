@@ -17,6 +17,7 @@ use transport::client::Client;
 use transport::{Deadlines, Site};
 
 use crate::app::App;
+use crate::checkup;
 use crate::faults::proxy_setting;
 
 /// Changes that may wait to be told; beyond them the newest are only logged.
@@ -100,7 +101,7 @@ impl Upkeep {
                 tell(app, client, &change).await;
             }
         };
-        tokio::join!(keeping, telling);
+        tokio::join!(keeping, telling, checkup::keep(app, client));
     }
 
     /// Writes the benches a last time.

@@ -270,6 +270,11 @@ impl Activity {
         self.ward.look(|health| health.benched().collect())
     }
 
+    /// The present, by the clock that all accounts go by.
+    pub fn now(&self) -> Moment {
+        self.shared.clock.now()
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
         &self.shared.clock
     }

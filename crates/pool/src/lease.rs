@@ -80,15 +80,23 @@ impl Lease {
     }
 
     /// Gives the account back and says how it went.
-    pub fn settle(mut self, outcome: Outcome) {
+    pub fn settle(self, outcome: Outcome) {
+        match outcome {
+            Outcome::Answered => self.account.activity.count_answer(),
+            Outcome::Failed(_) => self.account.activity.count_failure(),
+            Outcome::Unknown => (),
+        }
+        self.learn(outcome);
+    }
+
+    /// As [`Lease::settle`], for a use that was no client's: it is not counted.
+    pub fn learn(mut self, outcome: Outcome) {
         match outcome {
             Outcome::Answered => {
-                self.account.activity.count_answer();
                 self.account.note_answer(&self.model, self.begun);
                 self.probe = false;
             }
             Outcome::Failed(trouble) => {
-                self.account.activity.count_failure();
                 self.account.note_trouble(trouble, &self.model, self.begun);
                 self.probe = false;
             }

@@ -122,6 +122,37 @@ pub(crate) fn listed(vendor: &str) -> impl Iterator<Item = &'static str> {
     DATA.models.iter().map(|model| model.id).filter(move |id| known(id).vendor == Some(vendor))
 }
 
+/// The model that is likely to cost least, by its name; of equals the first. Names of models that give no text are
+/// passed over unless there is no other.
+pub fn cheapest<'a>(models: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    /// Cheapest first; what no word tells stands in the middle.
+    const SMALL: [&str; 8] = ["nano", "lite", "mini", "flash", "haiku", "tiny", "small", "fast"];
+    const LARGE: [&str; 7] = ["pro", "opus", "ultra", "large", "max", "thinking", "reasoner"];
+    const TEXTLESS: [&str; 14] = [
+        "embedding",
+        "embed",
+        "image",
+        "imagine",
+        "video",
+        "tts",
+        "whisper",
+        "audio",
+        "transcribe",
+        "rerank",
+        "moderation",
+        "realtime",
+        "live",
+        "dall",
+    ];
+    let rank = |name: &str| {
+        let lower = name.to_ascii_lowercase();
+        let place = |list: &[&str]| list.iter().position(|word| words(bare(&lower)).any(|own| own == *word));
+        let price = place(&SMALL).unwrap_or_else(|| if place(&LARGE).is_some() { 100 } else { 50 });
+        (place(&TEXTLESS).is_some(), price)
+    };
+    models.min_by_key(|name| rank(name))
+}
+
 /// How lists show a model: `alias` is what clients call it, `model` what the place calls it.
 pub(crate) fn card(alias: &str, model: &str, owned_by: &str, traits: &ModelTraits) -> ModelCard {
     let lower = model.to_ascii_lowercase();

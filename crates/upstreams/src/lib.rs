@@ -125,6 +125,8 @@ pub struct Model {
     pub card: Option<ModelCard>,
 }
 
+pub use catalogue::cheapest;
+
 /// Describes requests to one place.
 pub trait Upstream: Send + Sync + fmt::Debug {
     /// The kind's name.

@@ -1,6 +1,7 @@
 //! The checked configuration: plain values that need no further validation. It knows nothing of YAML, spans or files;
 //! [`crate::parse`] builds it from text, and tests build it by hand from [`Config::default`].
 
+mod checkup;
 mod keys;
 mod network;
 mod path;
@@ -12,6 +13,7 @@ mod store;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use checkup::{AccountCheck, HealthCheck};
 pub use keys::{ClientKey, ClientSecret, KeyLimits};
 pub use network::{Cors, Proxy, ProxyScheme, ProxyUrl, ProxyUser};
 pub use prompt::{Fidelity, PromptMode, SystemPrompt};
@@ -75,6 +77,8 @@ pub struct Config {
     pub save_cooldowns: bool,
     /// Who is told when an account is benched or in use again: an http or https address, which may hold a secret.
     pub health_webhook: Option<Secret>,
+    /// Accounts are asked something small now and then; `None` never does.
+    pub health_check: Option<HealthCheck>,
     /// Models, and what is asked when nobody answers for them; all that follows, nearest first.
     pub fallback: Vec<(String, Vec<String>)>,
     /// Provider ids, in lower case, and who is asked when a request is bound to one and it does not answer.
@@ -257,6 +261,7 @@ impl Default for Config {
             routing: Routing::default(),
             save_cooldowns: false,
             health_webhook: None,
+            health_check: None,
             fallback: Vec::new(),
             provider_fallback: Vec::new(),
             concurrency: Concurrency::default(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::HeaderName;
 use url::Url;
 
+use super::checkup::AccountCheck;
 use super::network::Proxy;
 use crate::secret::Secret;
 
@@ -105,6 +106,8 @@ pub struct AccountRules {
     pub queue: Option<u32>,
     /// What the provider's errors mean; the first that fits decides.
     pub errors: Arc<[ErrorRule]>,
+    /// Whether and how it is checked.
+    pub check: AccountCheck,
 }
 
 /// What an error of a provider means.

@@ -2,6 +2,7 @@
 //! wrong, so that one reading finds them all.
 
 mod channels;
+mod checkup;
 mod errors;
 mod fallback;
 mod gateway;

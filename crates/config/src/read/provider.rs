@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue};
 use url::Url;
 
 use super::gateway::MAX_CALLS;
-use super::{Item, Section, errors, labels, place};
+use super::{Item, Section, checkup, errors, labels, place};
 use crate::checked::{
     AccountRules, Compat, CompatKey, HeaderRule, HeaderValueRule, KNOWN_PLACES, KeyEntry, MaxTokensField, Modality,
     Model, Ollama, Proxy, Quirks, ReasoningField, ThinkingLevel, ThinkingRange,
@@ -323,6 +323,7 @@ fn rules(section: &Section<'_>, problems: &mut Problems) -> AccountRules {
         queue: calls("max-queue"),
         disable_cooling: section.maybe_flag("disable-cooling", problems),
         errors: errors::rules(section, problems).into(),
+        check: checkup::of_account(&section.section("health-check", problems), problems),
     }
 }
 
