@@ -12,6 +12,7 @@ mod tongue;
 mod bodies;
 mod cancel;
 mod changing;
+mod checkups;
 mod code_assist;
 mod count;
 mod deadlines;

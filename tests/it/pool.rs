@@ -105,6 +105,67 @@ async fn a_session_stays_with_its_account_and_others_take_turns() {
     assert!(farm.counts().iter().all(|count| *count >= 2), "{:?}", farm.counts());
 }
 
+/// A turn of a conversation that has no name: what was said before, and one question more.
+async fn say(farm: &Farm, said: &[&str], question: &str) -> Got {
+    let mut body = Chat.body(MODEL, false);
+    let turn = |(n, text): (usize, &&str)| json!({"role": ["user", "assistant"][n % 2], "content": text});
+    let mut turns: Vec<Value> = said.iter().enumerate().map(turn).collect();
+    turns.push(json!({"role": "user", "content": question}));
+    body["messages"] = json!(turns);
+    Chat.ask(&farm.gateway, &body).await
+}
+
+#[tokio::test]
+async fn a_conversation_without_a_name_is_known_by_how_it_began() {
+    let farm = Farm::new(3, Setup::new()).await;
+    // Equal first questions are spread; whoever answers one keeps what follows.
+    for (fake, counts) in [(0, [1, 0, 0]), (1, [1, 1, 0]), (2, [1, 1, 1])] {
+        assert_eq!(say(&farm, &[], "one and the same").await.status, 200);
+        assert_eq!(farm.counts(), counts, "{fake}");
+    }
+    assert_eq!(say(&farm, &[], "a question of its own").await.status, 200);
+    assert_eq!(farm.counts(), [2, 1, 1]);
+    for _ in 0..3 {
+        assert_eq!(say(&farm, &["a question of its own", "an answer"], "and then?").await.status, 200);
+    }
+    let long = ["a question of its own", "an answer", "and then?", "another"];
+    assert_eq!(say(&farm, &long, "and then?").await.status, 200);
+    assert_eq!(farm.counts(), [6, 1, 1]);
+    // Where affinity is off, turns are taken.
+    let farm = Farm::new(2, Setup::new().with("routing", json!({"session-affinity": false}))).await;
+    for _ in 0..4 {
+        assert_eq!(say(&farm, &["q", "a"], "and then?").await.status, 200);
+    }
+    assert_eq!(farm.counts(), [2, 2]);
+}
+
+#[tokio::test]
+async fn a_conversation_stays_with_its_account_when_another_model_takes_over() {
+    let other = |_: usize, entry: &mut Value| {
+        entry["models"] = json!([{"name": "chat-model", "alias": MODEL}, {"name": "second", "alias": "second"}]);
+    };
+    let setup = Setup::new().with("fallback", json!({MODEL: ["second"]}));
+    let farm = Farm::with(3, setup, other).await;
+    farm.fakes.iter().for_each(|fake| fake.add_model("second"));
+    assert_eq!(farm.ask_in("s").await.status, 200);
+    assert_eq!(farm.counts(), [1, 0, 0]);
+    // Nobody has the first model any more: the second is asked where the conversation was, and not where it is next.
+    (0..3).for_each(|fake| farm.always(fake, 1, || Reply::trouble(Trouble::RateLimited(3600))));
+    let got = farm.ask_in("s").await;
+    assert_eq!(got.header("x-bosporus-fallback"), Some("second"), "{}", got.text());
+    let asked_for_second: Vec<usize> = (0..3)
+        .map(|fake| farm.fakes[fake].requests().iter().filter(|sent| sent.json()["model"] == "second").count())
+        .collect();
+    let last = farm.ask_in("s").await;
+    assert_eq!(last.status, 200);
+    let again: Vec<usize> = (0..3)
+        .map(|fake| farm.fakes[fake].requests().iter().filter(|sent| sent.json()["model"] == "second").count())
+        .collect();
+    // The conversation was last with whoever failed last for the first model.
+    let place = asked_for_second.iter().position(|count| *count == 1).unwrap();
+    assert_eq!(again[place], 2, "{asked_for_second:?} {again:?}");
+}
+
 #[tokio::test]
 async fn a_session_moves_when_its_account_is_out_and_then_stays_where_it_is() {
     let farm = Farm::with(2, Setup::new(), |number, entry| entry["priority"] = json!(1 - number)).await;

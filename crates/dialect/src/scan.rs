@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 /// Deepest nesting that is accepted. Real requests stay under 120.
 pub const MAX_DEPTH: usize = 512;
@@ -79,10 +79,22 @@ pub fn object(text: &[u8]) -> Result<Object, ScanError> {
 /// # Errors
 /// When the text is not exactly one list.
 pub fn list(text: &[u8]) -> Result<Vec<Range<usize>>, ScanError> {
+    let mut entries = Vec::new();
+    walk(text, |entry| {
+        entries.push(entry);
+        ControlFlow::Continue(())
+    })?;
+    Ok(entries)
+}
+
+/// Shows each entry of one list in turn, until that is enough.
+///
+/// # Errors
+/// When the text, as far as it was read, is not exactly one list.
+pub fn walk(text: &[u8], mut visit: impl FnMut(Range<usize>) -> ControlFlow<()>) -> Result<(), ScanError> {
     let mut scanner = Cursor { text, at: 0, is_ascii: true };
     scanner.space();
     scanner.expect(b'[')?;
-    let mut entries = Vec::new();
     scanner.space();
     if scanner.peek() == Some(b']') {
         scanner.at += 1;
@@ -91,7 +103,9 @@ pub fn list(text: &[u8]) -> Result<Vec<Range<usize>>, ScanError> {
             scanner.space();
             let from = scanner.at;
             scanner.value()?;
-            entries.push(from..scanner.at);
+            if visit(from..scanner.at).is_break() {
+                return Ok(());
+            }
             scanner.space();
             match scanner.next()? {
                 b',' => (),
@@ -101,7 +115,7 @@ pub fn list(text: &[u8]) -> Result<Vec<Range<usize>>, ScanError> {
         }
     }
     scanner.space();
-    if scanner.at < text.len() { Err(ScanError::Malformed(scanner.at)) } else { Ok(entries) }
+    if scanner.at < text.len() { Err(ScanError::Malformed(scanner.at)) } else { Ok(()) }
 }
 
 impl Object {

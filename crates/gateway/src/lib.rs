@@ -11,6 +11,7 @@ mod bucket;
 mod changes;
 mod channels;
 mod checkup;
+mod conversation;
 mod cors;
 mod count;
 mod edge;

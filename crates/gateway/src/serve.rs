@@ -11,6 +11,7 @@ use transport::ReplyBody;
 
 use crate::app::Worker;
 use crate::attempt::{self, Attempt, Committed};
+use crate::conversation::Conversation;
 use crate::inbound::Inbound;
 use crate::kept::Tapped;
 use crate::names::Found;
@@ -104,12 +105,12 @@ impl Serve<'_> {
         record: &mut Option<Record>,
     ) -> Result<Response<ReplyBody>, Fault> {
         let route = self.resolve_in(scope, &inbound.peek.model)?;
-        let session = self.session(&route, inbound);
+        let conversation = self.conversation(&route, inbound);
         let model = inbound.peek.model.clone();
         let stream = inbound.peek.reply.stream;
         let first = inbound.recall.as_ref().and_then(|recall| recall.first_seat(&route, self.client, &model));
-        let tries = Tries::new(&self.worker.app, &self.snapshot.config, &route, &model, session.as_deref());
-        let tries = tries.starting_at(first);
+        let tries = Tries::new(&self.worker.app, &self.snapshot.config, &route, &model, conversation.as_ref());
+        let tries = tries.starting_at(first).in_place_of(record.as_ref().map(|record| &*record.model));
         let mut tries = if stream { tries.of_a_stream() } else { tries };
         loop {
             let Try { seat, mut lease } = tries.next().await?;
@@ -173,10 +174,9 @@ impl Serve<'_> {
     }
 
     /// The conversation of a request, where several could answer.
-    fn session(&self, route: &ModelRoute, inbound: &Inbound<'_>) -> Option<String> {
+    fn conversation(&self, route: &ModelRoute, inbound: &Inbound<'_>) -> Option<Conversation> {
         let wanted = route.seats.len() > 1 && self.snapshot.config.routing.session_affinity.is_some();
-        let told = || dialect::session(&inbound.head.headers, &inbound.body);
-        inbound.peek.session.clone().filter(|_| wanted).or_else(|| wanted.then(told).flatten())
+        wanted.then(|| Conversation::of(inbound)).flatten()
     }
 
     /// Where a model's name leads.

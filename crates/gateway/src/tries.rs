@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use hub::{Blame, Fault, FaultKind};
-use pool::{Affinity, Lease, Moment, SessionKey, Slot, Standing};
+use pool::{Affinity, Bond, Lease, Moment, SessionKey, Slot, Standing};
 use tokio::time::timeout;
 
 use crate::app::App;
+use crate::conversation::Conversation;
 use crate::edge::random;
 use crate::judge::verdict;
 use crate::route::{Look, ModelRoute};
@@ -44,9 +45,23 @@ pub(crate) struct Tries<'a> {
 /// A conversation that should stay with its account.
 struct Session<'a> {
     affinity: &'a Affinity,
+    conversation: &'a Conversation,
     key: SessionKey,
+    /// By what else it may be found: as it was known before, and with the model that this one stands in for.
+    elders: [Option<SessionKey>; 2],
     patience: Duration,
     fail_back: bool,
+}
+
+impl Session<'_> {
+    /// Where it was last. A conversation that only begins has been nowhere, whatever else begins like it.
+    fn bond(&self, now: Moment) -> Option<Bond> {
+        if self.conversation.is_new {
+            return None;
+        }
+        let keys = std::iter::once(self.key).chain(self.elders.into_iter().flatten());
+        keys.filter_map(|key| self.affinity.find(key, now, self.patience)).next()
+    }
 }
 
 /// An account that is held for one attempt.
@@ -72,16 +87,18 @@ impl<'a> Tries<'a> {
         config: &'a config::Config,
         route: &'a ModelRoute,
         model: &'a str,
-        session: Option<&str>,
+        conversation: Option<&'a Conversation>,
     ) -> Self {
         let per_round = match config.max_retry_credentials {
             0 => usize::MAX,
             n => n as usize,
         };
-        let session = session.zip(config.routing.session_affinity).filter(|_| route.seats.len() > 1);
-        let session = session.map(|(session, patience)| Session {
+        let session = conversation.zip(config.routing.session_affinity).filter(|_| route.seats.len() > 1);
+        let session = session.map(|(conversation, patience)| Session {
             affinity: &app.affinity,
-            key: app.affinity.key(session, model),
+            conversation,
+            key: app.affinity.key(&conversation.name, model),
+            elders: [conversation.before.as_deref().map(|name| app.affinity.key(name, model)), None],
             patience,
             fail_back: config.routing.session_fail_back,
         });
@@ -105,6 +122,14 @@ impl<'a> Tries<'a> {
     /// The same, with one seat that is asked before all others, if it may be.
     pub(crate) fn starting_at(self, first: Option<usize>) -> Self {
         Self { first, ..self }
+    }
+
+    /// The same, for a model that stands in for the one that was asked for: the conversation goes on where it was.
+    pub(crate) fn in_place_of(mut self, asked: Option<&str>) -> Self {
+        if let (Some(session), Some(asked)) = (&mut self.session, asked.filter(|asked| *asked != self.model)) {
+            session.elders[1] = Some(session.affinity.key(&session.conversation.name, asked));
+        }
+        self
     }
 
     /// The next account, taken. Waits where an account will be free soon.
@@ -197,7 +222,7 @@ impl<'a> Tries<'a> {
     /// The seat of the session's account.
     fn bond(&self, look: &Look<'_>) -> Option<(&Session<'a>, usize)> {
         let session = self.session.as_ref()?;
-        let bond = session.affinity.find(session.key, look.now, session.patience)?;
+        let bond = session.bond(look.now)?;
         let is_bound = |seat: Seat<'_>| seat.account.activity.number() == bond.account;
         let hinted = Some(bond.seat as usize).filter(|at| self.route.seats.get(*at).is_some_and(is_bound));
         let at = hinted.or_else(|| self.route.seats.iter().position(is_bound))?;

@@ -80,8 +80,8 @@ pub struct SessionKey(u64);
 
 impl Affinity {
     /// The key of a session on a model.
-    pub fn key(&self, session: &str, model: &str) -> SessionKey {
-        SessionKey(self.hasher.hash_one((session, model)))
+    pub fn key(&self, session: &(impl AsRef<[u8]> + ?Sized), model: &str) -> SessionKey {
+        SessionKey(self.hasher.hash_one((session.as_ref(), model)))
     }
 
     /// Where a session was, if that is no longer ago than `patience`.

@@ -60,7 +60,7 @@ async fn work(
             }
         });
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Who is due when; in the order of the snapshot's checkups.
@@ -142,4 +142,84 @@ fn spread(interval: Duration, dice: f64) -> Duration {
 /// A number in `0.0..1.0`.
 fn dice() -> f64 {
     f64::from(u32::try_from(random() >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app(places: usize, check: &str) -> App {
+        let place = |n: usize| {
+            format!(
+                "- {{name: v{n}, base-url: 'http://127.0.0.1:1', api-key-entries: [{{api-key: k{n}}}], models: [{{name: m}}]}}\n"
+            )
+        };
+        let places: String = (0..places).map(place).collect();
+        let text = format!("health-check: {check}\nopenai-compatibility:\n{places}");
+        App::new(config::parse(&text, "config.yaml", &[]).0.unwrap()).unwrap()
+    }
+
+    /// Every tenth of the interval in turn.
+    fn tenths() -> impl FnMut() -> f64 {
+        let mut tenth = 9;
+        move || {
+            tenth = (tenth + 1) % 10;
+            f64::from(tenth) / 10.0
+        }
+    }
+
+    fn dues(timetable: &Timetable, now: Instant) -> Vec<Option<u64>> {
+        timetable.entries.iter().map(|entry| entry.due.map(|due| due.duration_since(now).as_secs())).collect()
+    }
+
+    #[test]
+    fn checks_are_spread_over_the_interval_and_whoever_stays_keeps_its_rhythm() {
+        let now = Instant::now();
+        let mut timetable = Timetable::default();
+        timetable.plan(&app(3, "{interval: 100s}").snapshot(), now, tenths());
+        assert_eq!(dues(&timetable, now), [Some(0), Some(10), Some(20)]);
+        // One more account: the others are not put off.
+        timetable.plan(&app(4, "{interval: 100s}").snapshot(), now + Duration::from_secs(5), tenths());
+        assert_eq!(dues(&timetable, now), [Some(0), Some(10), Some(20), Some(35)]);
+        timetable.plan(&app(2, "{interval: 1000s}").snapshot(), now, tenths());
+        assert_eq!(dues(&timetable, now), [Some(0), Some(100)]);
+        assert_eq!(timetable.next().map(|(place, _)| place), Some(0));
+        timetable.plan(&app(2, "{}").snapshot(), now, tenths());
+        assert_eq!(timetable.next(), None);
+    }
+
+    #[test]
+    fn at_the_start_everybody_is_due_and_without_an_interval_only_then() {
+        let now = Instant::now();
+        let mut timetable = Timetable::default();
+        let app = app(2, "{at-start: true}");
+        timetable.plan(&app.snapshot(), now, tenths());
+        assert_eq!(dues(&timetable, now), [Some(0), Some(0)]);
+        timetable.entries[0].due = None;
+        timetable.plan(&app.snapshot(), now, tenths());
+        assert_eq!(dues(&timetable, now), [None, Some(0)]);
+    }
+
+    #[test]
+    fn nobody_is_checked_twice_at_a_time_nor_for_what_clients_have_found_out() {
+        let app = app(1, "{interval: 1m}");
+        let snapshot = app.snapshot();
+        let mut timetable = Timetable::default();
+        timetable.plan(&snapshot, Instant::now(), tenths());
+        let (entry, checkup) = (&mut timetable.entries[0], &snapshot.checkups[0]);
+        let running = entry.begin(checkup, false);
+        assert!(running.is_some() && entry.begin(checkup, false).is_none());
+        drop(running);
+        assert!(entry.begin(checkup, false).is_some() && entry.begin(checkup, true).is_none());
+        checkup.lease().unwrap().settle(pool::Outcome::Answered);
+        assert!(entry.begin(checkup, false).is_none());
+        assert!(entry.begin(checkup, false).is_some());
+    }
+
+    #[test]
+    fn rhythms_differ_a_little() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(spread(minute, 0.0).as_secs(), 54);
+        assert_eq!(spread(minute, 1.0).as_secs(), 66);
+    }
 }
