@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use pool::{
     Account, AccountId, Accounts, Affinity, Ask, Bench, Clock, Cooling, Lease, Outcome, Room, Secret, Selector,
-    Standing, Strategy, Trouble,
+    Standing, Strategy, Trouble, Weighing,
 };
 
 const ACCOUNTS: usize = 10_000;
@@ -67,8 +67,13 @@ fn main() {
 fn choices(strategy: Strategy, bench_half: bool) -> f64 {
     let world = Accounts::new(Clock::default());
     let accounts: Vec<_> = (0..ACCOUNTS).map(|number| account(&world, number)).collect();
-    let weights = || accounts.iter().map(|account| account.weight);
-    let selectors: Vec<_> = (0..MODELS).map(|_| Selector::new(strategy, ACCOUNTS, weights())).collect();
+    let weights: Vec<_> = accounts.iter().map(|account| account.weight).collect();
+    let weighing = Arc::new(Weighing::new(&weights));
+    let selector = || match strategy {
+        Strategy::WeightedRoundRobin => Selector::weighted(Arc::clone(&weighing)),
+        other => Selector::new(other, ACCOUNTS),
+    };
+    let selectors: Vec<_> = (0..MODELS).map(|_| selector()).collect();
     let models: Vec<Arc<str>> = (0..MODELS).map(|number| format!("model-{number}").into()).collect();
     if bench_half {
         accounts.iter().step_by(2).for_each(bench);

@@ -14,7 +14,7 @@ use crate::glob::glob;
 use crate::payload::AllRules;
 use crate::route::ModelRoute;
 use crate::scope::{Known, Providers, Scope, Views};
-use crate::seats::{Alike, Roster, Seats, Stretch};
+use crate::seats::{Alike, Roster, Seats, Stretch, Weighings};
 
 /// Longest name that messages repeat, in characters.
 const SHOWN: usize = 128;
@@ -227,6 +227,7 @@ impl Collector {
             patterns: Vec::new(),
             routes: Vec::with_capacity(self.names.len()),
         };
+        let mut weighings = Weighings::default();
         for (name, gathered) in self.names {
             let route = names.routes.len();
             let rules = rules.of_name(&name, gathered.iter().map(|seats| seats.offer.model()));
@@ -234,7 +235,7 @@ impl Collector {
                 Some(head) => names.patterns.push(Pattern { head: head.to_owned(), route }),
                 None => _ = names.models.insert(name, route),
             }
-            names.routes.push(ModelRoute::new(Seats::new(&roster, gathered), self.strategy, rules));
+            names.routes.push(ModelRoute::new(Seats::new(&roster, gathered), self.strategy, rules, &mut weighings));
         }
         // The longest beginning is the most exact.
         names.patterns.sort_by(|a, b| b.head.len().cmp(&a.head.len()).then_with(|| a.head.cmp(&b.head)));

@@ -8,7 +8,7 @@ use hub::FaultKind;
 use pool::{Accounts, Ask, Bench, Moment, Out, Selector, Standing, Strategy};
 
 use crate::payload::Rules;
-use crate::seats::{Guard, Level, Seat, Seats};
+use crate::seats::{Guard, Level, Seat, Seats, Weighings};
 
 /// Where a model name leads.
 #[derive(Debug)]
@@ -39,10 +39,12 @@ pub(crate) struct Tier {
 
 impl ModelRoute {
     /// A route over seats in the order of the configuration.
-    pub(crate) fn new(seats: Seats, strategy: Strategy, rules: Rules) -> Self {
+    pub(crate) fn new(seats: Seats, strategy: Strategy, rules: Rules, weighings: &mut Weighings) -> Self {
         let tier = |Level { seats: places, uniform }: Level| {
-            let weights = seats.iter().skip(places.start).take(places.len()).map(|seat| seat.account.weight);
-            let selector = Selector::new(strategy, places.len(), weights);
+            let selector = match strategy {
+                Strategy::WeightedRoundRobin => Selector::weighted(weighings.of(&seats, &places)),
+                other => Selector::new(other, places.len()),
+            };
             Tier { first: places.start, count: places.len(), uniform, selector }
         };
         let tiers = seats.levels().into_iter().map(tier).collect();
@@ -53,12 +55,14 @@ impl ModelRoute {
     /// The same with some of the seats; `None` when none is left.
     pub(crate) fn narrowed(&self, keep: impl Fn(Seat<'_>) -> bool) -> Option<Self> {
         let seats = self.seats.filtered(keep);
-        (seats.len() > 0).then(|| Self::new(seats, self.strategy, self.rules.clone()))
+        (seats.len() > 0).then(|| Self::new(seats, self.strategy, self.rules.clone(), &mut Weighings::default()))
     }
 
     /// Whether a tier before this one has somebody who is ready.
     pub(crate) fn has_ready_before(&self, tier: &Tier, look: &Look<'_>) -> bool {
-        (0..tier.first).any(|at| self.standing(at, look) == Standing::Ready)
+        let dearer = self.tiers.iter().take_while(|dearer| dearer.first < tier.first);
+        let mut rows = dearer.map(|tier| (tier, Row { route: self, tier, look }));
+        rows.any(|(tier, row)| tier.selector.has_ready(&row, look.ask(tier)))
     }
 
     /// The place of the next choice; `None` when nobody is ready.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use config::ErrorRule;
 use dialect::{Dialect, ModelTraits};
 use hub::DialectId;
-use pool::{Account, Secret};
+use pool::{Account, Secret, Weighing};
 use transport::Site;
 use upstreams::{Model, Upstream};
 
@@ -372,10 +372,45 @@ impl Seats {
         seats.map(|seat| &seat.member().guard).filter(|guard| known.insert(Arc::as_ptr(guard))).cloned().collect()
     }
 
+    /// The members that have some of the places.
+    fn members_at(&self, places: &Range<usize>) -> Vec<Range<u32>> {
+        let mut from = 0;
+        let clipped = self.stretches().map(|(members, _)| {
+            let (start, end) = (from, from + members.len());
+            from = end;
+            let skipped = |place: usize| u32::try_from(place.clamp(start, end) - start).unwrap_or(u32::MAX);
+            members.start + skipped(places.start)..members.start + skipped(places.end)
+        });
+        clipped.filter(|members| !members.is_empty()).collect()
+    }
+
     fn stretches(&self) -> impl Iterator<Item = (Range<u32>, &Arc<Offer>)> {
         let count = u32::try_from(self.count).unwrap_or(u32::MAX);
         let ends = self.runs.iter().skip(1).map(|run| run.first).chain([count]);
         self.runs.iter().zip(ends).map(|(run, end)| (run.member..run.member + (end - run.first), &run.offer))
+    }
+}
+
+/// The weights of seats; names that the same accounts serve share them.
+#[derive(Debug, Default)]
+pub(crate) struct Weighings {
+    known: HashMap<Vec<Range<u32>>, Arc<Weighing>>,
+}
+
+impl Weighings {
+    /// Those of the seats at some places.
+    pub(crate) fn of(&mut self, seats: &Seats, places: &Range<usize>) -> Arc<Weighing> {
+        let members = seats.members_at(places);
+        let weigh = |members: &Vec<Range<u32>>| {
+            let all = members.iter().flat_map(|members| members.clone()).filter_map(|at| seats.roster.get(at));
+            Arc::new(Weighing::new(&all.map(|member| member.account.weight).collect::<Vec<_>>()))
+        };
+        if let Some(known) = self.known.get(&members) {
+            return Arc::clone(known);
+        }
+        let weighing = weigh(&members);
+        self.known.insert(members, Arc::clone(&weighing));
+        weighing
     }
 }
 

@@ -29,7 +29,7 @@ pub use flight::Flight;
 pub use health::{Benched, Cooling, Out, Standing, Trouble};
 pub use lease::{Lease, Outcome};
 pub use secret::Secret;
-pub use select::{Ask, Bench, Selector, Strategy};
+pub use select::{Ask, Bench, Selector, Strategy, Weighing};
 pub use slots::{LineIsFull, Slot, Slots, Turn};
 pub use token::Token;
 pub use vault::{Keyring, Vault, VaultError};

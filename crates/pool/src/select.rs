@@ -3,9 +3,16 @@
 //! A selector remembers which seats were found benched, and until when, and passes over them without asking again. It
 //! knows no accounts: what stands at a place, [`Bench`] tells. What it remembers is a hint; the bench decides.
 
+mod bits;
+mod weighing;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bits::Bits;
+use weighing::Turns;
+pub use weighing::Weighing;
 
 use crate::clock::Moment;
 use crate::health::Standing;
@@ -20,7 +27,8 @@ pub enum Strategy {
     WeightedRoundRobin,
     /// The first that is ready.
     FillFirst,
-    /// The one with the fewest calls under way.
+    /// The one with the fewest calls under way: of all in a tier of up to 64, in a larger one of 32 neighbours from a
+    /// place that is drawn.
     LeastUsed,
     /// The quicker of two that are drawn.
     Latency,
@@ -55,35 +63,51 @@ pub trait Bench {
     fn latency(&self, at: usize) -> f64;
 }
 
-/// Seats looked at for the one with the fewest calls: all of a small tier, a sample of a large one.
+/// The largest tier in which the one with the fewest calls is looked for among all.
+const ALL: usize = 64;
+/// Seats that are looked at in a larger one. The best of a few that chance has brought together is nearly as good as the
+/// best of all: what the busiest has more than the mean grows with the logarithm of a logarithm. And no request has to
+/// ask them all.
 const SAMPLE: usize = 32;
 /// Choices that are foreseen at most.
 const FORESEEN: usize = 64;
-/// The distance of two turns at weight 1.
-const STRIDE: u64 = 1 << 32;
 
 /// Chooses among the seats of one tier.
 #[derive(Debug)]
 pub struct Selector {
     strategy: Strategy,
-    weights: Option<Box<[u32]>>,
+    weighing: Option<Arc<Weighing>>,
     state: Mutex<State>,
 }
 
 #[derive(Clone, Debug)]
 struct State {
+    watch: Watch,
+    /// Where the next turn begins.
+    cursor: usize,
+    /// Weighted turns.
+    turns: Option<Turns>,
+    dice: u64,
+}
+
+/// Who was found benched. Seats are called by their places, which are those of the weighing where there is one.
+#[derive(Clone, Debug)]
+struct Watch {
     ready: Bits,
     /// Seats that were found benched, by the end of their bench.
     parked: BinaryHeap<Reverse<(Moment, u32)>>,
     /// The count of early recoveries when `parked` was last true.
     epoch: u64,
-    /// Where the next turn begins.
-    cursor: usize,
-    /// Weighted turns: when each seat's next one comes.
-    turns: BinaryHeap<Reverse<(u64, u32)>>,
-    /// When the last weighted turn was.
-    last_turn: u64,
-    dice: u64,
+}
+
+/// What became of a look at a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    Ready,
+    /// Not for this request, or not now; nobody says until when.
+    Busy,
+    /// Benched for all who ask here, and remembered.
+    Parked,
 }
 
 /// What a choice depends on beside the seats.
@@ -98,20 +122,24 @@ pub struct Ask {
 }
 
 impl Selector {
-    /// A selector over so many seats, with these weights where the strategy weighs.
-    pub fn new(strategy: Strategy, count: usize, weights: impl Iterator<Item = u32>) -> Self {
-        let weights: Option<Box<[u32]>> = (strategy == Strategy::WeightedRoundRobin).then(|| weights.collect());
-        let turns = weights.as_deref().map(first_turns).unwrap_or_default();
-        let state = State {
-            ready: Bits::all(count),
-            parked: BinaryHeap::new(),
-            epoch: 0,
-            cursor: 0,
-            turns,
-            last_turn: 0,
-            dice: 0x9e37_79b9_7f4a_7c15,
-        };
-        Self { strategy, weights, state: Mutex::new(state) }
+    /// A selector over so many seats that don't differ in weight.
+    pub fn new(strategy: Strategy, count: usize) -> Self {
+        match strategy {
+            Strategy::WeightedRoundRobin => Self::weighted(Arc::new(Weighing::new(&vec![1; count]))),
+            _ => Self::with(strategy, count, None),
+        }
+    }
+
+    /// A selector that gives turns in proportion to weights.
+    pub fn weighted(weighing: Arc<Weighing>) -> Self {
+        Self::with(Strategy::WeightedRoundRobin, weighing.count(), Some(weighing))
+    }
+
+    fn with(strategy: Strategy, count: usize, weighing: Option<Arc<Weighing>>) -> Self {
+        let watch = Watch { ready: Bits::all(count), parked: BinaryHeap::new(), epoch: 0 };
+        let turns = weighing.as_deref().map(Turns::new);
+        let state = State { watch, cursor: 0, turns, dice: 0x9e37_79b9_7f4a_7c15 };
+        Self { strategy, weighing, state: Mutex::new(state) }
     }
 
     /// The strategy.
@@ -123,6 +151,24 @@ impl Selector {
     pub fn pick(&self, bench: &dyn Bench, ask: Ask) -> Option<usize> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         self.choose(&mut state, bench, ask)
+    }
+
+    /// Whether somebody could be chosen. Nothing moves on.
+    pub fn has_ready(&self, bench: &dyn Bench, ask: Ask) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.unpark(ask, self.weighing.as_deref());
+        match &self.weighing {
+            // Seats without a weight are never chosen, and what is parked behind the turns' back loses its turns.
+            Some(weighing) => {
+                let places = weighing.weighed();
+                let mut next = state.watch.ready.next(0, places);
+                while let Some(place) = next.filter(|place| bench.standing(weighing.seat(*place)) != Standing::Ready) {
+                    next = state.watch.ready.next(place + 1, places);
+                }
+                next.is_some()
+            }
+            None => state.watch.scan(0, bench.len(), bench, ask).is_some(),
+        }
     }
 
     /// The places of the next choices, were each to fail in turn. Nothing moves on.
@@ -138,70 +184,54 @@ impl Selector {
     }
 
     fn choose(&self, state: &mut State, bench: &dyn Bench, ask: Ask) -> Option<usize> {
-        state.unpark(ask, self.weights.as_deref());
-        match self.strategy {
-            Strategy::RoundRobin => state.in_turn(bench, ask),
-            Strategy::WeightedRoundRobin => state.weighted(bench, ask, self.weights.as_deref().unwrap_or_default()),
-            Strategy::FillFirst => state.scan(0, bench.len(), bench, ask),
-            Strategy::LeastUsed => state.least_used(bench, ask),
-            Strategy::Latency => state.quicker(bench, ask),
+        state.unpark(ask, self.weighing.as_deref());
+        match (self.strategy, self.weighing.as_deref()) {
+            (Strategy::WeightedRoundRobin, Some(weighing)) => state.weighted(bench, ask, weighing),
+            (Strategy::RoundRobin | Strategy::WeightedRoundRobin, _) => state.in_turn(bench, ask),
+            (Strategy::FillFirst, _) => state.watch.scan(0, bench.len(), bench, ask),
+            (Strategy::LeastUsed, _) => state.least_used(bench, ask),
+            (Strategy::Latency, _) => state.quicker(bench, ask),
         }
     }
 }
 
-fn stride(weight: u32) -> u64 {
-    STRIDE / u64::from(weight.max(1))
-}
-
-fn first_turns(weights: &[u32]) -> BinaryHeap<Reverse<(u64, u32)>> {
-    let weighed = (0_u32..).zip(weights).filter(|(_, weight)| **weight > 0);
-    weighed.map(|(at, weight)| Reverse((stride(*weight) / 2, at))).collect()
-}
-
-impl State {
-    /// Lets those back in whose bench is over, and all of them when one ended early: nobody says which.
-    fn unpark(&mut self, ask: Ask, weights: Option<&[u32]>) {
-        let all = self.epoch != ask.recoveries;
-        self.epoch = ask.recoveries;
-        while let Some(Reverse((until, at))) = self.parked.peek().copied() {
-            if !all && until > ask.now {
-                return;
+impl Watch {
+    /// Looks at a seat. One that is benched for all that ask here is remembered.
+    fn look(&mut self, place: usize, standing: Standing, ask: Ask) -> Seen {
+        match standing {
+            Standing::Ready => Seen::Ready,
+            Standing::Out(out) if (out.whole || ask.uniform) && !out.probing => {
+                self.park(place, out.until);
+                Seen::Parked
             }
-            self.parked.pop();
-            self.ready.set(at as usize);
-            if let Some(weight) = weights.and_then(|weights| weights.get(at as usize)) {
-                self.turns.push(Reverse((self.last_turn + stride(*weight) / 2, at)));
-            }
+            Standing::Busy | Standing::Out(_) => Seen::Busy,
         }
     }
 
-    /// Whether a seat may be asked. One that is benched for all that ask here is remembered.
-    fn is_ready(&mut self, at: usize, bench: &dyn Bench, ask: Ask) -> bool {
-        match bench.standing(at) {
-            Standing::Ready => true,
-            Standing::Busy => false,
-            Standing::Out(out) => {
-                if (out.whole || ask.uniform) && !out.probing {
-                    self.park(at, out.until);
-                }
-                false
-            }
-        }
-    }
-
-    fn park(&mut self, at: usize, until: Moment) {
-        if self.ready.clear(at)
-            && let Ok(at) = u32::try_from(at)
+    fn park(&mut self, place: usize, until: Moment) {
+        if self.ready.clear(place)
+            && let Ok(place) = u32::try_from(place)
         {
-            self.parked.push(Reverse((until, at)));
+            self.parked.push(Reverse((until, place)));
         }
+    }
+
+    /// The next whose bench is over, put back. When one ended early, all are: nobody says which.
+    fn unparked(&mut self, all: bool, now: Moment) -> Option<usize> {
+        let Reverse((until, place)) = self.parked.peek().copied()?;
+        if !all && until > now {
+            return None;
+        }
+        self.parked.pop();
+        self.ready.set(place as usize);
+        Some(place as usize)
     }
 
     /// The first that is ready in a range.
     fn scan(&mut self, from: usize, to: usize, bench: &dyn Bench, ask: Ask) -> Option<usize> {
         let mut from = from;
         while let Some(at) = self.ready.next(from, to) {
-            if self.is_ready(at, bench, ask) {
+            if self.look(at, bench.standing(at), ask) == Seen::Ready {
                 return Some(at);
             }
             from = at + 1;
@@ -214,58 +244,80 @@ impl State {
         let count = bench.len();
         self.scan(from, count, bench, ask).or_else(|| self.scan(0, from.min(count), bench, ask))
     }
+}
+
+impl State {
+    /// Lets those back in whose bench is over.
+    fn unpark(&mut self, ask: Ask, weighing: Option<&Weighing>) {
+        let all = self.watch.epoch != ask.recoveries;
+        self.watch.epoch = ask.recoveries;
+        while let Some(place) = self.watch.unparked(all, ask.now) {
+            if let (Some(turns), Some(weighing)) = (&mut self.turns, weighing) {
+                turns.unparked(place, weighing);
+            }
+        }
+    }
 
     fn in_turn(&mut self, bench: &dyn Bench, ask: Ask) -> Option<usize> {
-        let at = self.around(self.cursor, bench, ask)?;
+        let at = self.watch.around(self.cursor, bench, ask)?;
         self.cursor = at + 1;
         Some(at)
     }
 
-    fn weighted(&mut self, bench: &dyn Bench, ask: Ask, weights: &[u32]) -> Option<usize> {
-        let mut passed = Vec::new();
+    /// The seat whose turn it is; one that is busy lets its turn pass, so that the others share it by their weights.
+    fn weighted(&mut self, bench: &dyn Bench, ask: Ask, weighing: &Weighing) -> Option<usize> {
+        let Self { watch, turns: Some(turns), .. } = self else { return None };
+        let mut aside = Vec::new();
+        turns.begin();
         let mut chosen = None;
-        while let Some(Reverse((turn, at))) = self.turns.pop() {
-            if self.is_ready(at as usize, bench, ask) {
-                // Whoever was passed over for a while does not make up for it in one go.
-                self.last_turn = turn.max(self.last_turn);
-                let weight = weights.get(at as usize).copied().unwrap_or(1);
-                self.turns.push(Reverse((self.last_turn + stride(weight), at)));
-                chosen = Some(at as usize);
-                break;
-            }
-            if self.ready.has(at as usize) {
-                passed.push(Reverse((turn, at)));
+        while let Some(turn) = turns.next() {
+            let places = weighing.places(turn.class);
+            let cursor = turns.cursor(turn.class);
+            let next = watch.ready.next(cursor, places.end).or_else(|| watch.ready.next(places.start, cursor));
+            let Some(place) = next else { continue };
+            match watch.look(place, bench.standing(weighing.seat(place)), ask) {
+                Seen::Ready => {
+                    turns.taken(turn, place, weighing);
+                    chosen = Some(weighing.seat(place));
+                    break;
+                }
+                Seen::Busy => aside.extend(turns.passed(turn, place, weighing)),
+                Seen::Parked => {
+                    turns.parked(place, weighing);
+                    turns.restored([turn]);
+                }
             }
         }
-        self.turns.extend(passed);
-        if self.last_turn > u64::MAX / 2 {
-            self.begin_anew();
-        }
+        turns.restored(aside);
         chosen
     }
 
-    /// Counts turns from zero again, long before they overflow.
-    fn begin_anew(&mut self) {
-        let past = self.last_turn;
-        self.last_turn = 0;
-        self.turns = self.turns.drain().map(|Reverse((turn, at))| Reverse((turn.saturating_sub(past), at))).collect();
-    }
-
+    /// The fewest calls first, and who is not benched of those.
     fn least_used(&mut self, bench: &dyn Bench, ask: Ask) -> Option<usize> {
         let count = bench.len();
         // In a small tier all are compared, each round from the next on, so that equals take turns.
-        let start = if count > SAMPLE { self.draw(count) } else { self.cursor };
-        let mut best: Option<(u32, usize)> = None;
-        let mut from = start;
-        for _ in 0..SAMPLE.min(count) {
-            let Some(at) = self.around(from, bench, ask) else { break };
-            let load = bench.load(at);
-            if best.is_none_or(|(least, _)| load < least) {
-                best = Some((load, at));
+        let (from, most) = if count > ALL { (self.draw(count), SAMPLE) } else { (self.cursor.min(count), count) };
+        let mut seen = [(0, 0); ALL];
+        let mut found = 0;
+        let mut next = from;
+        for end in [count, from] {
+            while found < most
+                && let Some(at) = self.watch.ready.next(next, end)
+            {
+                seen[found] = (bench.load(at), at);
+                found += 1;
+                next = at + 1;
             }
-            from = at + 1;
+            if end == count && found < most {
+                next = 0;
+            }
         }
-        let (_, at) = best?;
+        let seen = &mut seen[..found];
+        seen.sort_by_key(|(load, _)| *load);
+        let mut idle = seen.iter().map(|(_, at)| *at);
+        let idle = idle.find(|at| self.watch.look(*at, bench.standing(*at), ask) == Seen::Ready);
+        // Of a sample that is benched or busy, nobody else was looked at.
+        let at = idle.or_else(|| self.watch.around(next, bench, ask).filter(|_| count > ALL))?;
         self.cursor = at + 1;
         Some(at)
     }
@@ -273,11 +325,11 @@ impl State {
     fn quicker(&mut self, bench: &dyn Bench, ask: Ask) -> Option<usize> {
         let count = bench.len();
         let from = self.draw(count);
-        let one = self.around(from, bench, ask)?;
+        let one = self.watch.around(from, bench, ask)?;
         let from = self.draw(count);
-        let mut other = self.around(from, bench, ask)?;
+        let mut other = self.watch.around(from, bench, ask)?;
         if other == one {
-            other = self.around(one + 1, bench, ask)?;
+            other = self.watch.around(one + 1, bench, ask)?;
         }
         // What waits there already comes first.
         let cost = |at: usize| bench.latency(at) * f64::from(bench.load(at) + 1);
@@ -314,53 +366,6 @@ impl Bench for Rest<'_> {
 
     fn latency(&self, at: usize) -> f64 {
         self.bench.latency(at)
-    }
-}
-
-/// A set of places.
-#[derive(Clone, Debug)]
-struct Bits {
-    words: Box<[u64]>,
-    count: usize,
-}
-
-impl Bits {
-    fn all(count: usize) -> Self {
-        Self { words: vec![u64::MAX; count.div_ceil(64)].into(), count }
-    }
-
-    fn has(&self, at: usize) -> bool {
-        self.words.get(at / 64).is_some_and(|word| word & (1 << (at % 64)) != 0)
-    }
-
-    fn set(&mut self, at: usize) {
-        if let Some(word) = self.words.get_mut(at / 64) {
-            *word |= 1 << (at % 64);
-        }
-    }
-
-    /// Takes a place out; whether it was in.
-    fn clear(&mut self, at: usize) -> bool {
-        let was = self.has(at);
-        if let Some(word) = self.words.get_mut(at / 64) {
-            *word &= !(1 << (at % 64));
-        }
-        was
-    }
-
-    /// The first place in a range.
-    fn next(&self, from: usize, to: usize) -> Option<usize> {
-        let to = to.min(self.count);
-        let mut at = from;
-        while at < to {
-            let word = self.words.get(at / 64)? >> (at % 64);
-            if word != 0 {
-                let found = at + word.trailing_zeros() as usize;
-                return (found < to).then_some(found);
-            }
-            at = (at / 64 + 1) * 64;
-        }
-        None
     }
 }
 

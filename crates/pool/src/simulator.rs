@@ -11,7 +11,7 @@ use hub::{Blame, FaultKind};
 use crate::clock::{Clock, Hand, Moment};
 use crate::health::{Cooling, Standing, Trouble};
 use crate::lease::{Lease, Outcome};
-use crate::select::{Ask, Bench, Selector, Strategy};
+use crate::select::{Ask, Bench, Selector, Strategy, Weighing};
 use crate::{Account, AccountId, Accounts, Affinity, Room, Secret};
 
 /// What an account does with a call that comes at a time.
@@ -61,7 +61,7 @@ impl World {
         };
         let seats: Vec<_> = scripts.iter().enumerate().map(|(number, (weight, _))| account(number, *weight)).collect();
         Self {
-            selector: Selector::new(strategy, seats.len(), seats.iter().map(|seat| seat.weight)),
+            selector: selector(strategy, &seats),
             asked: vec![Vec::new(); seats.len()],
             scripts: scripts.into_iter().map(|(_, script)| script).collect(),
             seats,
@@ -163,6 +163,14 @@ impl World {
 
     fn counts(&self) -> Vec<usize> {
         self.asked.iter().map(Vec::len).collect()
+    }
+}
+
+fn selector(strategy: Strategy, seats: &[Arc<Account>]) -> Selector {
+    let weights: Vec<_> = seats.iter().map(|seat| seat.weight).collect();
+    match strategy {
+        Strategy::WeightedRoundRobin => Selector::weighted(Arc::new(Weighing::new(&weights))),
+        other => Selector::new(other, seats.len()),
     }
 }
 

@@ -135,6 +135,9 @@ proptest! {
             prop_assert_eq!(level.seats.start, at);
             let own: HashSet<_> = level.seats.clone().map(|at| priorities[list[at].0]).collect();
             prop_assert_eq!(own.len(), 1);
+            let members: Vec<_> = seats.members_at(&level.seats).into_iter().flatten().map(|at| at as usize).collect();
+            let wanted: Vec<_> = list[level.seats.clone()].iter().map(|(at, _)| *at).collect();
+            prop_assert_eq!(members, wanted);
             at = level.seats.end;
         }
         prop_assert_eq!(at, seats.len());
