@@ -22,6 +22,7 @@ mod embed;
 mod failover;
 mod fidelity;
 mod flags;
+mod hedging;
 mod identity;
 mod kept;
 mod keys;

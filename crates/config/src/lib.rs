@@ -26,10 +26,10 @@ mod words;
 
 pub use checked::{
     AccountCheck, AccountRules, ChannelAlias, ClientKey, ClientSecret, Compat, CompatKey, Concurrency, Config, Cors,
-    Deadlines, ErrorAction, ErrorPattern, ErrorRule, Fidelity, HeaderRule, HeaderValueRule, HealthCheck, KNOWN_PLACES,
-    KeyEntry, KeyLimits, Limits, Log, LogFormat, MaxTokensField, Modality, Model, Ollama, PromptMode, Proxy,
-    ProxyScheme, ProxyUrl, ProxyUser, Quirks, ReasoningField, ResponsesStore, Routing, StoreMode, Strategy, Streaming,
-    SystemPrompt, ThinkingLevel, ThinkingRange, Tls, payload,
+    Deadlines, ErrorAction, ErrorPattern, ErrorRule, Fidelity, HeaderRule, HeaderValueRule, HealthCheck, Hedge,
+    HedgeAfter, KNOWN_PLACES, KeyEntry, KeyLimits, Limits, Log, LogFormat, MaxTokensField, Modality, Model, Ollama,
+    PromptMode, Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, ReasoningField, ResponsesStore, Routing, StoreMode,
+    Strategy, Streaming, SystemPrompt, ThinkingLevel, ThinkingRange, Tls, payload,
 };
 pub use dotenv::{dotenv, quoted};
 pub use find::{find, places};

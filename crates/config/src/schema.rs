@@ -141,6 +141,7 @@ pub(crate) const ROOT: &[Field] = &[
     used("disable-cooling", Kind::Flag),
     used("transient-error-cooldown-seconds", Kind::Number),
     used("routing", Kind::Section(ROUTING)),
+    used("hedge", Kind::Section(HEDGE)),
     used("fallback", Kind::Map(&TEXTS)),
     used("provider-fallback", Kind::Map(&TEXTS)),
     used("streaming", Kind::Section(STREAMING)),
@@ -262,6 +263,14 @@ const HEALTH_CHECK: &[Field] = &[
     used("timeout", Kind::Measure),
     used("only-unhealthy", Kind::Flag),
     used("concurrency", Kind::Number),
+];
+
+const HEDGE: &[Field] = &[
+    used("after", Kind::Measure),
+    used("max-percent", Kind::Number),
+    used("streams", Kind::Flag),
+    used("whole-replies", Kind::Flag),
+    used("models", TEXTS),
 ];
 
 const ACCOUNT_CHECK: &[Field] = &[used("enabled", Kind::Flag), used("model", Kind::Text)];

@@ -11,6 +11,7 @@ use transport::{Cap, Client};
 
 use crate::allowance::Meters;
 use crate::changes::Changes;
+use crate::hedge::Hedges;
 use crate::kept::Store;
 use crate::route::Explanation;
 use crate::routes::Routes;
@@ -30,6 +31,8 @@ pub struct App {
     pub(crate) routes: Routes,
     /// Answers that later requests may name.
     pub(crate) kept: Store,
+    /// Second accounts for slow requests.
+    pub(crate) hedges: Hedges,
     /// Told of each new snapshot.
     reloads: Notify,
 }
@@ -52,6 +55,7 @@ impl App {
             in_flight,
             routes: Routes::new(),
             kept: Store::default(),
+            hedges: Hedges::default(),
             reloads: Notify::new(),
         })
     }

@@ -36,6 +36,18 @@ impl<'a> Inbound<'a> {
         Self { errand, ..self }
     }
 
+    /// Whether two accounts may be asked at a time: not for what depends on the memory of one, or is no question.
+    pub(crate) fn can_be_asked_twice(&self) -> bool {
+        matches!(self.errand, Errand::Answer) && self.recall.as_ref().is_none_or(|recall| recall.stands_alone())
+    }
+
+    /// The same request, to be asked of a second account.
+    pub(crate) fn twin(&self) -> Self {
+        let Self { head, body, peek, adjust, errand, .. } = self;
+        let (body, peek, adjust) = (body.clone(), peek.clone(), adjust.clone());
+        Self { head, body, peek, adjust, errand: *errand, decoded: None, recall: None }
+    }
+
     /// The body for an upstream of the same dialect.
     ///
     /// # Errors

@@ -23,6 +23,10 @@ pub(crate) struct Record {
     /// Client dialect and wire dialect, where known.
     pub(crate) way: (&'static str, &'static str),
     pub(crate) attempts: u32,
+    /// The account that was asked beside the one that answered, and let go.
+    pub(crate) hedged: Option<String>,
+    /// Nothing is written: these are the notes of an attempt beside another.
+    aside: bool,
     /// The model that was asked last in place of the requested one.
     pub(crate) fallback: Option<String>,
     /// What each attempt came to.
@@ -60,6 +64,8 @@ impl Record {
             account: None,
             way: ("", ""),
             attempts: 0,
+            hedged: None,
+            aside: false,
             fallback: None,
             trail: Trail::default(),
             status: StatusCode::OK,
@@ -74,11 +80,57 @@ impl Record {
         }
     }
 
+    /// For an attempt beside the one that is noted here.
+    pub(crate) fn beside(&self) -> Self {
+        let mut aside = Self::new(Arc::clone(&self.id));
+        (aside.started, aside.aside) = (self.started, true);
+        aside
+    }
+
     /// Notes that an account is asked.
     pub(crate) fn begin(&mut self, account: &Arc<Account>) {
+        self.begin_at(account, self.elapsed());
+    }
+
+    fn begin_at(&mut self, account: &Arc<Account>, since: Duration) {
         self.attempts += 1;
         self.account = Some(Arc::clone(account));
-        self.trail.begin(account, self.elapsed());
+        self.trail.begin(account, since);
+    }
+
+    /// Notes that the account that is being asked is left for one that was asked beside it, since then, if it has not
+    /// failed.
+    pub(crate) fn goes_on_with(&mut self, account: &Arc<Account>, since: Duration, aside: &Self) {
+        if self.trail.let_go(self.elapsed()) {
+            self.hedged = self.account.as_ref().map(|account| account.label.clone());
+        }
+        self.begin_at(account, since);
+        (self.way, self.losses) = (aside.way, aside.losses);
+        (self.first_byte, self.first_token) = (aside.first_byte, aside.first_token);
+    }
+
+    /// Notes that an account was asked beside the one that answers, since then, and let go.
+    pub(crate) fn lets_go(&mut self, account: &Arc<Account>, since: Duration) {
+        let answers = self.account.take();
+        self.begin_at(account, since);
+        self.trail.let_go(self.elapsed());
+        self.hedged = Some(account.label.clone());
+        self.account = answers;
+    }
+
+    /// Notes that an account was asked beside another, since then, and failed; and what became of that one.
+    pub(crate) fn fails_beside(
+        &mut self,
+        account: &Arc<Account>,
+        since: Duration,
+        fault: &Fault,
+        other: Option<&Fault>,
+    ) {
+        self.trail.end(other, self.elapsed());
+        let asked = self.account.take();
+        self.begin_at(account, since);
+        self.failed(fault);
+        self.account = asked;
     }
 
     /// Notes that the account that was asked last answers.
@@ -101,6 +153,9 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
+        if self.aside {
+            return;
+        }
         if let Some(pass) = &mut self.pass {
             pass.charge(&self.usage);
             if self.ended == Ended::Whole && !self.status.is_success() {
@@ -122,6 +177,7 @@ impl Drop for Record {
             ended = ended(self.ended),
             fault = self.fault.map(tracing::field::debug),
             attempts = (self.attempts > 0).then_some(self.attempts),
+            hedged = self.hedged.as_deref(),
             fallback = self.fallback.as_deref(),
             trail = (self.attempts > 1).then(|| tracing::field::display(&self.trail)),
             stream = self.stream.then_some(true),

@@ -16,6 +16,7 @@ use crate::inbound::Inbound;
 use crate::kept::Tapped;
 use crate::names::Found;
 use crate::outflow::Settled;
+use crate::race::Ran;
 use crate::record::{Ended, Record};
 use crate::route::ModelRoute;
 use crate::scope::Scope;
@@ -112,24 +113,24 @@ impl Serve<'_> {
         let tries = Tries::new(&self.worker.app, &self.snapshot.config, &route, &model, conversation.as_ref());
         let tries = tries.starting_at(first).in_place_of(record.as_ref().map(|record| &*record.model));
         let mut tries = if stream { tries.of_a_stream() } else { tries };
+        let mut terms = self.terms(&route, inbound);
         loop {
-            let Try { seat, mut lease } = tries.next().await?;
+            let held = tries.next().await?;
             let Some(notes) = record.as_mut() else { return Err(nobody()) };
-            notes.begin(&seat.account);
-            let attempt = Attempt {
-                worker: self.worker,
-                snapshot: &self.snapshot,
-                client: self.client,
-                seat,
-                lease: &lease,
-                rules: &route.rules,
-            };
-            let tried = match attempt.run(inbound, notes).await {
-                // The account has forgotten the answer that the request names: it is told the whole conversation.
-                Err(fault) if inbound.falls_back(&fault, &seat.account.id) => {
-                    Box::pin(attempt.run(inbound, notes)).await
+            notes.begin(&held.seat.account);
+            let Ran { by: Try { seat, mut lease }, tried } = match &mut terms {
+                Some(terms) => Box::pin(self.race(terms, &mut tries, held, &route, inbound, notes)).await?,
+                None => {
+                    let attempt = self.attempt(&held, &route);
+                    let tried = match attempt.run(inbound, notes).await {
+                        // The account has forgotten the answer that the request names: it is told all of it.
+                        Err(fault) if inbound.falls_back(&fault, &held.seat.account.id) => {
+                            Box::pin(attempt.run(inbound, notes)).await
+                        }
+                        tried => tried,
+                    };
+                    Ran { by: held, tried }
                 }
-                tried => tried,
             };
             match tried {
                 Ok(committed) => {
@@ -151,6 +152,18 @@ impl Serve<'_> {
                     tries.failed(seat, lease, fault)?;
                 }
             }
+        }
+    }
+
+    /// An attempt with an account.
+    pub(crate) fn attempt<'b>(&'b self, held: &'b Try<'_>, route: &'b ModelRoute) -> Attempt<'b> {
+        Attempt {
+            worker: self.worker,
+            snapshot: &self.snapshot,
+            client: self.client,
+            seat: held.seat,
+            lease: &held.lease,
+            rules: &route.rules,
         }
     }
 

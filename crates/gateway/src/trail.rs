@@ -21,10 +21,19 @@ pub(crate) struct Trail {
 #[derive(Debug)]
 struct Step {
     account: Arc<Account>,
-    /// Why it failed; the upstream's status where it gave one.
-    fault: Option<(FaultKind, Option<u16>)>,
+    end: End,
     took: Duration,
-    ended: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It is still being asked.
+    Open,
+    Answered,
+    /// Why it failed; the upstream's status where it gave one.
+    Failed(FaultKind, Option<u16>),
+    /// Another was quicker.
+    LetGo,
 }
 
 impl Trail {
@@ -35,17 +44,28 @@ impl Trail {
             self.left_out += 1;
             return;
         }
-        self.steps.push(Step { account: Arc::clone(account), fault: None, took: Duration::ZERO, ended: false });
+        self.steps.push(Step { account: Arc::clone(account), end: End::Open, took: Duration::ZERO });
     }
 
     /// The last attempt has ended, this long after the request came.
     pub(crate) fn end(&mut self, fault: Option<&Fault>, since: Duration) {
-        if let Some(step) = self.steps.last_mut().filter(|step| !step.ended) {
-            let status = |fault: &Fault| fault.upstream.as_ref().map(|raw| raw.status.as_u16());
-            step.fault = fault.map(|fault| (fault.kind, status(fault)));
+        let status = |fault: &Fault| fault.upstream.as_ref().map(|raw| raw.status.as_u16());
+        self.close(fault.map_or(End::Answered, |fault| End::Failed(fault.kind, status(fault))), since);
+    }
+
+    /// The last attempt is given up for another, this long after the request came; false when it has ended before.
+    pub(crate) fn let_go(&mut self, since: Duration) -> bool {
+        self.close(End::LetGo, since)
+    }
+
+    fn close(&mut self, end: End, since: Duration) -> bool {
+        let open = self.steps.last_mut().filter(|step| step.end == End::Open);
+        let is_open = open.is_some();
+        if let Some(step) = open {
+            step.end = end;
             step.took = since.saturating_sub(self.begun);
-            step.ended = true;
         }
+        is_open
     }
 }
 
@@ -56,12 +76,13 @@ impl fmt::Display for Trail {
                 f.write_str("; ")?;
             }
             write!(f, "{}", step.account.label)?;
-            match step.fault {
-                Some((kind, Some(status))) => write!(f, " {status} {kind:?}")?,
-                Some((kind, None)) => write!(f, " {kind:?}")?,
-                None => write!(f, " ok")?,
+            match step.end {
+                End::Failed(kind, Some(status)) => write!(f, " {status} {kind:?}")?,
+                End::Failed(kind, None) => write!(f, " {kind:?}")?,
+                End::LetGo => write!(f, " let go")?,
+                End::Answered | End::Open => write!(f, " ok")?,
             }
-            if step.ended {
+            if step.end != End::Open {
                 write!(f, " {}ms", step.took.as_millis())?;
             }
         }

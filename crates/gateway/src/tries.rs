@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use hub::{Blame, Fault, FaultKind};
-use pool::{Affinity, Bond, Lease, Moment, SessionKey, Slot, Standing};
+use pool::{AccountId, Affinity, Bond, Lease, Moment, SessionKey, Slot, Standing};
 use tokio::time::timeout;
 
 use crate::app::App;
@@ -152,6 +152,21 @@ impl<'a> Tries<'a> {
             }
             self.another_round().await?;
         }
+    }
+
+    /// Another account beside the one that is being asked, if one is ready now. The session stays where it is.
+    pub(crate) fn beside(&mut self, asked: &AccountId) -> Option<Try<'a>> {
+        if self.tried.len() >= self.per_round {
+            return None;
+        }
+        let session = self.session.take();
+        let next = self.ready();
+        self.session = session;
+        let same = next.as_ref().is_some_and(|next| next.seat.account.id == *asked);
+        if same {
+            self.tried.pop();
+        }
+        next.filter(|_| !same)
     }
 
     /// Gives the account back after a failed attempt.

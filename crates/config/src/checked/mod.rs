@@ -2,6 +2,7 @@
 //! [`crate::parse`] builds it from text, and tests build it by hand from [`Config::default`].
 
 mod checkup;
+mod hedge;
 mod keys;
 mod network;
 mod path;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use checkup::{AccountCheck, HealthCheck};
+pub use hedge::{Hedge, HedgeAfter};
 pub use keys::{ClientKey, ClientSecret, KeyLimits};
 pub use network::{Cors, Proxy, ProxyScheme, ProxyUrl, ProxyUser};
 pub use prompt::{Fidelity, PromptMode, SystemPrompt};
@@ -79,6 +81,8 @@ pub struct Config {
     pub health_webhook: Option<Secret>,
     /// Accounts are asked something small now and then; `None` never does.
     pub health_check: Option<HealthCheck>,
+    /// A second account is asked when the first is slow; `None` never does.
+    pub hedge: Option<Hedge>,
     /// Models, and what is asked when nobody answers for them; all that follows, nearest first.
     pub fallback: Vec<(String, Vec<String>)>,
     /// Provider ids, in lower case, and who is asked when a request is bound to one and it does not answer.
@@ -262,6 +266,7 @@ impl Default for Config {
             save_cooldowns: false,
             health_webhook: None,
             health_check: None,
+            hedge: None,
             fallback: Vec::new(),
             provider_fallback: Vec::new(),
             concurrency: Concurrency::default(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Section, channels, checkup, fallback, keys, labels, payload, place, prompt, provider, safety};
+use super::{Section, channels, checkup, fallback, hedge, keys, labels, payload, place, prompt, provider, safety};
 use crate::checked::{
     Concurrency, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, ResponsesStore, Routing, StoreMode, Strategy,
     Streaming, Tls,
@@ -54,6 +54,7 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         save_cooldowns: root.flag("save-cooldown-status", false, problems),
         health_webhook: health_webhook(&root, problems),
         health_check: checkup::health_check(&root.section("health-check", problems), problems),
+        hedge: hedge::hedge(&root.section("hedge", problems), problems),
         fallback: fallback::chains(&root, "fallback", |name| name.trim().to_owned(), problems),
         provider_fallback: fallback::chains(&root, "provider-fallback", |id| id.trim().to_lowercase(), problems),
         concurrency: concurrency(&root.section("credential-concurrency", problems), problems),

@@ -6,6 +6,7 @@ mod checkup;
 mod errors;
 mod fallback;
 mod gateway;
+mod hedge;
 mod keys;
 mod labels;
 mod moment;

@@ -1,6 +1,7 @@
 //! Whole files in, reports and values out.
 
 mod bounds;
+mod extra_calls;
 mod overrides;
 mod reports;
 mod schema;

@@ -94,6 +94,11 @@ impl Recall {
         Ok(Some(Box::new(Self { memory, before, keep, written: OnceLock::new(), forgotten: false, why })))
     }
 
+    /// Whether the request names no earlier answer.
+    pub(crate) fn stands_alone(&self) -> bool {
+        matches!(self.before, Before::Nothing)
+    }
+
     /// Whether the answer will be there for later requests of any connection.
     pub(crate) fn keeps(&self) -> bool {
         self.keep.as_ref().is_some_and(|keep| keep.scope.is_lasting())
