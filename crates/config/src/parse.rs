@@ -33,6 +33,7 @@ pub fn parse(text: &str, name: &str, overrides: &[(String, String)]) -> (Option<
     legacy::migrate(&mut root, &mut problems);
     let covers = survey::survey(&root, &mut problems);
     let config = read::read(&root, &mut problems);
+    drop(root);
     let config = (!problems.has_errors()).then_some(config);
     (config, problems.report(name, &Text::new(text, covers, syntax.scalars), &names))
 }

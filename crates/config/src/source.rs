@@ -53,7 +53,7 @@ pub(crate) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// `covers` are never shown; `scalars` are where a `#` does not begin a comment.
+    /// `covers` are never shown; `scalars` are where a sign such as `#` begins nothing.
     pub(crate) fn new(text: &'a str, covers: Vec<Range<usize>>, scalars: Vec<Range<usize>>) -> Self {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { text, line_starts, covers: merged(covers), scalars: merged(scalars) }

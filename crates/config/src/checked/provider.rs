@@ -29,7 +29,7 @@ pub struct Compat {
     /// Keys. Empty means that the place wants none: it counts as one account without a key.
     pub keys: Vec<CompatKey>,
     /// Models that it serves. Two models with one alias form a pool.
-    pub models: Vec<Model>,
+    pub models: Arc<[Model]>,
     /// Model patterns that it does not serve: lower case, `*` stands for any text.
     pub excluded_models: Vec<String>,
     /// Extra rounds, instead of the global number.
@@ -77,8 +77,8 @@ pub struct KeyEntry {
     pub proxy: Proxy,
     /// Header lines added to each request.
     pub headers: Vec<HeaderRule>,
-    /// Models under another name; empty means the provider's catalogue.
-    pub models: Vec<Model>,
+    /// Models under another name; empty means the provider's catalogue. Neighbours that serve the same share the list.
+    pub models: Arc<[Model]>,
     /// Model patterns that this account does not serve: lower case, `*` stands for any text.
     pub excluded_models: Vec<String>,
     /// A name by which paths, the `Model-Provider` header and `group:model` may call it.

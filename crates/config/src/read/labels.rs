@@ -1,6 +1,8 @@
 //! The names that users give to accounts. An account's id hangs on its label, so no two may share one, whatever list
 //! they stand in.
 
+use std::collections::HashMap;
+
 use super::{Item, Section};
 use crate::report::Problems;
 
@@ -37,7 +39,7 @@ pub(crate) fn of_account(section: &Section<'_>, problems: &mut Problems) -> Opti
 /// Tells of labels that two accounts share.
 pub(crate) fn check(root: &Section<'_>, problems: &mut Problems) {
     let mut quiet = Problems::default();
-    let mut seen: Vec<(String, Item<'_>)> = Vec::new();
+    let mut seen: HashMap<String, Item<'_>> = HashMap::new();
     for (list, below) in LISTS {
         for entry in root.sections(list, &mut quiet) {
             let accounts = match below {
@@ -46,12 +48,15 @@ pub(crate) fn check(root: &Section<'_>, problems: &mut Problems) {
             };
             for item in accounts.iter().filter_map(|account| account.get("label")) {
                 let label = item.scalar().unwrap_or_default().trim().to_owned();
-                match seen.iter().find(|(earlier, _)| *earlier == label && !label.is_empty()) {
-                    Some((_, earlier)) => {
+                if label.is_empty() {
+                    continue;
+                }
+                match seen.get(&label) {
+                    Some(earlier) => {
                         let message = format!("`{}` is the label of an earlier account, `{}`", item.path, earlier.path);
                         problems.error(item.span(), message).help("accounts are told apart by their labels");
                     }
-                    None => seen.push((label, item)),
+                    None => _ = seen.insert(label, item),
                 }
             }
         }

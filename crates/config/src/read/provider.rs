@@ -1,6 +1,9 @@
 //! Provider entries. What the original drops without a word (an entry without an address, a prefix with a slash) is
 //! dropped here too, with a warning.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use http::{HeaderName, HeaderValue};
 use url::Url;
 
@@ -56,45 +59,59 @@ pub(crate) fn vertex(root: &Section<'_>, problems: &mut Problems) -> Vec<KeyEntr
 }
 
 fn key_entries(root: &Section<'_>, list: &str, problems: &mut Problems) -> Vec<KeyEntry> {
-    let mut entries = Vec::new();
+    let mut listed = Listed::default();
     for section in root.sections(list, problems) {
         if let Some(entry) = key_entry(&section, problems) {
-            join(&section, entry, &mut entries, problems);
+            listed.join(&section, entry, problems);
         }
     }
-    entries.into_iter().map(|(entry, _)| entry).collect()
+    listed.entries
 }
 
 /// Entries that have no address of their own to fall back on.
 fn addressed(root: &Section<'_>, list: &str, problems: &mut Problems) -> Vec<KeyEntry> {
-    let mut entries = Vec::new();
+    let mut listed = Listed::default();
     for section in root.sections(list, problems) {
         let entry = key_entry(&section, problems);
         if section.get("base-url").and_then(|item| item.scalar().map(|text| text.trim().is_empty())).unwrap_or(true) {
             missing_address(&section, problems);
         } else if let Some(entry) = entry.filter(|entry| entry.base_url.is_some()) {
-            join(&section, entry, &mut entries, problems);
+            listed.join(&section, entry, problems);
         }
     }
-    entries.into_iter().map(|(entry, _)| entry).collect()
+    listed.entries
 }
 
-/// Adds an entry unless its account is there already.
-fn join(section: &Section<'_>, entry: KeyEntry, entries: &mut Vec<(KeyEntry, Option<Span>)>, problems: &mut Problems) {
-    let span = section.span();
-    if let Some((_, earlier)) = entries.iter().find(|(earlier, _)| same_account(earlier, &entry)) {
-        let message = format!("`{}` is an account that is listed already; ignored", section.path());
-        let problem = problems.warn(span, message);
-        if let Some(earlier) = earlier {
-            problem.set_before(*earlier);
+/// The accounts of a list, found by their keys: there may be thousands.
+#[derive(Default)]
+struct Listed {
+    entries: Vec<KeyEntry>,
+    by_key: HashMap<Secret, Vec<(usize, Option<Span>)>>,
+}
+
+impl Listed {
+    /// Adds an entry unless its account is there already.
+    fn join(&mut self, section: &Section<'_>, mut entry: KeyEntry, problems: &mut Problems) {
+        let span = section.span();
+        let alike = self.by_key.entry(entry.key.clone()).or_default();
+        if let Some((_, earlier)) = alike.iter().find(|(at, _)| same_account(&self.entries[*at], &entry)) {
+            let message = format!("`{}` is an account that is listed already; ignored", section.path());
+            let problem = problems.warn(span, message);
+            if let Some(earlier) = earlier {
+                problem.set_before(*earlier);
+            }
+            return;
         }
-        return;
+        if !entry.key.is_empty() && !alike.is_empty() {
+            let message = format!("`{}` holds the key of an earlier entry; each counts as an account", section.path());
+            problems.note(span, message);
+        }
+        if let Some(last) = self.entries.last().filter(|last| last.models == entry.models) {
+            entry.models = Arc::clone(&last.models);
+        }
+        alike.push((self.entries.len(), span));
+        self.entries.push(entry);
     }
-    if !entry.key.is_empty() && entries.iter().any(|(earlier, _)| earlier.key == entry.key) {
-        let message = format!("`{}` holds the key of an earlier entry; each counts as an account", section.path());
-        problems.note(span, message);
-    }
-    entries.push((entry, span));
 }
 
 fn missing_address(section: &Section<'_>, problems: &mut Problems) {
@@ -155,7 +172,10 @@ fn entry(section: &Section<'_>, problems: &mut Problems) -> KeyEntry {
 pub(crate) fn compat(root: &Section<'_>, problems: &mut Problems) -> Vec<Compat> {
     let mut places: Vec<Compat> = Vec::new();
     for section in root.sections("openai-compatibility", problems) {
-        let Some(place) = compat_entry(&section, problems) else { continue };
+        let Some(mut place) = compat_entry(&section, problems) else { continue };
+        if let Some(last) = places.last().filter(|last| last.models == place.models) {
+            place.models = Arc::clone(&last.models);
+        }
         if places.iter().any(|earlier| earlier.name.eq_ignore_ascii_case(&place.name)) {
             let message = format!("`{}` has the name of an earlier entry", section.path());
             problems
@@ -212,12 +232,15 @@ fn unnamed(section: &Section<'_>, base_url: &Url, problems: &mut Problems) -> St
 
 fn compat_keys(section: &Section<'_>, problems: &mut Problems) -> Vec<CompatKey> {
     let mut keys: Vec<CompatKey> = Vec::new();
+    let mut seen: HashMap<Secret, Vec<Proxy>> = HashMap::new();
     for entry in section.sections("api-key-entries", problems) {
         let (key, label) = (secret(&entry, problems), labels::of_account(&entry, problems));
         let (weight, proxy) = (weight(&entry, problems), place::proxy(&entry, Proxy::Inherit, problems));
-        if keys.iter().any(|earlier| earlier.key == key && earlier.proxy == proxy) {
+        let proxies = seen.entry(key.clone()).or_default();
+        if proxies.contains(&proxy) {
             problems.warn(entry.span(), format!("`{}` is a key that is listed already; ignored", entry.path()));
         } else {
+            proxies.push(proxy.clone());
             let excluded_models = excluded_models(&entry, problems);
             keys.push(CompatKey { key, label, proxy, weight, excluded_models });
         }
@@ -354,7 +377,7 @@ pub(crate) fn patterns(section: &Section<'_>, key: &str, problems: &mut Problems
     patterns
 }
 
-fn models(section: &Section<'_>, problems: &mut Problems) -> Vec<Model> {
+fn models(section: &Section<'_>, problems: &mut Problems) -> Arc<[Model]> {
     let sections = section.sections("models", problems);
     sections.iter().filter_map(|section| model(section, problems)).collect()
 }

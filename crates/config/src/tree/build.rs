@@ -11,6 +11,8 @@ use crate::report::Problems;
 use crate::source::{Source, Span};
 use crate::words;
 
+/// What begins a comment, an anchor, an alias or a tag, unless it stands in a scalar.
+const SIGNS: [char; 4] = ['#', '&', '*', '!'];
 /// The key that copies another mapping's entries.
 const MERGE: &str = "<<";
 
@@ -18,7 +20,7 @@ const MERGE: &str = "<<";
 pub(crate) struct Syntax {
     /// The tree; `None` when the text is no usable YAML (the problems say why).
     pub(crate) root: Option<Node>,
-    /// Where scalars stand, keys included.
+    /// Where scalars stand that could be taken for something else ([`SIGNS`]), keys included.
     pub(crate) scalars: Vec<Range<usize>>,
 }
 
@@ -106,7 +108,9 @@ impl<'a> Builder<'a> {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                self.scalars.push(span.start..span.end);
+                if self.text.get(span.start..span.end).is_some_and(|text| text.contains(SIGNS)) {
+                    self.scalars.push(span.start..span.end);
+                }
                 let tag = self.tag(tag.as_deref(), span)?;
                 let plain = style == ScalarStyle::Plain && tag != Tagged::Text;
                 let node = Node { span, value: Value::Scalar { text: text.into_owned(), plain } };
@@ -146,10 +150,16 @@ impl<'a> Builder<'a> {
     fn close(&mut self, end: Span) -> Result<(), Stop> {
         let Some(frame) = self.frames.pop() else { return Ok(()) };
         let Frame { mut span, anchor, height, items } = frame;
-        let value = match items {
+        let mut value = match items {
             Items::List(items) => Value::List(items),
             Items::Mapping { entries, .. } => Value::Mapping(self.merged(entries)?),
         };
+        // A file of many accounts is many small mappings: room to grow would be most of the tree.
+        match &mut value {
+            Value::List(items) => items.shrink_to_fit(),
+            Value::Mapping(entries) => entries.shrink_to_fit(),
+            Value::Scalar { .. } => {}
+        }
         let last = match &value {
             Value::List(items) => items.last().map(|node| node.span.end),
             Value::Mapping(entries) => entries.last().map(|entry| entry.value.span.end.max(entry.key_span.end)),
