@@ -24,6 +24,7 @@ mod fidelity;
 mod flags;
 mod hedging;
 mod identity;
+mod import;
 mod kept;
 mod keys;
 mod limits;

@@ -34,11 +34,13 @@ fn golden() -> io::Result<ExitCode> {
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The dialects' tests write instead of comparing when they are compiled with this variable.
+/// Tests with golden files write instead of comparing when they are compiled with this variable.
 fn accept(root: &Path) -> io::Result<bool> {
     let mut command = Command::new(xtask::cargo());
     command.current_dir(root).args(["test", "--quiet"]);
-    for package in ["bosporus-dialects", "bosporus-dialect-anthropic", "bosporus-dialect-openai-chat"] {
+    let packages =
+        ["bosporus-dialects", "bosporus-dialect-anthropic", "bosporus-dialect-openai-chat", "bosporus-import"];
+    for package in packages {
         command.args(["--package", package]);
     }
     Ok(command.env("BOSPORUS_GOLDEN", "update").status()?.success())

@@ -62,6 +62,14 @@ pub(crate) enum Command {
     Check,
     /// Read a client key from standard input and print what `key-hash` takes instead of it.
     HashKey,
+    /// Move over from another program with the files that it left: one configuration file, its account files, and a
+    /// report on what has no counterpart. Exits with 0 when everything has its place, 3 when something wants to be looked
+    /// at, 2 when nothing was written.
+    Import {
+        /// Which program.
+        #[command(subcommand)]
+        from: crate::import::From,
+    },
     /// Say which accounts would answer a request for a model, in what order, and exit. Nobody is asked.
     Explain {
         /// The model, as a client would name it.

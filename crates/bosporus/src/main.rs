@@ -4,6 +4,7 @@ mod args;
 mod environment;
 mod explain;
 mod hash_key;
+mod import;
 mod keeper;
 mod logging;
 mod reload;
@@ -34,6 +35,7 @@ fn start(args: &Args) -> Result<ExitCode, String> {
         Some(Command::Check) => setup::check(args),
         Some(Command::HashKey) => hash_key::run(),
         Some(Command::Explain { model, key, json }) => explain::run(args, model, key.as_deref(), *json),
+        Some(Command::Import { from }) => Ok(import::run(args, from)),
         None => run::run(args),
     }
 }

@@ -43,11 +43,11 @@ const TEMPLATE: &str = include_str!("first_start.yaml");
 /// # Errors
 /// [`io::ErrorKind::AlreadyExists`] when there is a file at `path`, which is left as it is; otherwise whatever the file
 /// system says.
-pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
+pub fn write_new(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // A temporary file is made with mode 0600, and stays so when it takes its name.
     let mut file = tempfile::Builder::new().prefix(".bosporus-").tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(text.as_ref())?;
     file.as_file().sync_all()?;
     file.persist_noclobber(path).map_err(|failed| failed.error)?;
     sync_folder(folder)
@@ -57,11 +57,11 @@ pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// When its folder cannot be made or written.
-pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
+pub fn write_private(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let mut file = tempfile::Builder::new().prefix(".bosporus-").tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(text.as_ref())?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|failed| failed.error)?;
     sync_folder(folder)

@@ -8,6 +8,7 @@
 //! [`Report`], and a report never shows a secret.
 
 mod checked;
+pub mod document;
 mod dotenv;
 mod find;
 mod first_start;

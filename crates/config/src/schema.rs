@@ -113,7 +113,7 @@ pub(crate) fn field(fields: &'static [Field], name: &str) -> Option<&'static Fie
 const TEXTS: Kind = Kind::List(&Kind::Text);
 const SECRETS: Kind = Kind::List(&Kind::Secret);
 
-const DISGUISE: &str = "requests are never dressed up as another program's";
+pub(crate) const DISGUISE: &str = "requests are never dressed up as another program's";
 const OBFUSCATION: &str = "words are never hidden from a provider";
 const AS_SENT: &str = "prompts and requests go out as they were sent, but for what you change";
 const HONEST_LIST: &str = "model lists are always honest";
@@ -378,6 +378,7 @@ macro_rules! key_entry {
             used("label", Kind::Text),
             used("base-url", Kind::Address),
             used("proxy-url", Kind::Secret),
+            used("disabled", Kind::Flag),
             used("headers", Kind::Headers),
             used("models", Kind::List(&Kind::Section(MODEL))),
             used("excluded-models", TEXTS),

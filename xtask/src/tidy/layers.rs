@@ -46,6 +46,7 @@ const LAYERS: &[Layer] = &[
     ),
     pure("bosporus-pool", &["bosporus-hub"]),
     pure("bosporus-config", &[]),
+    pure("bosporus-import", &["bosporus-config"]),
     pure(
         "bosporus-upstreams",
         &[
@@ -74,10 +75,13 @@ const LAYERS: &[Layer] = &[
             "bosporus-transport",
         ],
     ),
-    active("bosporus", &["bosporus-config", "bosporus-gateway", "bosporus-transport"]),
+    active("bosporus", &["bosporus-config", "bosporus-import", "bosporus-gateway", "bosporus-transport"]),
     active("bosporus-testkit", &[]),
     pure("xtask", &[]),
-    pure("bosporus-fuzz", &["bosporus-hub", "bosporus-dialect", "bosporus-dialects", "bosporus-config"]),
+    pure(
+        "bosporus-fuzz",
+        &["bosporus-hub", "bosporus-dialect", "bosporus-dialects", "bosporus-config", "bosporus-import"],
+    ),
 ];
 
 /// Runtimes, sockets, HTTP engines and clients: nothing pure may have one below it.

@@ -2,13 +2,14 @@
 
 use super::{Findings, Source, Tree};
 
-const WANTED: [&str; 9] = [
+const WANTED: [&str; 10] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "changelog.d/README.md",
     "docs/configuration.md",
+    "docs/migration.md",
     "docs/protocols.md",
     "docs/operations.md",
     "docs/threat-model.md",

@@ -128,26 +128,29 @@ fn same_account(a: &KeyEntry, b: &KeyEntry) -> bool {
 pub(crate) fn ollama(root: &Section<'_>, problems: &mut Problems) -> Vec<Ollama> {
     let mut servers = Vec::new();
     for section in root.sections("ollama", problems) {
+        let off = section.flag("disabled", false, problems);
         let entry = entry(&section, problems);
         let num_ctx = section.whole("num-ctx", 1..=MAX_WINDOW, problems).and_then(|value| u64::try_from(value).ok());
         if entry.models.is_empty() {
             let message = format!("`{}` has no `models`, so it is not used", section.path());
             problems.warn(section.span(), message).help("name the models that `ollama list` shows");
-        } else {
+        } else if !off {
             servers.push(Ollama { entry, num_ctx });
         }
     }
     servers
 }
 
+/// An entry that is in use. One that is not is checked all the same.
 fn key_entry(section: &Section<'_>, problems: &mut Problems) -> Option<KeyEntry> {
+    let off = section.flag("disabled", false, problems);
     let entry = entry(section, problems);
     if entry.key.is_empty() && entry.headers.is_empty() {
         let message = format!("`{}` has no `api-key`, so it is not used", section.path());
         problems.warn(section.span(), message);
         return None;
     }
-    Some(entry)
+    (!off).then_some(entry)
 }
 
 /// What all entries share.
