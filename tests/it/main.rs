@@ -14,6 +14,7 @@ mod cancel;
 mod changing;
 mod checkups;
 mod code_assist;
+mod compact;
 mod count;
 mod deadlines;
 mod drain;

@@ -54,6 +54,8 @@ pub struct Echo {
     pub fields: String,
     /// Tools that the dialect groups under a name of their own: the group, and the tool in it.
     pub spaces: Vec<(String, String)>,
+    /// The answer's words are a summary of the conversation, and are written as one.
+    pub summary: bool,
 }
 
 impl Reply {

@@ -65,6 +65,8 @@ impl std::fmt::Debug for Route {
 pub enum Operation {
     /// An answer of a model: the only operation that passes through the hub.
     Generate,
+    /// A conversation made shorter, for it to go on from: by the place's own call where it has one, else by a summary.
+    Compact,
     /// How many tokens a request would take.
     CountTokens,
     /// Vectors for texts.
@@ -89,6 +91,7 @@ impl std::fmt::Debug for Operation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Generate => "Generate",
+            Self::Compact => "Compact",
             Self::CountTokens => "CountTokens",
             Self::Embed(_) => "Embed",
             Self::Pass(_) => "Pass",
@@ -132,8 +135,9 @@ pub trait ClientSide: Send + Sync {
     /// A bad-request fault that names the field.
     fn decode_request(&self, head: &Parts, body: &Body) -> Result<Decoded, Fault>;
 
-    /// What the translated answer will repeat or need of the request.
-    fn echo(&self, _body: &Body) -> Echo {
+    /// What the translated answer will repeat or need of the request. `whole` is the same request with all that went
+    /// before it written out.
+    fn echo(&self, _body: &Body, _whole: &Body) -> Echo {
         Echo::default()
     }
 

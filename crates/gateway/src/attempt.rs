@@ -53,7 +53,7 @@ pub(crate) enum Committed {
 }
 
 impl Committed {
-    fn headers_mut(&mut self) -> &mut HeaderMap {
+    pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
         match self {
             Self::Whole { headers, .. } | Self::Streamed { headers, .. } => headers,
         }
@@ -81,21 +81,34 @@ impl Attempt<'_> {
     async fn execute(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
         match inbound.errand {
             Errand::Answer => (),
+            Errand::Compact => return Box::pin(self.compact(inbound, record)).await,
             Errand::Vectors(client) => return Box::pin(self.embed(client, inbound, record)).await,
             Errand::Pass(service) => return Box::pin(self.pass(service, inbound, record)).await,
             Errand::Upload(upload) => return Box::pin(self.upload(upload, inbound, record)).await,
         }
-        let Some(wire) = self.seat.wire_for(&inbound.peek.model, self.client.dialect()) else {
-            record.way.1 = self.seat.upstream.kind();
+        let Some((wire, side)) = self.wire(inbound, record)? else {
             return Box::pin(self.perform(inbound, record)).await;
         };
-        record.way.1 = wire.id.0;
-        let side = wire.wire.ok_or_else(|| Fault::new(FaultKind::Internal, "that dialect cannot be asked"))?;
         if wire.id == self.client.dialect() {
             self.relay(wire, side, inbound, record).await
         } else {
             self.translate(wire, side, inbound, record).await
         }
+    }
+
+    /// The dialect in which this account is asked for an answer; `None` where it is not asked in any.
+    pub(crate) fn wire(
+        &self,
+        inbound: &Inbound<'_>,
+        record: &mut Record,
+    ) -> Result<Option<(&'static Dialect, &'static dyn WireSide)>, Fault> {
+        let Some(wire) = self.seat.wire_for(&inbound.peek.model, self.client.dialect()) else {
+            record.way.1 = self.seat.upstream.kind();
+            return Ok(None);
+        };
+        record.way.1 = wire.id.0;
+        let side = wire.wire.ok_or_else(|| Fault::new(FaultKind::Internal, "that dialect cannot be asked"))?;
+        Ok(Some((wire, side)))
     }
 
     // === same dialect ===
@@ -164,7 +177,7 @@ impl Attempt<'_> {
         Ok(Committed::Streamed { headers, flow })
     }
 
-    async fn relay_whole(
+    pub(crate) async fn relay_whole(
         &self,
         side: &'static dyn WireSide,
         reply: UpstreamReply,
@@ -192,7 +205,7 @@ impl Attempt<'_> {
 
     // === other dialect ===
 
-    async fn translate(
+    pub(crate) async fn translate(
         &self,
         wire: &'static Dialect,
         side: &'static dyn WireSide,
@@ -221,7 +234,7 @@ impl Attempt<'_> {
             (false, true) => Box::pin(self.assembled(wire, side, inbound, reply, memo, &losses)).await,
             (false, false) => {
                 let response = self.whole(side, reply, &memo).await?;
-                Ok(self.answer(&response, inbound, &losses))
+                self.answer(&response, inbound, &losses)
             }
         }
     }
@@ -265,12 +278,12 @@ impl Attempt<'_> {
         let stop = memo.stop.clone();
         let events = Events::of_wire(reply.body, framer, side.stream_decoder(memo)).cut_at(stop);
         let response = assemble(events, limits.reply_bytes).await?;
-        Ok(self.answer(&response, inbound, losses))
+        self.answer(&response, inbound, losses)
     }
 
     // === no wire at all ===
 
-    async fn perform(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
+    pub(crate) async fn perform(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
         let requested = inbound.peek.model.clone();
         let (model, _) = self.seat.model(&requested);
         let fidelity = inbound.adjust.fidelity;
@@ -283,7 +296,7 @@ impl Attempt<'_> {
         }
         let events = script.map(|(_, event)| event).collect();
         let response = assemble(Events::played(events), self.snapshot.config.limits.reply_bytes).await?;
-        Ok(self.answer(&response, inbound, &losses))
+        self.answer(&response, inbound, &losses)
     }
 
     // === shared ===
@@ -388,11 +401,12 @@ impl Attempt<'_> {
         Committed::Streamed { headers, flow: Box::new(Translated::new(events, held, encoder, keepalive)) }
     }
 
-    fn answer(&self, response: &Response, inbound: &Inbound<'_>, losses: &Losses) -> Committed {
+    fn answer(&self, response: &Response, inbound: &Inbound<'_>, losses: &Losses) -> Result<Committed, Fault> {
+        inbound.errand.accept(response)?;
         let body = self.client.encode_response(response, &inbound.peek.reply);
         let mut headers = headers::json();
         report(losses, &mut headers);
-        Committed::Whole { headers, body, usage: response.usage }
+        Ok(Committed::Whole { headers, body, usage: response.usage })
     }
 }
 

@@ -206,9 +206,11 @@ impl Exchange<'_> {
             Operation::Fixed(answer) => Ok(respond(answer())),
             Operation::Socket(side) => socket::open(self.worker, head, self.route, side),
             Operation::Kept => kept::answer(&self.asking(record.as_ref(), false), head, self.rest).map(respond),
-            Operation::Generate | Operation::CountTokens | Operation::Embed(_) | Operation::Pass(_) => {
-                self.receive(scope, head, incoming, record).await
-            }
+            Operation::Generate
+            | Operation::Compact
+            | Operation::CountTokens
+            | Operation::Embed(_)
+            | Operation::Pass(_) => self.receive(scope, head, incoming, record).await,
         }
     }
 

@@ -3,7 +3,7 @@
 use dialect::embed::EmbedClient;
 use dialect::{Body, ClientSide, Operation, Peek, Reply, Service};
 use http::request::Parts;
-use hub::Fault;
+use hub::{Fault, Part, Response};
 
 use crate::upload::{self, Upload};
 
@@ -12,6 +12,8 @@ use crate::upload::{self, Upload};
 pub(crate) enum Errand<'a> {
     /// An answer of a model.
     Answer,
+    /// A conversation made shorter.
+    Compact,
     /// Vectors for texts.
     Vectors(&'static dyn EmbedClient),
     /// Something that is passed on, in JSON.
@@ -26,6 +28,7 @@ impl Errand<'_> {
         match operation {
             Operation::Embed(client) => Self::Vectors(client),
             Operation::Pass(service) => Self::Pass(service),
+            Operation::Compact => Self::Compact,
             Operation::Generate
             | Operation::CountTokens
             | Operation::ListModels(_)
@@ -41,14 +44,14 @@ impl Errand<'_> {
     pub(crate) fn form(self, head: &Parts) -> Option<Service> {
         match self {
             Self::Pass(service) => upload::form_of(head).map(|_| service),
-            Self::Answer | Self::Vectors(_) | Self::Upload(_) => None,
+            Self::Answer | Self::Compact | Self::Vectors(_) | Self::Upload(_) => None,
         }
     }
 
     /// What routing needs to know.
     pub(crate) fn peek(self, client: &dyn ClientSide, head: &Parts, body: &Body) -> Result<Peek, Fault> {
         match self {
-            Self::Answer => client.peek(head, body),
+            Self::Answer | Self::Compact => client.peek(head, body),
             Self::Vectors(client) => client.peek(head, body),
             Self::Upload(upload) => upload.peek(),
             Self::Pass(service) => match service.default_model() {
@@ -60,11 +63,25 @@ impl Errand<'_> {
         }
     }
 
+    /// Looks whether a translated answer serves the errand.
+    ///
+    /// # Errors
+    /// When a conversation would be replaced by nothing.
+    pub(crate) fn accept(self, answer: &Response) -> Result<(), Fault> {
+        let says = |part: &Part| matches!(part, Part::Text(text) if !text.text.trim().is_empty());
+        match self {
+            Self::Compact if !answer.parts.iter().any(says) => {
+                Err(Fault::garbled("the model wrote no summary of the conversation"))
+            }
+            Self::Compact | Self::Answer | Self::Vectors(_) | Self::Pass(_) | Self::Upload(_) => Ok(()),
+        }
+    }
+
     /// Whether another account may be asked when one fails.
     pub(crate) fn can_be_repeated(self) -> bool {
         match self {
             Self::Upload(upload) => upload.can_be_repeated(),
-            Self::Answer | Self::Vectors(_) | Self::Pass(_) => true,
+            Self::Answer | Self::Compact | Self::Vectors(_) | Self::Pass(_) => true,
         }
     }
 }

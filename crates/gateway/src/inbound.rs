@@ -77,7 +77,7 @@ impl<'a> Inbound<'a> {
             self.adjust.request(&mut decoded.request);
             hub::mend(&mut decoded.request, &mut decoded.losses);
             self.decoded = Some(Box::new(decoded));
-            self.peek.reply.echo = Arc::new(client.echo(&self.body));
+            self.peek.reply.echo = Arc::new(client.echo(&self.body, whole.as_ref().unwrap_or(&self.body)));
         }
         self.decoded.as_deref().ok_or_else(|| Fault::new(hub::FaultKind::Internal, "the request was not decoded"))
     }

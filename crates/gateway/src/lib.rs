@@ -11,6 +11,7 @@ mod bucket;
 mod changes;
 mod channels;
 mod checkup;
+mod compact;
 mod conversation;
 mod cors;
 mod count;

@@ -329,12 +329,20 @@ impl FakeResponses {
         Fake::start(Box::new(Responses::default()), port).await.map(Self)
     }
 
+    /// One without the call that makes conversations shorter.
+    ///
+    /// # Errors
+    /// If no loopback port can be bound.
+    pub async fn start_never_compacting() -> io::Result<Self> {
+        Fake::start(Box::new(Responses { never_compacts: true, ..Responses::default() }), 0).await.map(Self)
+    }
+
     /// One that keeps its answers, so that later requests can name them.
     ///
     /// # Errors
     /// If no loopback port can be bound.
     pub async fn start_storing() -> io::Result<Self> {
-        Fake::start(Box::new(Responses { given: Some(Mutex::default()) }), 0).await.map(Self)
+        Fake::start(Box::new(Responses { given: Some(Mutex::default()), ..Responses::default() }), 0).await.map(Self)
     }
 
     /// The address as `base-url` settings want it: with `/v1`.

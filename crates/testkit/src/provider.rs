@@ -17,6 +17,7 @@ use crate::reply::{Quirk, Trouble};
 pub(crate) enum Route {
     Generate,
     Count,
+    Compact,
     Models,
     Model(String),
 }
@@ -87,6 +88,10 @@ pub(crate) trait Provider: Send + Sync + fmt::Debug {
     fn model(&self, name: &str) -> Value;
     /// The answer to a token count.
     fn count(&self, ask: &Ask) -> Value;
+    /// The answer to a conversation that shall be shorter.
+    fn compact(&self, _body: &[u8]) -> Value {
+        Value::Null
+    }
     /// The answer to what is no conversation; `None` for paths that are.
     fn beside(&self, _head: &Parts, _body: &[u8]) -> Option<Answered> {
         None

@@ -150,7 +150,7 @@ fn check(head: &Parts, body: &[u8], shared: &Shared) -> Result<Checked, Refusal>
         Route::Models => return Ok(Checked::List(provider.models(&names))),
         Route::Model(name) if names.contains(name) => return Ok(Checked::List(provider.model(name))),
         Route::Model(name) => return Err(provider.unknown_model(name)),
-        Route::Generate | Route::Count => (),
+        Route::Generate | Route::Count | Route::Compact => (),
     }
     let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
     let call = Call { headers: &head.headers, path, query, body, route: &route };
@@ -160,6 +160,7 @@ fn check(head: &Parts, body: &[u8], shared: &Shared) -> Result<Checked, Refusal>
     }
     match route {
         Route::Count => Ok(Checked::List(provider.count(&ask))),
+        Route::Compact => Ok(Checked::List(provider.compact(body))),
         _ => Ok(Checked::Ask(Box::new(ask))),
     }
 }

@@ -164,7 +164,7 @@ pub trait Upstream: Send + Sync + fmt::Debug {
     fn takes(&self, purpose: Purpose, model: &str) -> Option<&'static Dialect> {
         match purpose {
             Purpose::Generate => self.wire(model),
-            Purpose::CountTokens | Purpose::Embed(_) | Purpose::Pass(_) => None,
+            Purpose::Compact | Purpose::CountTokens | Purpose::Embed(_) | Purpose::Pass(_) => None,
         }
     }
 
@@ -211,6 +211,8 @@ pub struct Call<'a> {
 pub enum Purpose {
     /// An answer.
     Generate,
+    /// A conversation made shorter.
+    Compact,
     /// A token count.
     CountTokens,
     /// Vectors for texts.

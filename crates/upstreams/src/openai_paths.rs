@@ -22,7 +22,7 @@ pub(crate) fn root(base: &Url, rules: &[config::HeaderRule]) -> Option<Endpoint>
 /// The path below the root; `None` where a kind has an address of its own for the purpose.
 pub(crate) fn path(purpose: Purpose) -> Option<&'static str> {
     match purpose {
-        Purpose::Generate | Purpose::CountTokens => None,
+        Purpose::Generate | Purpose::Compact | Purpose::CountTokens => None,
         Purpose::Embed(EmbedCall::Many | EmbedCall::One) => Some("embeddings"),
         Purpose::Pass(service) => Some(service_path(service)),
     }

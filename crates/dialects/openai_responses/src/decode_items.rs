@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::decode_parts::{At, content, output};
 use crate::wire::{self, Raw, Str, as_text, lenient};
-use crate::{ID, seals, spaces};
+use crate::{ID, seals, spaces, summary};
 
 /// Reads items one by one.
 pub(crate) struct Reader<'a> {
@@ -21,13 +21,15 @@ pub(crate) struct Reader<'a> {
     losses: &'a mut Losses,
     /// Only system messages have come so far.
     leading: bool,
-    /// A compacted history was left out, which only its maker can read: where it stood.
-    compacted: Option<usize>,
+    /// Where a compacted history stood that only its maker can read, and that is not here in plain.
+    lost: Option<usize>,
+    /// Where the conversation was to be made shorter: nothing may follow.
+    trigger: Option<usize>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(request: &'a mut Request, losses: &'a mut Losses) -> Self {
-        Self { request, losses, leading: true, compacted: None }
+        Self { request, losses, leading: true, lost: None, trigger: None }
     }
 
     /// Reads the whole input: a text, or a list of items.
@@ -47,22 +49,26 @@ impl<'a> Reader<'a> {
         self.finish()
     }
 
-    /// A compacted history stands for turns that nobody else can read: without any turn in plain there is no question.
+    /// A compacted history stands for turns that nobody else can read: without them this is another conversation.
     fn finish(self) -> Result<(), Fault> {
         for turn in &mut self.request.turns {
             seals::settle(&mut turn.parts);
         }
         self.request.turns.retain(|turn| !turn.parts.is_empty());
-        match self.compacted {
-            Some(index) if self.request.turns.len() < 2 => Err(Fault::unsupported(
+        match self.lost {
+            Some(index) => Err(Fault::unsupported(
                 format!("input[{index}]"),
                 "a compacted history can be read only by the service that made it: send the plain history",
             )),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
     fn item(&mut self, index: usize, raw: &RawValue) -> Result<(), Fault> {
+        if let Some(trigger) = self.trigger {
+            let words = "a compaction trigger must be the last item of the input";
+            return Err(Fault::bad_request(words).at(format!("input[{trigger}]")));
+        }
         if let Some(text) = as_text(raw) {
             self.push(Role::User, vec![Part::Text(Text::plain(text.into_owned()))]);
             return Ok(());
@@ -81,13 +87,17 @@ impl<'a> Reader<'a> {
             }
             "item_reference" => Err(stored(&format!("input[{index}]"), "item references")),
             "additional_tools" => Ok(()),
+            // Read where the request is put together.
+            "compaction_trigger" => {
+                self.trigger = Some(index);
+                Ok(())
+            }
             "image_generation_call" => {
                 self.picture(index, &item);
                 Ok(())
             }
             "compaction" | "compaction_summary" | "context_compaction" => {
-                self.losses.dropped(format!("input[{index}]"), "a compacted history that only its maker can read");
-                self.compacted = Some(index);
+                self.compaction(index, &item);
                 Ok(())
             }
             other => {
@@ -178,6 +188,18 @@ impl<'a> Reader<'a> {
         }
         let redacted = seal.as_ref().is_some_and(seals::is_redacted) && text.is_empty();
         self.push(Role::Assistant, vec![Part::Thinking(Thought { text, seal, redacted })]);
+    }
+
+    /// A summary of ours takes the place of what it tells. Anybody else's is left out where the model's turns before it
+    /// are still here in plain; after the user's alone it stands for the rest.
+    fn compaction(&mut self, index: usize, item: &wire::Item<'_>) {
+        if let Some(words) = item.encrypted_content.as_deref().and_then(summary::read) {
+            summary::prune(&mut self.request.turns);
+            return self.push(Role::User, vec![Part::Text(Text::plain(words))]);
+        }
+        let plain = self.request.turns.iter().any(|turn| turn.role == Role::Assistant);
+        self.losses.dropped(format!("input[{index}]"), "a compacted history that only its maker can read");
+        self.lost = self.lost.or((!plain).then_some(index));
     }
 
     fn picture(&mut self, index: usize, item: &wire::Item<'_>) {

@@ -5,6 +5,7 @@
 //! ([`hub::Seal`]). Requests may name an earlier answer (`memory.rs`); where answers are kept is not decided here.
 
 mod codex_models;
+mod compact;
 mod decode_items;
 mod decode_knobs;
 mod decode_parts;
@@ -29,6 +30,8 @@ mod socket;
 mod spaces;
 mod stream_decode;
 mod stream_encode;
+mod summary;
+mod summary_encode;
 mod usage;
 mod wire;
 
@@ -38,6 +41,7 @@ use http::request::Parts;
 use hub::DialectId;
 
 use crate::codex_models::CodexModels;
+use crate::compact::Compact;
 use crate::responses::Responses;
 
 /// The name of this dialect.
@@ -54,7 +58,7 @@ pub static DIALECT: Dialect = Dialect {
     wire: Some(&Responses),
 };
 
-static ROUTES: [Route; 10] = [
+static ROUTES: [Route; 12] = [
     Route {
         method: Method::POST,
         path: "/v1/responses",
@@ -77,6 +81,8 @@ static ROUTES: [Route; 10] = [
         operation: Operation::CountTokens,
         client: &Responses,
     },
+    compact("/v1/responses/compact"),
+    compact("/backend-api/codex/responses/compact"),
     models("/v1/models", codex_models::asks),
     models("/backend-api/codex/models", always),
     socket("/v1/responses"),
@@ -85,6 +91,11 @@ static ROUTES: [Route; 10] = [
     kept(Method::DELETE),
     kept(Method::POST),
 ];
+
+/// A conversation made shorter.
+const fn compact(path: &'static str) -> Route {
+    Route { method: Method::POST, path, accepts: always, operation: Operation::Compact, client: &Compact }
+}
 
 /// Codex's own list of models.
 const fn models(path: &'static str, accepts: fn(&Parts) -> bool) -> Route {

@@ -5,7 +5,7 @@ use hub::{Extra, Fault, Json, Losses, Request, Text};
 use serde_json::value::RawValue;
 
 use crate::decode_items::Reader;
-use crate::{ID, decode_knobs, decode_tools};
+use crate::{ID, decode_knobs, decode_tools, summary};
 
 /// Every top-level field that is read, or that says nothing to others; what else a client sends is carried as an extra.
 const KNOWN: &[&str] = &[
@@ -53,6 +53,9 @@ pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
     keep_unknown(body, &mut request, &mut losses);
     if request.turns.is_empty() && request.system.is_empty() {
         return Err(Fault::bad_request("`input` must hold at least one message").at("input"));
+    }
+    if summary::is_asked(body) {
+        summary::ask(&mut request);
     }
     Ok(Decoded { request, losses })
 }

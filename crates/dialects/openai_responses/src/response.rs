@@ -3,12 +3,12 @@
 
 use bytes::{Bytes, BytesMut};
 use dialect::{Memo, Reply, StreamEncoder as _};
-use hub::{Assembler, Event, Fault, Response, replay};
+use hub::{Assembler, Event, Fault, Part, Response, StopReason, replay};
 
-use crate::fault;
 use crate::stream_decode::Decoder;
 use crate::stream_encode::Encoder;
 use crate::wire::Answer;
+use crate::{fault, summary};
 
 /// Reads a whole answer.
 pub(crate) fn decode(body: &[u8], memo: &Memo) -> Result<Response, Fault> {
@@ -34,11 +34,22 @@ pub(crate) fn parse(body: &[u8]) -> Result<Answer<'_>, Fault> {
     Ok(answer)
 }
 
+/// The events of an answer that is a summary; without any words it ends as what cannot be used.
+fn summarised(response: &Response, seed: u64, events: &mut Vec<Event>) {
+    let words = summary::words(&response.parts);
+    let stop = if words.is_some() { StopReason::End } else { StopReason::MalformedCall };
+    let parts = words.map(|text| Part::Foreign(summary::block(&text, &response.stop, seed))).into_iter().collect();
+    replay(Response { parts, stop: stop.into(), ..response.clone() }, events);
+}
+
 /// Writes a whole answer.
 pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
     let mut encoder = Encoder::new(reply.clone(), true);
     let mut events = Vec::with_capacity(16);
-    replay(response.clone(), &mut events);
+    match reply.echo.summary {
+        true => summarised(response, reply.seed, &mut events),
+        false => replay(response.clone(), &mut events),
+    }
     let mut out = BytesMut::with_capacity(1_024);
     for event in &events {
         match event {

@@ -1,8 +1,8 @@
 //! The two faces of Responses: what routing reads early, what a relay changes; the rest is delegated.
 
-use std::time::SystemTime;
-
+use std::borrow::Cow;
 use std::sync::LazyLock;
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use dialect::count::{Count, as_it_is};
@@ -18,9 +18,10 @@ use hub::{Carried, DialectId, Fault, Losses, Prompt, RawFault, Request, Response
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
+use crate::summary_encode::SummaryEncoder;
 use crate::{
     decode_knobs, decode_tools, fault, instruct, request_decode, request_encode, response, scanner, session, spaces,
-    stream_decode, stream_encode, wire,
+    stream_decode, stream_encode, summary, wire,
 };
 
 /// The mark of a packed proof.
@@ -69,7 +70,7 @@ impl ClientSide for Responses {
         request_decode::decode(body)
     }
 
-    fn echo(&self, body: &Body) -> Echo {
+    fn echo(&self, body: &Body, _: &Body) -> Echo {
         let mut found = Vec::new();
         if let Some(tools) = body.raw("tools").filter(|tools| tools.contains("\"namespace\"")) {
             let list: Vec<&RawValue> = serde_json::from_str(tools).unwrap_or_default();
@@ -77,7 +78,7 @@ impl ClientSide for Responses {
         }
         let added: Vec<&RawValue> = decode_tools::additional(body).into_iter().map(|(_, raw)| raw).collect();
         spaces::collect(&added, &mut found);
-        Echo { fields: decode_knobs::repeated(body), spaces: found }
+        Echo { fields: decode_knobs::repeated(body), spaces: found, summary: summary::is_asked(body) }
     }
 
     fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
@@ -85,7 +86,9 @@ impl ClientSide for Responses {
     }
 
     fn stream_encoder(&self, reply: Reply) -> Box<dyn StreamEncoder> {
-        Box::new(stream_encode::Encoder::new(reply, false))
+        let (seed, is_summary) = (reply.seed, reply.echo.summary);
+        let encoder = stream_encode::Encoder::new(reply, false);
+        if is_summary { Box::new(SummaryEncoder::new(encoder, seed)) } else { Box::new(encoder) }
     }
 
     fn render_fault(&self, fault: &Fault, request_id: &str) -> HttpReply {
@@ -111,11 +114,13 @@ impl WireSide for Responses {
         let mut edits = vec![Edit::set("model", json_text(target.model))];
         let mut losses = Losses::default();
         if PACKED.find(body.bytes()).is_some()
-            && let Some(input) = body.raw("input").and_then(without_foreign)
+            && let Some(Unpacked { input, left_out }) = body.raw("input").and_then(unpacked)
         {
             edits.push(Edit::set("input", input));
-            losses
-                .dropped("input.reasoning", "reasoning of another vendor's model cannot be verified and was left out");
+            if left_out {
+                let why = "reasoning of another vendor's model cannot be verified and was left out";
+                losses.dropped("input.reasoning", why);
+            }
         }
         Relay { edits, headers: HeaderMap::new(), hide_usage: false, losses }
     }
@@ -159,20 +164,39 @@ impl WireSide for Responses {
     }
 }
 
-/// The input without the reasoning of other vendors, whose proofs we packed on earlier turns; `None` if there is none.
-fn without_foreign(input: &str) -> Option<String> {
-    let items: Vec<&RawValue> = serde_json::from_str(input).ok()?;
-    let own: Vec<&str> = items.iter().map(|item| item.get()).filter(|item| !is_foreign(item)).collect();
-    (own.len() < items.len()).then(|| format!("[{}]", own.join(",")))
+/// An input without what we packed on earlier turns.
+struct Unpacked {
+    input: String,
+    /// Reasoning of other vendors was in it.
+    left_out: bool,
 }
 
-fn is_foreign(item: &str) -> bool {
-    if PACKED.find(item.as_bytes()).is_none() {
-        return false;
+/// `None` if there is nothing of the kind.
+fn unpacked(input: &str) -> Option<Unpacked> {
+    let items: Vec<&RawValue> = serde_json::from_str(input).ok()?;
+    let own: Vec<Option<Cow<'_, str>>> = items.iter().map(|item| plain(item.get())).collect();
+    let left_out = own.iter().any(Option::is_none);
+    if !left_out && own.iter().all(|item| matches!(item, Some(Cow::Borrowed(_)))) {
+        return None;
     }
-    let item: wire::Item<'_> = serde_json::from_str(item).unwrap_or_default();
-    let packed = |proof: &str| !matches!(Seal::unpack(proof), Carried::Native(_));
-    item.kind.as_deref() == Some("reasoning") && item.encrypted_content.as_deref().is_some_and(packed)
+    let own: Vec<Cow<'_, str>> = own.into_iter().flatten().collect();
+    Some(Unpacked { input: format!("[{}]", own.join(",")), left_out })
+}
+
+/// The item as it is, a summary of ours in words, or nothing of a proof that is not OpenAI's.
+fn plain(json: &str) -> Option<Cow<'_, str>> {
+    if PACKED.find(json.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(json));
+    }
+    let item: wire::Item<'_> = serde_json::from_str(json).unwrap_or_default();
+    let proof = item.encrypted_content.as_deref().unwrap_or_default();
+    match item.kind.as_deref() {
+        Some("reasoning") if !matches!(Seal::unpack(proof), Carried::Native(_)) => None,
+        Some(summary::KIND) => {
+            Some(summary::read(proof).map_or(Cow::Borrowed(json), |words| summary::as_message(&words).into()))
+        }
+        _ => Some(Cow::Borrowed(json)),
+    }
 }
 
 fn json_text(text: &str) -> String {

@@ -29,9 +29,14 @@ pub(crate) fn read(answer: &wire::Answer<'_>) -> Usage {
 /// Writes the figures. Current SDKs insist on every field (facts on clients, 8), so what is not known is 0 there; an
 /// answer of which nothing is known has `usage: null`.
 pub(crate) fn write(usage: &Usage, out: &mut BytesMut) {
-    if usage.is_unknown() {
-        return out.extend_from_slice(b"null");
+    match usage.is_unknown() {
+        true => out.extend_from_slice(b"null"),
+        false => write_all(usage, out),
     }
+}
+
+/// Writes the figures, all 0 where nothing is known.
+pub(crate) fn write_all(usage: &Usage, out: &mut BytesMut) {
     let (input, output) = (usage.input_total(), usage.output.unwrap_or(0));
     let mut object = Object::open(out);
     object.number("input_tokens", input);

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::openai::conversation::{check_file, check_picture};
 use crate::openai::rules::check_name;
 use crate::provider::Refusal;
+use crate::responses::compact;
 use crate::seal;
 
 type Checked = Result<(), Refusal>;
@@ -41,6 +42,9 @@ fn check_item(item: &Value, place: &str) -> Checked {
     check_ids(item, place)?;
     if let Some(name) = item["name"].as_str() {
         check_name(name, &format!("{place}.name"))?;
+    }
+    if kind(item) == "compaction" {
+        compact::check_item(item, place)?;
     }
     if kind(item) == "item_reference" {
         return Err(lost(item["id"].as_str().unwrap_or_default()));

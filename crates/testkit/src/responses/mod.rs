@@ -5,6 +5,7 @@
 //! clients have reported it. Errors, keys and function rules are those of Chat Completions, and live there.
 
 mod ask;
+mod compact;
 mod conversation;
 mod render;
 mod rules;
@@ -32,6 +33,8 @@ const CHAT: OpenAi = OpenAi { vendor: false };
 pub(crate) struct Responses {
     /// Keeps answers, as the API does by default: the ids of those that it has given.
     pub(crate) given: Option<Mutex<HashSet<String>>>,
+    /// Has no call to make conversations shorter, as places that copy the API have not.
+    pub(crate) never_compacts: bool,
 }
 
 impl Responses {
@@ -55,6 +58,7 @@ impl Provider for Responses {
         match (method, path) {
             (&Method::POST, "/v1/responses") => Ok(Route::Generate),
             (&Method::POST, "/v1/responses/input_tokens") => Ok(Route::Count),
+            (&Method::POST, "/v1/responses/compact") if !self.never_compacts => Ok(Route::Compact),
             _ if path.starts_with("/v1/models") => CHAT.route(method, path),
             _ => {
                 let what = format!("Invalid URL ({method} {path})");
@@ -71,6 +75,9 @@ impl Provider for Responses {
         let body = crate::openai::rules::parse(call)?;
         if *call.route == Route::Count {
             rules::check_count(&body)?;
+        }
+        if *call.route == Route::Compact {
+            compact::check(&body)?;
         }
         rules::check(&body, &|id| self.knows(id))?;
         Ok(ask::read(&body, call.body.len()))
@@ -137,6 +144,10 @@ impl Provider for Responses {
 
     fn count(&self, ask: &Ask) -> Value {
         json!({"object": "response.input_tokens", "input_tokens": ask.prompt_tokens})
+    }
+
+    fn compact(&self, body: &[u8]) -> Value {
+        compact::answer(&serde_json::from_slice(body).unwrap_or_default())
     }
 
     fn id_header(&self) -> &'static str {

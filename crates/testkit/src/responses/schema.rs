@@ -97,7 +97,7 @@ const ITEM: Kind = Kind::Tagged {
         ("code_interpreter_call", Kind::Map),
         ("image_generation_call", Kind::Map),
         ("mcp_call", Kind::Map),
-        ("compaction", Kind::Map),
+        ("compaction", Kind::Object(&[TYPE, ID, must("encrypted_content", Kind::Text)])),
     ],
 };
 

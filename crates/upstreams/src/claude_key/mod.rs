@@ -49,7 +49,7 @@ impl Upstream for ClaudeKey {
         let endpoint = match call.purpose {
             Purpose::Generate => &self.messages,
             Purpose::CountTokens => &self.count,
-            Purpose::Embed(_) | Purpose::Pass(_) => return Err(not_taken()),
+            Purpose::Compact | Purpose::Embed(_) | Purpose::Pass(_) => return Err(not_taken()),
         };
         endpoint.post(call, credential(HeaderName::from_static("x-api-key"), "", secret)?)
     }
@@ -57,7 +57,7 @@ impl Upstream for ClaudeKey {
     fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
         match purpose {
             Purpose::Generate | Purpose::CountTokens => Some(&dialect_anthropic::DIALECT),
-            Purpose::Embed(_) | Purpose::Pass(_) => None,
+            Purpose::Compact | Purpose::Embed(_) | Purpose::Pass(_) => None,
         }
     }
 }

@@ -49,6 +49,7 @@ impl Upstream for CodexKey {
         let auth = credential(AUTHORIZATION, "Bearer ", secret)?;
         match openai_paths::path(call.purpose) {
             None if call.purpose == Purpose::CountTokens => self.responses.below("input_tokens")?.post(call, auth),
+            None if call.purpose == Purpose::Compact => self.responses.below("compact")?.post(call, auth),
             None => self.responses.post(call, auth),
             Some(path) => self.root.below(path)?.post(call, auth),
         }
@@ -57,7 +58,7 @@ impl Upstream for CodexKey {
     /// What the API has beside answers stands beside them, in the language of Chat's routes.
     fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
         match purpose {
-            Purpose::Generate | Purpose::CountTokens => Some(&dialect_openai_responses::DIALECT),
+            Purpose::Generate | Purpose::Compact | Purpose::CountTokens => Some(&dialect_openai_responses::DIALECT),
             Purpose::Embed(_) | Purpose::Pass(_) => Some(&dialect_openai_chat::DIALECT),
         }
     }

@@ -57,7 +57,7 @@ impl Upstream for GeminiKey {
     fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
         match purpose {
             Purpose::Generate | Purpose::CountTokens | Purpose::Embed(_) => Some(&dialect_gemini::DIALECT),
-            Purpose::Pass(_) => None,
+            Purpose::Compact | Purpose::Pass(_) => None,
         }
     }
 }
@@ -73,7 +73,7 @@ pub(crate) fn method(purpose: Purpose, stream: bool) -> Result<&'static str, Fau
         (Purpose::Embed(EmbedCall::One), _) => "embedContent",
         (Purpose::Generate, false) => "generateContent",
         (Purpose::Generate, true) => "streamGenerateContent?alt=sse",
-        (Purpose::Pass(_), _) => return Err(not_taken()),
+        (Purpose::Compact | Purpose::Pass(_), _) => return Err(not_taken()),
     })
 }
 

@@ -46,7 +46,7 @@ impl Upstream for OllamaServer {
         let stream = call.stream;
         let endpoint = match call.purpose {
             Purpose::Generate => &self.chat,
-            Purpose::CountTokens | Purpose::Pass(_) => return Err(not_taken()),
+            Purpose::Compact | Purpose::CountTokens | Purpose::Pass(_) => return Err(not_taken()),
             Purpose::Embed(EmbedCall::Many) => &self.embed,
             Purpose::Embed(EmbedCall::One) => &self.embeddings,
         };
@@ -59,7 +59,7 @@ impl Upstream for OllamaServer {
 
     fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
         match purpose {
-            Purpose::CountTokens | Purpose::Pass(_) => None,
+            Purpose::Compact | Purpose::CountTokens | Purpose::Pass(_) => None,
             Purpose::Generate | Purpose::Embed(_) => Some(&dialect_ollama::DIALECT),
         }
     }

@@ -72,7 +72,8 @@ impl OpenAiPlace {
         }
         if call.wire == RESPONSES.id {
             let missing = || Fault::new(FaultKind::Internal, "this place has no Responses API");
-            return self.responses.clone().ok_or_else(missing);
+            let responses = self.responses.as_ref().ok_or_else(missing)?;
+            return if call.purpose == Purpose::Compact { responses.below("compact") } else { Ok(responses.clone()) };
         }
         Ok(self.chat.clone())
     }
@@ -112,6 +113,8 @@ impl Upstream for OpenAiPlace {
     /// What a server does not have it says itself.
     fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
         match purpose {
+            // Who speaks Responses may have it, and says so where not.
+            Purpose::Compact => self.responses.as_ref().map(|_| RESPONSES),
             Purpose::CountTokens => None,
             Purpose::Generate | Purpose::Embed(_) | Purpose::Pass(_) => Some(CHAT),
         }

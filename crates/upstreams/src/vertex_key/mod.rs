@@ -57,7 +57,7 @@ impl Upstream for VertexKey {
     fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
         match purpose {
             Purpose::Generate | Purpose::CountTokens => Some(&dialect_gemini::DIALECT),
-            Purpose::Embed(_) | Purpose::Pass(_) => None,
+            Purpose::Compact | Purpose::Embed(_) | Purpose::Pass(_) => None,
         }
     }
 }

@@ -143,9 +143,10 @@ fn texts_join_one_message_until_something_else_comes() {
 
 #[test]
 fn namespaces_come_back() {
-    let echo = Responses.echo(&body(&json!({"model": "m", "metadata": {"a": "b"}, "temperature": 0.5, "tools": [
+    let request = body(&json!({"model": "m", "metadata": {"a": "b"}, "temperature": 0.5, "tools": [
         {"type": "namespace", "name": "mcp__x", "tools": [{"type": "function", "name": "t"}]}, {"type": "function", "name": "mcp__x__u"}],
-        "input": [{"type": "additional_tools", "tools": [{"type": "namespace", "name": "late", "tools": [{"type": "function", "name": "v"}]}]}]})));
+        "input": [{"type": "additional_tools", "tools": [{"type": "namespace", "name": "late", "tools": [{"type": "function", "name": "v"}]}]}]}));
+    let echo = Responses.echo(&request, &request);
     let reply = Reply { echo: std::sync::Arc::new(echo), ..reply() };
     let events = written(
         &[
@@ -171,7 +172,8 @@ fn namespaces_come_back() {
         (&whole["metadata"], &whole["temperature"], &whole["tool_choice"]),
         (&json!({"a": "b"}), &json!(0.5), &json!("auto"))
     );
-    assert_eq!(Responses.echo(&body(&json!({"model": "m"}))).spaces, Echo::default().spaces);
+    let plain = body(&json!({"model": "m"}));
+    assert_eq!(Responses.echo(&plain, &plain).spaces, Echo::default().spaces);
 }
 
 #[test]

@@ -193,7 +193,7 @@ proptest! {
         let request = format!("{{\"model\":\"m\",\"input\":[{text},{{\"role\":\"user\",\"content\":{text}}}],\"tools\":[{text}],\"tool_choice\":{text},\"text\":{text},\"reasoning\":{text}}}");
         let body = Body::parse(Bytes::from(request)).unwrap();
         let _ = Responses.peek(&head(), &body);
-        let _ = Responses.echo(&body);
+        let _ = Responses.echo(&body, &body);
         let traits = ModelTraits::default();
         let target = Target { model: "up", stream: false, traits: &traits };
         let _ = Responses.relay(&head(), &body, &target);
