@@ -52,7 +52,10 @@ const CAP: usize = 32 * 1024;
 
 fn clients() -> Vec<&'static dyn ClientSide> {
     let routes = dialects::ALL.iter().flat_map(|dialect| dialect.routes);
-    routes.filter(|route| matches!(route.operation, Operation::Generate | Operation::Compact)).map(|route| route.client).collect()
+    routes
+        .filter(|route| matches!(route.operation, Operation::Generate | Operation::Compact))
+        .map(|route| route.client)
+        .collect()
 }
 
 fn wires() -> Vec<(&'static Dialect, &'static dyn WireSide)> {
