@@ -65,7 +65,7 @@ fn help_shows_only_what_is_ours() {
     let help = String::from_utf8(output.stdout).unwrap();
     assert!(help.contains("--set <KEY=VALUE>") && help.contains("docs/configuration.md"), "{help}");
     assert!(!help.contains("cron") && !help.contains("login"), "{help}");
-    assert!(help.lines().count() < 45, "{help}");
+    assert!(help.lines().count() < 54, "{help}");
 }
 
 #[tokio::test]

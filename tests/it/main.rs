@@ -30,6 +30,7 @@ mod kept;
 mod keys;
 mod limits;
 mod logs;
+mod management;
 mod names;
 mod places;
 mod pool;

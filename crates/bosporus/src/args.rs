@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// How many worker threads serve; as many as there are cores by default.
     #[arg(long, global = true, value_name = "N")]
     pub(crate) workers: Option<usize>,
+    /// How a change of the configuration file is noticed.
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    pub(crate) watch: Watching,
     /// Set one setting of the file, such as routing.strategy=fill-first; may be repeated.
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = setting)]
     pub(crate) set: Vec<(String, String)>,
@@ -70,17 +73,50 @@ pub(crate) enum Command {
         #[command(subcommand)]
         from: crate::import::From,
     },
-    /// Say which accounts would answer a request for a model, in what order, and exit. Nobody is asked.
-    Explain {
-        /// The model, as a client would name it.
-        model: String,
-        /// With what the client key of this label may reach.
-        #[arg(long, value_name = "LABEL")]
-        key: Option<String>,
-        /// One JSON object instead of text.
-        #[arg(long)]
-        json: bool,
-    },
+    /// Say which accounts would answer a request for a model, in what order, who would not and why, and what a failure
+    /// would do next. No provider is asked. A running gateway tells what it has learned of its accounts; where none
+    /// answers, the configuration alone decides.
+    Explain(Explain),
+}
+
+/// What is to be explained, and by whom.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Explain {
+    /// The model, as a client would name it.
+    pub(crate) model: String,
+    /// With what the client key of this label may reach.
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) key: Option<String>,
+    /// What the client speaks: openai, responses, claude, gemini or ollama.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dialect: Option<String>,
+    /// What is asked for: generate, count-tokens, embed, image-generation, ...
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) operation: Option<String>,
+    /// The provider that the path or the header would name.
+    #[arg(long, value_name = "ID")]
+    pub(crate) provider: Option<String>,
+    /// The conversation, as the header X-Session-ID would tell it.
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    /// The gateway to ask, instead of the one at the configuration's address.
+    #[arg(long, value_name = "URL", conflicts_with = "offline")]
+    pub(crate) server: Option<String>,
+    /// Ask no gateway: the configuration alone.
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a change of the configuration file is noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Watching {
+    /// By the system's notifications, and by a look every two seconds.
+    Auto,
+    /// By the look alone, where notifications cost too much or lie.
+    Poll,
 }
 
 /// How log lines are written.

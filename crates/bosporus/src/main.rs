@@ -34,8 +34,8 @@ fn start(args: &Args) -> Result<ExitCode, String> {
     match &args.command {
         Some(Command::Check) => setup::check(args),
         Some(Command::HashKey) => hash_key::run(),
-        Some(Command::Explain { model, key, json }) => explain::run(args, model, key.as_deref(), *json),
         Some(Command::Import { from }) => Ok(import::run(args, from)),
+        Some(Command::Explain(wanted)) => explain::run(args, wanted),
         None => run::run(args),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use config::{Config, Diagnostic, LogFormat, Outline};
-use gateway::App;
+use gateway::{App, Reloaded};
 use transport::{ServeOptions, ServerTls};
 
 use crate::setup::{self, Origin};
@@ -20,15 +20,23 @@ pub(crate) struct Reloader {
     tls: Option<ServerTls>,
     options: ServeOptions,
     origin: Origin,
+    /// What the file held when it was last taken over.
+    text: Arc<Mutex<Vec<u8>>>,
     /// Held for a whole reload.
     outline: Mutex<Outline>,
 }
 
 impl Reloader {
     /// For the configuration that was read from `origin`; flags and environment go on to win over the file.
-    pub(crate) fn new(app: Arc<App>, tls: Option<ServerTls>, options: ServeOptions, origin: Origin) -> Self {
+    pub(crate) fn new(app: Arc<App>, tls: Option<ServerTls>, options: ServeOptions, mut origin: Origin) -> Self {
         let outline = Mutex::new(Outline::of(&origin.bytes));
-        Self { app, tls, options, origin, outline }
+        let text = Arc::new(Mutex::new(std::mem::take(&mut origin.bytes)));
+        let (path, overrides, source) = (origin.path.clone(), origin.overrides.clone(), Arc::clone(&text));
+        app.explain_by(move || {
+            let bytes = source.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            setup::parse(&bytes, &path, &overrides).0
+        });
+        Self { app, tls, options, origin, text, outline }
     }
 
     /// The configuration file.
@@ -36,9 +44,9 @@ impl Reloader {
         &self.origin.path
     }
 
-    /// What the file held at the start.
-    pub(crate) fn first_bytes(&self) -> &[u8] {
-        &self.origin.bytes
+    /// What the file held when it was last taken over.
+    pub(crate) fn text(&self) -> Vec<u8> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Files beside the configuration whose content belongs to it.
@@ -49,23 +57,28 @@ impl Reloader {
     }
 
     /// Takes over what the file holds now. `cause` is for the log: who wants it.
-    pub(crate) fn reload(&self, cause: &str, bytes: Result<&[u8], &std::io::Error>) {
+    ///
+    /// # Errors
+    /// Why the old configuration stays.
+    pub(crate) fn reload(&self, cause: &str, bytes: Result<&[u8], &std::io::Error>) -> Result<Reloaded, String> {
         let mut outline = self.outline.lock().unwrap_or_else(PoisonError::into_inner);
         let file = self.origin.path.display();
         let started = Instant::now();
         let taken = bytes.map_err(|error| format!("cannot be read: {error}")).and_then(|bytes| {
             let next = Outline::of(bytes);
             let told = self.take(bytes)?;
-            let settings = outline.changed(&next).join(", ");
+            let settings = outline.changed(&next).into_iter().map(str::to_owned).collect();
             *outline = next;
-            Ok((told, settings))
+            *self.text.lock().unwrap_or_else(PoisonError::into_inner) = bytes.to_vec();
+            Ok(Reloaded { status: "ok", settings, changes: told })
         });
-        match taken {
-            Ok((told, settings)) if told.is_empty() && settings.is_empty() => {
+        match &taken {
+            Ok(Reloaded { settings, changes, .. }) if changes.is_empty() && settings.is_empty() => {
                 tracing::info!(cause, %file, "configuration read again: no setting has changed");
             }
-            Ok((told, settings)) => {
-                let told = if told.is_empty() { String::new() } else { format!(": {told}") };
+            Ok(Reloaded { settings, changes, .. }) => {
+                let told = if changes.is_empty() { String::new() } else { format!(": {changes}") };
+                let settings = settings.join(", ");
                 let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
                 tracing::info!(cause, %file, settings, ms, "configuration reloaded{told}");
             }
@@ -73,6 +86,7 @@ impl Reloader {
                 tracing::error!(cause, %file, "configuration not taken over, the old one stays: {why}");
             }
         }
+        taken
     }
 
     fn take(&self, bytes: &[u8]) -> Result<String, String> {
@@ -93,6 +107,12 @@ impl Reloader {
         if config.tls.is_some() != old.config.tls.is_some() {
             tracing::warn!("`tls.enable` cannot change while the gateway runs: it stays until a restart");
             config.tls.clone_from(&old.config.tls);
+        }
+        if config.auth_dir != old.config.auth_dir {
+            tracing::warn!(
+                "`auth-dir` cannot change while the gateway runs: what is kept there stays where it is until a restart"
+            );
+            config.auth_dir.clone_from(&old.config.auth_dir);
         }
         let identity = config.tls.clone().zip(self.tls.as_ref());
         if let Some((tls, _)) = &identity {

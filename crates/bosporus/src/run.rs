@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Config, Fresh, LogFormat};
-use gateway::{App, Upkeep};
+use gateway::{App, Order, Upkeep};
 use tokio::signal::unix::{SignalKind, signal};
 use transport::client::{ClientOptions, ClientTls};
 use transport::listen::{Listener, distribute};
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     let keeper = Keeper::start(&app, &accounts)?;
     let path = origin.path.clone();
     let reloader = Reloader::new(Arc::clone(&app), tls.clone(), options.clone(), origin);
-    let config_watch = Watch::start(Arc::new(reloader))?;
+    let config_watch = Watch::start(Arc::new(reloader), args.watch)?;
     let share = Share {
         app: Arc::clone(&app),
         tls,
@@ -84,11 +84,13 @@ fn accept(
         let distributing = std::pin::pin!(distribute(acceptor, queues, watch));
         let ended = std::pin::pin!(stop_signal()?);
         let hang_ups = hang_ups(&stop.config_watch)?;
+        let orders = orders(stop.app, &stop.config_watch);
         // Whoever reads that we are ready may tell us to stop at once: that must drain, too.
         ready();
         tokio::select! {
             () = distributing => (),
             () = hang_ups => (),
+            () = orders => (),
             () = stop.upkeep.run(stop.app, &stop.client) => (),
             name = ended => tracing::info!(signal = name, "stopping: requests under way may finish"),
         }
@@ -121,6 +123,17 @@ fn hang_ups(config_watch: &Watch) -> Result<impl Future<Output = ()>, String> {
         }
         std::future::pending::<()>().await;
     })
+}
+
+/// Carries out what management asks for, for ever.
+async fn orders(app: &App, config_watch: &Watch) {
+    let mut orders = app.orders();
+    while let Some(order) = orders.recv().await {
+        match order {
+            Order::Reload(asker) => config_watch.ask(asker),
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 fn server_tls(config: &Config) -> Result<Option<ServerTls>, String> {

@@ -2,7 +2,8 @@
 //! that slow disks and large files hold up no request.
 //!
 //! The system's notifications make it quick: they cover edits, atomic renames and symbolic links that are turned to
-//! another file. A look every two seconds makes it sure: network mounts notify nobody. Content decides, not time
+//! another file. A look every two seconds makes it sure: network mounts notify nobody, and `--watch poll` does without
+//! notifications altogether. Content decides, not time
 //! stamps. A file is taken when two looks in a row saw the same, because a file that is being written can be valid
 //! and yet be only its first half.
 
@@ -15,9 +16,13 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use gateway::Reloaded;
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
+use tokio::sync::oneshot;
+
+use crate::args::Watching;
 use crate::reload::Reloader;
 
 /// Between two looks without a notification.
@@ -47,11 +52,22 @@ struct Bell {
     changed: Condvar,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
+/// Who asked for a reload and waits for its outcome.
+type Asker = oneshot::Sender<Result<Reloaded, String>>;
+
+#[derive(Debug, Default)]
 struct Rung {
     file: bool,
     signal: bool,
+    asked: Vec<Asker>,
     stop: bool,
+}
+
+impl Rung {
+    /// Whether the file is to be taken over, changed or not.
+    fn insists(&self) -> bool {
+        self.signal || !self.asked.is_empty()
+    }
 }
 
 /// What a look saw.
@@ -68,13 +84,13 @@ struct Look {
 
 impl Watch {
     /// Watches from now on.
-    pub(crate) fn start(reloader: Arc<Reloader>) -> Result<Self, String> {
+    pub(crate) fn start(reloader: Arc<Reloader>, watching: Watching) -> Result<Self, String> {
         let bell = Arc::new(Bell::default());
         let rope = Arc::clone(&bell);
         let thread = std::thread::Builder::new().name("config".to_owned());
         let (running, ended) = mpsc::channel();
         let thread = thread.spawn(move || {
-            run(&rope, &reloader);
+            run(&rope, &reloader, watching);
             drop(running);
         });
         let thread = thread.map_err(|error| format!("cannot watch the configuration: {error}"))?;
@@ -84,6 +100,11 @@ impl Watch {
     /// Takes the file over now, changed or not.
     pub(crate) fn hang_up(&self) {
         self.bell.ring(|rung| rung.signal = true);
+    }
+
+    /// The same, for somebody who waits for the outcome. Nothing is told when the watch ends before that.
+    pub(crate) fn ask(&self, asker: Asker) {
+        self.bell.ring(|rung| rung.asked.push(asker));
     }
 }
 
@@ -107,11 +128,10 @@ impl Bell {
     /// Waits until something has rung, at most until the next look is due, and takes note of it.
     fn wait(&self) -> Rung {
         let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_timeout_while(rung, POLL, |rung| !(rung.file || rung.signal || rung.stop));
+        let waited = self.changed.wait_timeout_while(rung, POLL, |rung| !(rung.file || rung.insists() || rung.stop));
         let (mut rung, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let heard = *rung;
-        *rung = Rung { stop: rung.stop, ..Rung::default() };
-        heard
+        let stop = rung.stop;
+        std::mem::replace(&mut *rung, Rung { stop, ..Rung::default() })
     }
 
     /// Waits out what happens to the file; true when it is time to stop. A signal is kept for later.
@@ -126,39 +146,45 @@ impl Bell {
 
 // === the thread ===
 
-fn run(bell: &Arc<Bell>, reloader: &Reloader) {
-    let first = Some(reloader.first_bytes());
-    let (mut own, mut seen) = (print_of(first, &[]), print_of(first, &reloader.further_files()));
-    let mut notices = notices(bell, reloader.path());
+fn run(bell: &Arc<Bell>, reloader: &Reloader, watching: Watching) {
+    let text = reloader.text();
+    let (mut own, mut seen) = (print_of(Some(&text), &[]), print_of(Some(&text), &reloader.further_files()));
+    drop(text);
+    let notified = || (watching == Watching::Auto).then(|| notices(bell, reloader.path())).flatten();
+    let mut notices_now = notified();
     loop {
         let rung = bell.wait();
         if rung.stop {
             return;
         }
         let first = Look::at(reloader);
-        if !rung.signal && first.print == seen {
+        if !rung.insists() && first.print == seen {
             continue;
         }
         let Some(settled) = settle(bell, reloader, first) else { return };
-        if !rung.signal && settled.print == seen {
+        if !rung.insists() && settled.print == seen {
             continue;
         }
         let cause = if rung.signal {
             "SIGHUP"
+        } else if rung.insists() {
+            "management"
         } else if settled.own == own {
             "a file that it names has changed"
         } else {
             "the file has changed"
         };
         let further = reloader.further_files();
-        reloader.reload(cause, settled.bytes.as_deref());
+        let outcome = reloader.reload(cause, settled.bytes.as_deref());
+        // Whoever asked may have gone meanwhile.
+        rung.asked.into_iter().for_each(|asker| _ = asker.send(outcome.clone()));
         (own, seen) = (settled.own, settled.print);
         if reloader.further_files() != further {
             // The new configuration names other files, which it has read already.
             seen = print_of(settled.bytes.as_deref().ok(), &reloader.further_files());
         }
         // A link may lead elsewhere now.
-        notices = refreshed(notices, bell, reloader.path());
+        notices_now = notices_now.filter(|(_, watched)| *watched == folders(reloader.path())).or_else(notified);
     }
 }
 
@@ -215,14 +241,6 @@ fn notices(bell: &Arc<Bell>, path: &Path) -> Option<(RecommendedWatcher, Vec<Pat
     let folders = folders(path);
     let watched = folders.iter().filter(|folder| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok()).count();
     (watched > 0).then_some((watcher, folders))
-}
-
-fn refreshed(
-    notices_now: Option<(RecommendedWatcher, Vec<PathBuf>)>,
-    bell: &Arc<Bell>,
-    path: &Path,
-) -> Option<(RecommendedWatcher, Vec<PathBuf>)> {
-    notices_now.filter(|(_, watched)| *watched == folders(path)).or_else(|| notices(bell, path))
 }
 
 fn folders(path: &Path) -> Vec<PathBuf> {

@@ -74,10 +74,10 @@ impl KeyTable {
         (Self { index, anybody: Admitted { label: "-".into(), allowance: None } }, reaches)
     }
 
-    /// What the key with a label may reach.
-    pub(crate) fn scope_of(&self, label: &str) -> Option<Scope> {
+    /// The key with a label.
+    pub(crate) fn of_label(&self, label: &str) -> Option<&Admitted> {
         let entries = self.index.values().flatten();
-        entries.map(|entry| &entry.admitted).find(|admitted| &*admitted.label == label).map(Admitted::scope)
+        entries.map(|entry| &entry.admitted).find(|admitted| &*admitted.label == label)
     }
 
     /// Whose key the request carries. No keys at all: everybody is let in.
@@ -138,7 +138,7 @@ fn candidates(head: &Parts) -> impl Iterator<Item = Cow<'_, str>> {
     headers.chain(query).filter(|key| !key.is_empty())
 }
 
-fn without_scheme(value: &str) -> &str {
+pub(crate) fn without_scheme(value: &str) -> &str {
     match value.split_once(' ') {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim(),
         // `Bearer ` with an empty key arrives without its space.
@@ -147,7 +147,7 @@ fn without_scheme(value: &str) -> &str {
     }
 }
 
-fn query_value(query: &str, name: &str) -> Option<String> {
+pub(crate) fn query_value(query: &str, name: &str) -> Option<String> {
     let pair = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
     Some(percent_decode_str(pair).decode_utf8_lossy().trim().to_owned())
 }

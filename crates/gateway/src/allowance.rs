@@ -108,19 +108,41 @@ impl Allowance {
         self.limits.fidelity
     }
 
+    /// Whether one request of a model would be let in, as far as that can be told without taking anything.
+    ///
+    /// # Errors
+    /// A fault that says what is used up, and until when.
+    pub(crate) fn check(&self, model: &str, now: SystemTime) -> Result<(), Fault> {
+        let clock = self.meter.now();
+        self.has_room(model, self.month(now), now, clock)?;
+        if self.limits.concurrency.is_some_and(|most| self.meter.in_flight.load(Ordering::Relaxed) >= most) {
+            return Err(self.crowded());
+        }
+        let Some(limit) = self.limits.requests_per_minute else { return Ok(()) };
+        self.meter.requests.check(limit, clock).map_err(|wait| self.rate_fault(limit, "requests", wait))
+    }
+
+    fn month(&self, now: SystemTime) -> Month {
+        if self.quotas.is_empty() { Month::default() } else { Month::of(now) }
+    }
+
+    /// Whether the month and the tokens leave room.
+    fn has_room(&self, model: &str, month: Month, now: SystemTime, clock: u64) -> Result<(), Fault> {
+        if let Some(full) = self.fitting(model).find(|quota| quota.counter.used(month) >= quota.most) {
+            return Err(self.quota_fault(full, month, now));
+        }
+        let Some(limit) = self.limits.tokens_per_minute else { return Ok(()) };
+        self.meter.tokens.check(limit, clock).map_err(|wait| self.rate_fault(limit, "tokens", wait))
+    }
+
     /// Takes what one request of a model needs.
     ///
     /// # Errors
     /// A fault that says what is used up, and until when.
     pub(crate) fn enter(self: &Arc<Self>, model: &str, now: SystemTime) -> Result<Pass, Fault> {
         let clock = self.meter.now();
-        let month = if self.quotas.is_empty() { Month::default() } else { Month::of(now) };
-        if let Some(full) = self.fitting(model).find(|quota| quota.counter.used(month) >= quota.most) {
-            return Err(self.quota_fault(full, month, now));
-        }
-        if let Some(limit) = self.limits.tokens_per_minute {
-            self.meter.tokens.check(limit, clock).map_err(|wait| self.rate_fault(limit, "tokens", wait))?;
-        }
+        let month = self.month(now);
+        self.has_room(model, month, now, clock)?;
         let mut pass = self.seat().ok_or_else(|| self.crowded())?;
         if let Some(limit) = self.limits.requests_per_minute {
             self.meter.requests.take(1, limit, clock).map_err(|wait| self.rate_fault(limit, "requests", wait))?;

@@ -4,18 +4,16 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use config::Config;
-use hub::Fault;
 use pool::{Accounts, Affinity};
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use transport::{Cap, Client};
 
 use crate::allowance::Meters;
 use crate::changes::Changes;
 use crate::hedge::Hedges;
 use crate::kept::Store;
-use crate::route::Explanation;
+use crate::management::{Management, Order};
 use crate::routes::Routes;
-use crate::scope::Scope;
 use crate::snapshot::{Snapshot, SnapshotError};
 
 /// The process-wide state. Shared by all workers; nothing in it is locked across an await.
@@ -35,6 +33,7 @@ pub struct App {
     pub(crate) hedges: Hedges,
     /// Told of each new snapshot.
     reloads: Notify,
+    pub(crate) management: Management,
 }
 
 impl App {
@@ -57,6 +56,7 @@ impl App {
             kept: Store::default(),
             hedges: Hedges::default(),
             reloads: Notify::new(),
+            management: Management::default(),
         })
     }
 
@@ -83,17 +83,14 @@ impl App {
         self.snapshot.load_full()
     }
 
-    /// Who would answer a request for a model now, and why not others; asked with the key of this label.
-    ///
-    /// # Errors
-    /// Why nobody would, or that no key has the label.
-    pub fn explain(&self, model: &str, key: Option<&str>) -> Result<Explanation, Fault> {
-        let snapshot = self.snapshot();
-        let unknown = || Fault::bad_request("no client key has this label");
-        let scope = key.map_or(Some(Scope::default()), |label| snapshot.keys.scope_of(label)).ok_or_else(unknown)?;
-        let (scope, name) = snapshot.names.within(scope, model);
-        let route = snapshot.names.resolve(scope, name).ok_or_else(|| snapshot.names.missing(scope, name))?;
-        Ok(route.explain(name, &self.accounts))
+    /// Tells where the configuration in force can be read again, for explanations. The first one stays.
+    pub fn explain_by(&self, source: impl Fn() -> Option<Config> + Send + Sync + 'static) {
+        self.management.source.set(Box::new(source));
+    }
+
+    /// What management asks of the program from now on, for the one who carries it out; a second one gets nothing.
+    pub fn orders(&self) -> mpsc::Receiver<Order> {
+        self.management.orders.receive()
     }
 
     /// Takes up the monthly counts of client keys that an earlier run wrote down, and tells how many lines made no sense.

@@ -24,10 +24,15 @@ impl Conversation {
     pub(crate) fn of(inbound: &Inbound<'_>) -> Option<Self> {
         let named = || dialect::session(&inbound.head.headers, &inbound.body);
         match inbound.peek.session.clone().or_else(named) {
-            Some(name) => Some(Self { name: name.into(), before: None, is_new: false }),
+            Some(name) => Some(Self::named(name)),
             None if !matches!(inbound.errand, Errand::Answer) => None,
             None => dialect::opening(&inbound.body).map(Self::opened),
         }
+    }
+
+    /// One that the client has named.
+    pub(crate) fn named(name: String) -> Self {
+        Self { name: name.into(), before: None, is_new: false }
     }
 
     fn opened(opening: Opening) -> Self {

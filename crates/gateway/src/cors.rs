@@ -8,12 +8,11 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 
-/// Where management lives.
-const MANAGEMENT: &str = "/v0/management";
+use crate::management;
 
 /// The origin that may read the answer, if the caller is a page that may call.
 pub(crate) fn allowed(cors: &Cors, head: &Parts) -> Option<HeaderValue> {
-    if head.uri.path().starts_with(MANAGEMENT) {
+    if head.uri.path().starts_with(management::ROOT) {
         return None;
     }
     let origin = head.headers.get(ORIGIN)?;

@@ -133,7 +133,7 @@ fn relayed(seat: Seat<'_>, side: &dyn WireSide, inbound: &Inbound<'_>) -> Result
 }
 
 /// The dialect in which a seat counts.
-fn counter(seat: Seat<'_>, requested: &str) -> Option<&'static Dialect> {
+pub(crate) fn counter(seat: Seat<'_>, requested: &str) -> Option<&'static Dialect> {
     let (model, _) = seat.model(requested);
     let wire = seat.upstream.takes(Purpose::CountTokens, model)?;
     wire.wire.and_then(|side| side.beside().count).map(|_| wire)

@@ -29,7 +29,7 @@ use crate::seats::Seats;
 use crate::serve::Serve;
 use crate::snapshot::Snapshot;
 use crate::upload::Upload;
-use crate::{attempt, cors, faults, headers, paths, socket};
+use crate::{attempt, cors, faults, headers, management, paths, socket};
 
 /// Longest request id that is taken from a client.
 const ID_LENGTH: usize = 128;
@@ -75,6 +75,11 @@ impl Worker {
                 let answered = exchange.run(head, incoming, &mut record).await;
                 allowance = exchange.allowance.into_inner();
                 (Some(route.client), answered)
+            }
+            Err(_) if management::is_asked(snapshot, head) => {
+                let (response, path) = Box::pin(self.manage(snapshot, head, peer)).await;
+                record.iter_mut().for_each(|record| record.route = path);
+                (None, Ok(response))
             }
             Err(fault) => (self.app.routes.caller(head), Err(fault)),
         };

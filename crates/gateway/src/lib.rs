@@ -20,6 +20,7 @@ mod embed;
 mod errand;
 mod estimate;
 mod events;
+mod explain;
 mod fallback;
 mod faults;
 mod fidelity;
@@ -29,6 +30,7 @@ mod hedge;
 mod inbound;
 mod judge;
 mod kept;
+mod management;
 mod months;
 mod names;
 mod outflow;
@@ -56,6 +58,9 @@ mod wrap;
 
 pub use app::{App, Worker};
 pub use changes::{Changes, Difference};
-pub use route::{Candidate, Explanation, State};
+pub use explain::{
+    Candidate, Explanation, Extent, Hindrance, LeftOut, Next, Pick, Question, Reason, Speaks, State, Told, Way,
+};
+pub use management::{Order, Reloaded};
 pub use snapshot::{Snapshot, SnapshotError};
 pub use upkeep::Upkeep;

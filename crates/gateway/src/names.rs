@@ -137,16 +137,6 @@ impl Names {
         found.unwrap_or((scope, model))
     }
 
-    /// As [`Names::read`], for a name that no client's dialect decorates.
-    pub(crate) fn within<'a>(&self, scope: Scope, model: &'a str) -> (Scope, &'a str) {
-        let of_provider = || {
-            let (id, name) = model.split_once(':').filter(|_| !self.serves_exactly(model))?;
-            let scope = self.providers.narrow(scope, id)?;
-            self.resolve(scope, name).is_some().then_some((scope, name))
-        };
-        of_provider().unwrap_or((scope, model))
-    }
-
     /// A name, or the plain one behind it, if it is served.
     fn served<'a>(&self, client: &dyn ClientSide, scope: Scope, name: &'a str) -> Option<(Scope, &'a str)> {
         let names = [Some(name), client.plain_name(name)];

@@ -1,11 +1,8 @@
-//! Where a model name leads: the seats that serve it, in tiers of one priority, and how one is chosen. What a choice
-//! would be, and why, can be asked without making it.
+//! Where a model name leads: the seats that serve it, in tiers of one priority, and how one is chosen.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use hub::FaultKind;
-use pool::{Accounts, Ask, Bench, Moment, Out, Selector, Standing, Strategy};
+use pool::{Ask, Bench, Moment, Selector, Standing, Strategy};
 
 use crate::payload::Rules;
 use crate::seats::{Guard, Level, Seat, Seats, Weighings};
@@ -27,7 +24,7 @@ pub(crate) struct ModelRoute {
 }
 
 /// Seats of one priority, made ready so that no request has to go through all of them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tier {
     /// The place of the first among all seats of the route.
     pub(crate) first: usize,
@@ -65,6 +62,17 @@ impl ModelRoute {
         rows.any(|(tier, row)| tier.selector.has_ready(&row, look.ask(tier)))
     }
 
+    /// The same with strategies that move on by themselves, for choices that are only thought of.
+    pub(crate) fn copied(&self) -> Self {
+        let (seats, tiers, rules) = (self.seats.clone(), self.tiers.clone(), self.rules.clone());
+        Self { seats, tiers, retries: self.retries, rules, guards: self.guards.clone(), strategy: self.strategy }
+    }
+
+    /// How one is chosen within a tier.
+    pub(crate) fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
     /// The place of the next choice; `None` when nobody is ready.
     pub(crate) fn pick(&self, look: &Look<'_>) -> Option<usize> {
         self.tiers.iter().find_map(|tier| {
@@ -86,52 +94,6 @@ impl ModelRoute {
             }
             seat.account.standing(seat.upstream_model(look.model), look.now)
         })
-    }
-
-    /// What would be chosen now, why others would not, and what a failure would do next.
-    pub(crate) fn explain(&self, model: &str, accounts: &Accounts) -> Explanation {
-        let look = Look { model, now: accounts.clock().now(), recoveries: accounts.recoveries(), tried: &[] };
-        let candidates = self.seats.iter().enumerate().map(|(at, seat)| self.candidate(at, seat, &look)).collect();
-        let mut order = Vec::new();
-        for tier in &self.tiers {
-            let row = Row { route: self, tier, look: &look };
-            order.extend(tier.selector.foresee(&row, look.ask(tier)).into_iter().map(|at| tier.first + at));
-        }
-        let last_resort = self.soft(&look).filter(|_| order.is_empty());
-        Explanation { strategy: self.strategy, candidates, order, last_resort, rounds: self.retries.saturating_add(1) }
-    }
-
-    /// The one that is back first, of those whose upstream named no time.
-    fn soft(&self, look: &Look<'_>) -> Option<usize> {
-        let out = |at| match self.standing(at, look) {
-            Standing::Out(out) if !out.firm => Some((out.until, at)),
-            Standing::Ready | Standing::Busy | Standing::Out(_) => None,
-        };
-        (0..self.seats.len()).filter_map(out).min().map(|(_, at)| at)
-    }
-
-    fn candidate(&self, at: usize, seat: Seat<'_>, look: &Look<'_>) -> Candidate {
-        let activity = &seat.account.activity;
-        let state = match self.standing(at, look) {
-            Standing::Ready => State::Ready,
-            Standing::Busy => State::Busy { waiting: seat.account.waiting() },
-            Standing::Out(Out { until, firm, whole, probing, cause }) => {
-                State::Out { back_in: until.since(look.now), named: firm, whole, probing, cause }
-            }
-        };
-        Candidate {
-            account: seat.account.id.as_str().to_owned(),
-            label: seat.account.label.clone(),
-            kind: seat.upstream.kind(),
-            model: seat.upstream_model(look.model).to_owned(),
-            priority: seat.account.priority,
-            weight: seat.account.weight,
-            in_flight: activity.in_flight(),
-            answered: activity.answered(),
-            failed: activity.failed(),
-            latency_ms: Some(activity.latency()).filter(|millis| *millis >= 1.0),
-            state,
-        }
     }
 }
 
@@ -182,72 +144,4 @@ impl Bench for Row<'_> {
     fn latency(&self, at: usize) -> f64 {
         self.route.seats.get(self.tier.first + at).map_or(0.0, |seat| seat.account.activity.latency())
     }
-}
-
-/// Who would answer, and why not others.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Explanation {
-    /// How one is chosen among those of one priority.
-    pub strategy: Strategy,
-    /// All that serve the model, dearest priority first.
-    pub candidates: Vec<Candidate>,
-    /// The places among `candidates` of the pick and of those that would follow, failure by failure. A session that is
-    /// bound to an account begins with that one instead.
-    pub order: Vec<usize>,
-    /// When nobody is ready: the place of the benched one that would be asked anyway.
-    pub last_resort: Option<usize>,
-    /// How often the order may be gone through.
-    pub rounds: u32,
-}
-
-/// One account that serves a model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Candidate {
-    /// The account's id.
-    pub account: String,
-    /// Its label.
-    pub label: String,
-    /// The kind of its place.
-    pub kind: &'static str,
-    /// The upstream's name of the model.
-    pub model: String,
-    /// Higher is tried first.
-    pub priority: i32,
-    /// Its share where the strategy weighs.
-    pub weight: u32,
-    /// Calls under way.
-    pub in_flight: u32,
-    /// Calls that it has answered.
-    pub answered: u64,
-    /// Calls that have failed by its fault.
-    pub failed: u64,
-    /// What its first word is expected to take.
-    pub latency_ms: Option<f64>,
-    /// Whether it may be asked.
-    pub state: State,
-}
-
-/// Whether an account may be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// It may.
-    Ready,
-    /// It has all the calls that it may have.
-    Busy {
-        /// How many wait for one to end.
-        waiting: usize,
-    },
-    /// It is benched.
-    Out {
-        /// When it is tried again.
-        back_in: Duration,
-        /// The upstream named that time; else it is asked as a last resort.
-        named: bool,
-        /// For every model, not for this one alone.
-        whole: bool,
-        /// One request is finding out whether it is well again.
-        probing: bool,
-        /// What benched it.
-        cause: FaultKind,
-    },
 }

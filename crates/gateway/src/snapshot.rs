@@ -66,7 +66,7 @@ impl Snapshot {
             accounts,
             names,
             members: Vec::new(),
-            ids: HashMap::new(),
+            ids: Ids::default(),
             checkups: Vec::new(),
         };
         for kind in KINDS {
@@ -107,9 +107,24 @@ struct Builder<'a> {
     accounts: &'a Accounts,
     names: Collector,
     members: Vec<Member>,
-    /// How often each id was seen.
-    ids: HashMap<String, u32>,
+    ids: Ids,
     checkups: Vec<Checkup>,
+}
+
+/// Gives accounts their own ids, in the order of the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Ids {
+    /// How often each was seen.
+    seen: HashMap<String, u32>,
+}
+
+impl Ids {
+    /// The account's own id; a further account that would have the same is counted.
+    pub(crate) fn of(&mut self, spec: &AccountSpec) -> AccountId {
+        let seen = self.seen.entry(spec.id.clone()).or_insert(0);
+        *seen += 1;
+        if *seen == 1 { AccountId::new(&spec.id) } else { AccountId::new(&format!("{}-{seen}", spec.id)) }
+    }
 }
 
 impl Builder<'_> {
@@ -138,13 +153,6 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The account's own id; a further account that would have the same is counted.
-    fn id(&mut self, spec: &AccountSpec) -> AccountId {
-        let seen = self.ids.entry(spec.id.clone()).or_insert(0);
-        *seen += 1;
-        if *seen == 1 { AccountId::new(&spec.id) } else { AccountId::new(&format!("{}-{seen}", spec.id)) }
-    }
-
     fn next(&self) -> u32 {
         u32::try_from(self.members.len()).unwrap_or(u32::MAX)
     }
@@ -156,7 +164,7 @@ impl Builder<'_> {
         guard: &Arc<Guard>,
         providers: &Arc<[u32]>,
     ) -> Result<Member, SnapshotError> {
-        let id = self.id(spec);
+        let id = self.ids.of(spec);
         let (account, site, secret) = self.account(id, place, spec)?;
         Ok(Member {
             account,

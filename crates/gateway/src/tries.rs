@@ -64,6 +64,42 @@ impl Session<'_> {
     }
 }
 
+/// Attempts that are foreseen at most.
+const FORESEEN: usize = 64;
+
+/// A seat that is to be asked, and why that one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub(crate) at: usize,
+    pub(crate) why: Why,
+    /// The session's own account is only busy, so that the session comes back to it.
+    spills: bool,
+}
+
+/// Why a seat is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It gave the answer that the request goes on from.
+    Kept,
+    /// The session is with it.
+    Session,
+    /// It is the strategy's choice.
+    Strategy,
+    /// Nobody is ready, and it has the shortest line.
+    Line,
+    /// Nobody is ready, and it is back first.
+    LastResort,
+}
+
+/// What would happen to a request.
+#[derive(Debug)]
+pub(crate) struct Foreseen {
+    /// Who would be asked in the first round, failure by failure.
+    pub(crate) choices: Vec<Choice>,
+    /// The pause before what comes then, or what the client would be told.
+    pub(crate) then: Result<Duration, Fault>,
+}
+
 /// An account that is held for one attempt.
 pub(crate) struct Try<'a> {
     pub(crate) seat: Seat<'a>,
@@ -195,11 +231,7 @@ impl<'a> Tries<'a> {
     fn ready(&mut self) -> Option<Try<'a>> {
         let mut lost = Vec::new();
         loop {
-            let passed = [&self.tried[..], &lost].concat();
-            let look = self.look(&passed);
-            let (bound, spills) = self.bound(&look);
-            let at = self.first.or(bound).or_else(|| self.route.pick(&look))?;
-            self.first = None;
+            let Choice { at, spills, .. } = self.choose(&lost)?;
             let seat = self.route.seats.get(at)?;
             match seat.account.take(&seat.secret, &seat.shared_model(self.model)) {
                 Ok(lease) if spills => return Some(self.lend(at, seat, lease)),
@@ -208,6 +240,40 @@ impl<'a> Tries<'a> {
                 Err(_) => lost.push(at),
             }
         }
+    }
+
+    /// Who is asked next, besides those that are lost to others. Takes nobody; only the strategy moves on.
+    fn choose(&mut self, lost: &[usize]) -> Option<Choice> {
+        let passed = [&self.tried[..], lost].concat();
+        let look = self.look(&passed);
+        let (bound, spills) = self.bound(&look);
+        let first = self.first.map(|at| (at, Why::Kept));
+        let bound = bound.map(|at| (at, Why::Session));
+        let (at, why) = first.or(bound).or_else(|| Some((self.route.pick(&look)?, Why::Strategy)))?;
+        self.first = None;
+        Some(Choice { at, why, spills })
+    }
+
+    /// What would happen now, were each attempt to end with this fault: the same choices, but nobody is taken. The
+    /// strategy of the route moves on, so give it a copy.
+    pub(crate) fn foresee(mut self, fault: &Fault) -> Foreseen {
+        let mut choices = Vec::new();
+        while self.tried.len() < self.per_round.min(FORESEEN)
+            && let Some(choice) = self.choose(&[]).or_else(|| self.choose_among_rest())
+        {
+            self.resorted |= choice.why == Why::LastResort;
+            self.tried.push(choice.at);
+            self.last = Some(fault.clone());
+            choices.push(choice);
+        }
+        Foreseen { choices, then: self.turn() }
+    }
+
+    fn choose_among_rest(&self) -> Option<Choice> {
+        let rest = self.rest();
+        let line = rest.line.map(|(at, _)| (at, Why::Line));
+        let soft = || rest.soft.filter(|_| !self.resorted).map(|(_, at)| (at, Why::LastResort));
+        line.or_else(soft).map(|(at, why)| Choice { at, why, spills: false })
     }
 
     fn hold(&mut self, at: usize, seat: Seat<'a>, lease: Lease) -> Try<'a> {
@@ -298,11 +364,21 @@ impl<'a> Tries<'a> {
 
     /// Begins another round after a pause.
     async fn another_round(&mut self) -> Result<(), Fault> {
+        let pause = self.turn()?;
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    /// Turns to another round; the pause before it.
+    ///
+    /// # Errors
+    /// What the client is told, when there is none.
+    fn turn(&mut self) -> Result<Duration, Fault> {
         let untried = self.tried.is_empty();
         self.tried.clear();
         let (busy_only, back) = self.back();
         let Some(fault) = self.last.take() else {
-            return self.nobody(untried, busy_only, back).await;
+            return self.nobody(untried, busy_only, back);
         };
         let fault = told(fault, back);
         if self.round >= self.rounds || !may_pass(fault.kind) {
@@ -316,18 +392,16 @@ impl<'a> Tries<'a> {
         self.round += 1;
         self.resorted = false;
         self.last = Some(fault);
-        tokio::time::sleep(pause).await;
-        Ok(())
+        Ok(pause)
     }
 
-    /// Nobody could be asked at all: waits if somebody is back soon.
-    async fn nobody(&mut self, untried: bool, busy_only: bool, back: Option<Duration>) -> Result<(), Fault> {
+    /// Nobody could be asked at all: there is a wait if somebody is back soon.
+    fn nobody(&mut self, untried: bool, busy_only: bool, back: Option<Duration>) -> Result<Duration, Fault> {
         match back {
             Some(wait) if untried && wait <= self.config.max_retry_interval && self.waits <= self.rounds => {
                 self.waits += 1;
                 self.resorted = false;
-                tokio::time::sleep(wait).await;
-                Ok(())
+                Ok(wait)
             }
             Some(wait) => Err(resting(self.model, wait)),
             None if busy_only => Err(busy()),

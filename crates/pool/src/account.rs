@@ -84,6 +84,12 @@ impl Account {
         if standing == Standing::Ready && full() { Standing::Busy } else { standing }
     }
 
+    /// Whether it is out only because its site is.
+    pub fn is_out_with_site(&self, model: &str, now: Moment) -> bool {
+        let out = |ward: &Ward| matches!(ward.standing(model, now), Standing::Out(_));
+        !out(&self.activity.ward) && self.site.as_deref().is_some_and(out)
+    }
+
     /// Takes it for one attempt.
     ///
     /// # Errors

@@ -69,8 +69,6 @@ const ALL: usize = 64;
 /// best of all: what the busiest has more than the mean grows with the logarithm of a logarithm. And no request has to
 /// ask them all.
 const SAMPLE: usize = 32;
-/// Choices that are foreseen at most.
-const FORESEEN: usize = 64;
 
 /// Chooses among the seats of one tier.
 #[derive(Debug)]
@@ -171,18 +169,6 @@ impl Selector {
         }
     }
 
-    /// The places of the next choices, were each to fail in turn. Nothing moves on.
-    pub fn foresee(&self, bench: &dyn Bench, ask: Ask) -> Vec<usize> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut rest = Rest { bench, taken: Vec::new() };
-        while rest.taken.len() < FORESEEN
-            && let Some(at) = self.choose(&mut state, &rest, ask)
-        {
-            rest.taken.push(at);
-        }
-        rest.taken
-    }
-
     fn choose(&self, state: &mut State, bench: &dyn Bench, ask: Ask) -> Option<usize> {
         state.unpark(ask, self.weighing.as_deref());
         match (self.strategy, self.weighing.as_deref()) {
@@ -192,6 +178,14 @@ impl Selector {
             (Strategy::LeastUsed, _) => state.least_used(bench, ask),
             (Strategy::Latency, _) => state.quicker(bench, ask),
         }
+    }
+}
+
+impl Clone for Selector {
+    /// One that would choose as this one, and moves on by itself.
+    fn clone(&self) -> Self {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { strategy: self.strategy, weighing: self.weighing.clone(), state: Mutex::new(state) }
     }
 }
 
@@ -342,30 +336,6 @@ impl State {
         self.dice ^= self.dice >> 7;
         self.dice ^= self.dice << 17;
         usize::try_from(self.dice >> 16).unwrap_or_default().checked_rem(count).unwrap_or_default()
-    }
-}
-
-/// Seats without those that were taken.
-struct Rest<'a> {
-    bench: &'a dyn Bench,
-    taken: Vec<usize>,
-}
-
-impl Bench for Rest<'_> {
-    fn len(&self) -> usize {
-        self.bench.len()
-    }
-
-    fn standing(&self, at: usize) -> Standing {
-        if self.taken.contains(&at) { Standing::Busy } else { self.bench.standing(at) }
-    }
-
-    fn load(&self, at: usize) -> u32 {
-        self.bench.load(at)
-    }
-
-    fn latency(&self, at: usize) -> f64 {
-        self.bench.latency(at)
     }
 }
 

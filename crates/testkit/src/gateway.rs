@@ -45,11 +45,24 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::start`].
     pub async fn start_with(binary: &Path, config: &str, environment: &[(&str, &str)]) -> io::Result<Self> {
+        Self::start_as(binary, config, environment, &[]).await
+    }
+
+    /// As [`Gateway::start_with`], with further arguments.
+    ///
+    /// # Errors
+    /// As [`Gateway::start`].
+    pub async fn start_as(
+        binary: &Path,
+        config: &str,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> io::Result<Self> {
         let home = tempfile::tempdir()?;
         let file = home.path().join("config.yaml");
         std::fs::write(&file, config)?;
         let mut command = Command::new(binary);
-        command.arg("--config").arg(&file).current_dir(home.path()).envs(environment.iter().copied());
+        command.arg("--config").arg(&file).args(arguments).current_dir(home.path()).envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let output = Arc::new(watch::Sender::new(Output::default()));

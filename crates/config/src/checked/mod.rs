@@ -356,6 +356,24 @@ impl Config {
         self.ollama = Vec::new();
     }
 
+    /// The same accounts with nothing excluded and nobody disabled, and without what does not concern them: to find
+    /// out whom an exclusion keeps away.
+    #[must_use]
+    pub fn unhindered(&self) -> Self {
+        let mut free =
+            Self { client_keys: Vec::new(), system_prompt: None, channel_exclusions: Vec::new(), ..self.clone() };
+        free.payload = payload::Payload::default();
+        let lists = [&mut free.claude, &mut free.codex, &mut free.gemini, &mut free.xai, &mut free.vertex];
+        let entries = lists.into_iter().flatten().chain(free.ollama.iter_mut().map(|server| &mut server.entry));
+        entries.for_each(|entry| entry.excluded_models.clear());
+        for place in &mut free.compat {
+            place.disabled = false;
+            place.excluded_models.clear();
+            place.keys.iter_mut().for_each(|key| key.excluded_models.clear());
+        }
+        free
+    }
+
     /// Whether only this machine can reach the listener.
     pub fn is_loopback(&self) -> bool {
         network::is_loopback(&self.host)
