@@ -51,8 +51,8 @@ pub(crate) fn map<const N: usize>(entries: [(&str, Node); N]) -> Node {
 }
 
 /// A list of texts.
-pub(crate) fn texts<T: Into<String>>(items: impl IntoIterator<Item = T>) -> Node {
-    Node::new(Value::List(items.into_iter().map(|item| Node::text(item)).collect()))
+pub(crate) fn texts<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> Node {
+    Node::new(Value::List(items.into_iter().map(|item| Node::text(item.as_ref())).collect()))
 }
 
 impl Import {

@@ -1,108 +1,49 @@
-//! The order of a new file: groups of settings with a heading each, in the order of the example file.
+//! The order of a new file: groups of settings with a heading each, as the example file has them.
 
 use config::document::{Entry, Node, Value};
 
 use crate::yaml;
 
-/// Headings, and what stands below them. What is in no group comes last.
-const GROUPS: &[(&str, &[&str])] = &[
-    (
-        "Listener",
-        &["host", "port", "tls", "api-keys", "client-keys", "api-key-limits", "remote-management", "cors", "ws-auth"],
-    ),
-    (
-        "Program",
-        &[
-            "auth-dir",
-            "debug",
-            "log",
-            "demo",
-            "logging-to-file",
-            "logs-max-total-size-mb",
-            "error-logs-max-files",
-            "request-log",
-            "usage-statistics-enabled",
-            "redis-usage-queue-retention-seconds",
-            "commercial-mode",
-            "pprof",
-            "plugins",
-        ],
-    ),
-    ("Reaching the providers", &["proxy-url", "timeouts", "auth-auto-refresh-workers"]),
-    (
-        "Choosing accounts",
-        &[
-            "routing",
-            "save-cooldown-status",
-            "health-webhook",
-            "health-check",
-            "fallback",
-            "provider-fallback",
-            "credential-concurrency",
-            "credential-in-flight",
-            "request-retry",
-            "max-retry-interval",
-            "max-retry-credentials",
-            "disable-cooling",
-            "transient-error-cooldown-seconds",
-            "quota-exceeded",
-            "force-model-prefix",
-        ],
-    ),
-    (
-        "Answers",
-        &[
-            "passthrough-headers",
-            "streaming",
-            "nonstream-keepalive-interval",
-            "disable-image-generation",
-            "gpt-image-2-base-model",
-            "video-result-auth-cache-ttl",
-        ],
-    ),
-    ("Changing requests", &["fidelity", "system-prompt", "payload"]),
-    ("Limits", &["limits", "responses-store"]),
-    (
-        "Accounts by key",
-        &[
-            "claude-api-key",
-            "codex-api-key",
-            "gemini-api-key",
-            "interactions-api-key",
-            "xai-api-key",
-            "vertex-api-key",
-            "ollama",
-            "openai-compatibility",
-        ],
-    ),
-    (
-        "Accounts by sign-in",
-        &[
-            "oauth-model-alias",
-            "oauth-excluded-models",
-            "oauth-request-scoped-errors",
-            "codex",
-            "xai",
-            "claude-code",
-            "antigravity",
-            "antigravity-signature-cache-enabled",
-            "antigravity-signature-bypass-strict",
-        ],
-    ),
-];
+/// Where the groups stand, so that a new setting has its place as soon as it is documented.
+const EXAMPLE: &str = include_str!("../../../config.example.yaml");
+/// How a heading begins.
+const MARK: &str = "# --- ";
+/// The heading of settings that the example does not show, because nothing acts on them yet.
+const OTHERS: &str = "Not used yet";
 
 /// Width of a heading's line.
-const WIDTH: usize = 120;
+const WIDTH: usize = 118;
+
+/// Headings, and the settings below each.
+fn groups() -> Vec<(&'static str, Vec<&'static str>)> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in EXAMPLE.lines() {
+        if let Some(title) = line.strip_prefix(MARK) {
+            groups.push((title.trim_end_matches('-').trim_end(), Vec::new()));
+        } else if let (Some(key), Some((_, keys))) = (top_level(line), groups.last_mut()) {
+            keys.push(key);
+        }
+    }
+    groups
+}
+
+/// The setting of a line, also of one that is off.
+fn top_level(line: &str) -> Option<&str> {
+    let line = line.strip_prefix('#').unwrap_or(line);
+    let (key, _) = line.split_once(':')?;
+    line.starts_with(|c: char| c.is_ascii_lowercase()).then_some(key).filter(|key| !key.contains(' '))
+}
 
 /// The text of a new file. `head` and `tail` are remarks before and behind all settings.
 pub(crate) fn text(root: &Node, head: &[String], tail: &[String]) -> String {
     let mut out = String::new();
     yaml::remarks(head, 0, &mut out);
-    for (title, keys) in GROUPS {
+    let groups = groups();
+    for (title, keys) in &groups {
         group(title, keys.iter().filter_map(|key| root.entries().iter().find(|entry| entry.key == *key)), &mut out);
     }
-    let grouped = |entry: &&Entry| GROUPS.iter().any(|(_, keys)| keys.contains(&entry.key.as_str()));
-    group("Other settings", root.entries().iter().filter(|entry| !grouped(entry)), &mut out);
+    let grouped = |entry: &&Entry| groups.iter().any(|(_, keys)| keys.contains(&entry.key.as_str()));
+    group(OTHERS, root.entries().iter().filter(|entry| !grouped(entry)), &mut out);
     if !tail.is_empty() {
         heading("Kept for later", &mut out);
         yaml::remarks(tail, 0, &mut out);
@@ -127,7 +68,7 @@ fn group<'a>(title: &str, entries: impl Iterator<Item = &'a Entry>, out: &mut St
 }
 
 fn heading(title: &str, out: &mut String) {
-    let line = format!("\n# --- {title} ");
+    let line = format!("\n{MARK}{title} ");
     let rest = WIDTH.saturating_sub(line.len() - 1);
     out.push_str(&line);
     out.push_str(&"-".repeat(rest));
@@ -139,11 +80,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_setting_has_a_group() {
-        let known: Vec<_> = GROUPS.iter().flat_map(|(_, keys)| *keys).collect();
-        for key in config::document::useful_keys() {
-            assert!(known.contains(&&key), "{key} is in no group");
-        }
+    fn the_example_has_groups_of_settings() {
+        let groups = groups();
+        let keys = |title: &str| &groups.iter().find(|(known, _)| *known == title).unwrap().1;
+        assert!(keys("Listener").starts_with(&["host", "port", "tls"]));
+        assert!(keys("Accounts by key").contains(&"openai-compatibility"));
+        let all: Vec<_> = groups.iter().flat_map(|(_, keys)| keys).collect();
+        assert!(all.len() > 30 && all.iter().all(|key| config::document::useful_keys().any(|known| known == **key)));
     }
 
     #[test]
@@ -153,7 +96,7 @@ mod tests {
         let text = text(&root, &[" From the old one.".to_owned()], &[" more".to_owned()]);
         let lines: Vec<_> = text.lines().map(|line| line.trim_end_matches('-')).collect();
         let wanted = "# From the old one.\n\n# --- Listener \n\nhost: a\nport: 1\n\n# mine\ntls:\n  enable: false\n\n\
-            # --- Changing requests \n\nfidelity: strict\n\n# --- Other settings \n\nx-own: 2\n\n# --- Kept for later \n\n# more";
+            # --- Changing requests \n\nfidelity: strict\n\n# --- Not used yet \n\nx-own: 2\n\n# --- Kept for later \n\n# more";
         assert_eq!(lines.join("\n"), wanted);
     }
 }

@@ -82,7 +82,7 @@ impl Outcome {
 pub struct Summary<'a>(pub &'a [Finding]);
 
 /// Most names that one line tells.
-const MOST_NAMES: usize = 12;
+const MOST_NAMES: usize = 20;
 
 impl Summary<'_> {
     /// Whether somebody should look at something.
@@ -126,12 +126,14 @@ impl Summary<'_> {
         let mut order: Vec<(&str, &str)> = Vec::new();
         let mut named: BTreeMap<(&str, &str), Vec<(String, usize)>> = BTreeMap::new();
         for finding in self.0.iter().filter(|finding| finding.outcome == outcome) {
-            let place = (finding.file.as_str(), &*finding.note);
+            // Of whole files of which the same is to be said one line tells, too.
+            let whole = finding.key.is_empty();
+            let place = (if whole { "" } else { finding.file.as_str() }, &*finding.note);
             let names = named.entry(place).or_insert_with(|| {
                 order.push(place);
                 Vec::new()
             });
-            let name = unnumbered(&finding.key);
+            let name = if whole { finding.file.clone() } else { unnumbered(&finding.key) };
             match names.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, count)) => *count += 1,
                 None => names.push((name, 1)),
@@ -160,12 +162,11 @@ impl Summary<'_> {
 }
 
 fn line(file: &str, note: &str, names: &[(String, usize)]) -> String {
-    let shown = names.iter().take(MOST_NAMES).filter(|(name, _)| !name.is_empty());
-    let mut shown: Vec<String> = shown.map(|(name, count)| times(name, *count)).collect();
+    let mut shown: Vec<String> = names.iter().take(MOST_NAMES).map(|(name, count)| times(name, *count)).collect();
     if names.len() > MOST_NAMES {
         shown.push(format!("and {} more", names.len() - MOST_NAMES));
     }
-    let place = if shown.is_empty() { file.to_owned() } else { format!("{file}: {}", shown.join(", ")) };
+    let place = if file.is_empty() { shown.join(", ") } else { format!("{file}: {}", shown.join(", ")) };
     if note.is_empty() { place } else { format!("{place}: {note}") }
 }
 

@@ -65,7 +65,7 @@ impl Steps {
 }
 
 /// Whether somebody in the new file is called by this name of a pool or a kind.
-fn is_served(old: &Old<'_>, name: &str) -> bool {
+pub(crate) fn is_served(old: &Old<'_>, name: &str) -> bool {
     old.served.iter().any(|served| served.pool == name || served.kind.id == name)
 }
 

@@ -164,6 +164,11 @@ pub(crate) fn of_pool(pool: &str) -> Option<&'static Kind> {
     KINDS.iter().filter(fits).max_by_key(|kind| kind.id.len())
 }
 
+/// The sections that hold accounts with labels.
+pub(crate) fn lists() -> impl Iterator<Item = &'static str> {
+    ["claude-api-key", "codex-api-key"].into_iter()
+}
+
 impl ByKey {
     /// The models of an account that names none.
     pub(crate) fn every_model(&self) -> Vec<Node> {

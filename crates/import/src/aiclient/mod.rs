@@ -3,6 +3,7 @@
 
 mod beside;
 mod chains;
+mod checkup;
 mod credentials;
 mod field;
 mod globals;
@@ -81,6 +82,7 @@ pub(crate) fn import(look: &dyn Look, folder: &Path, target: &Target) -> Result<
     globals::read(&mut old, &mut new);
     models::read(&mut old, &mut new);
     chains::read(&old, &mut new);
+    checkup::read(&old, &mut new);
     keys::read(&old, &mut new);
     beside::read(&mut old, &mut new);
     Ok(new)

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::kinds::{ByKey, Here, Kind, More, of_pool};
 use super::settings::proxy_of;
-use super::{Old, POOLS, Served, credentials, field, shown};
+use super::{Old, POOLS, Served, checkup, credentials, field, shown};
 use crate::draft::{Import, map};
 use crate::report::Outcome;
 use crate::yaml;
@@ -31,8 +31,10 @@ enum Common {
     Name,
     /// It becomes this one.
     To(&'static str, fn(&Value) -> Option<Node>),
-    /// It tells which model is asked whether the account is well.
+    /// It tells whether the account is asked whether it is well.
     Check,
+    /// It tells which model is asked then.
+    CheckModel,
     /// It was learned or counted, not said.
     State,
 }
@@ -45,7 +47,7 @@ const COMMON: &[(&str, Common)] = &[
     ("queueLimit", Common::To("max-queue", field::count_node)),
     ("isDisabled", Common::To("disabled", switch)),
     ("priority", Common::To("priority", priority)),
-    ("checkModelName", Common::Check),
+    ("checkModelName", Common::CheckModel),
     ("checkHealth", Common::Check),
     ("uuid", Common::State),
     ("isHealthy", Common::State),
@@ -66,6 +68,7 @@ const COMMON: &[(&str, Common)] = &[
 /// The order in which settings are written.
 const ORDER: &[&str] = &[
     "name",
+    "label",
     "api-key",
     "base-url",
     "proxy-url",
@@ -74,6 +77,7 @@ const ORDER: &[&str] = &[
     "priority",
     "max-concurrency",
     "max-queue",
+    "health-check",
     "headers",
     "api-key-entries",
     "models",
@@ -81,9 +85,11 @@ const ORDER: &[&str] = &[
 ];
 
 const STATE: &str = "a state of the old program, learned anew";
-const NAMED: &str = "now the account's name, or a remark above it";
+const NAMED: &str = "now `name` or `label`";
 const NOTED: &str = "written down at the end of the new file, for the version that serves the account";
-const CHECKED: &str = "accounts are judged by the requests that they serve, and come back by themselves";
+const UNCHECKED: &str = "the old program did not read it; `health-check` of the account says it here";
+const CHECKED: &str = "checked as `health-check` says";
+const NOBODY_CHECKS: &str = "nobody is asked whether it is well unless `health-check` says so";
 const NO_MEANING: &str = "left out, for its value is not what it takes";
 
 pub(crate) fn read(old: &mut Old<'_>, new: &mut Import) {
@@ -129,7 +135,7 @@ pub(crate) fn account(old: &mut Old<'_>, account: &Account<'_>, new: &mut Import
     match &account.kind.here {
         Here::ByKey(by_key) => account.by_key(old, by_key, new),
         Here::BySignIn { files, inline } => {
-            let settings = account.settings(new, Outcome::Later, NOTED);
+            let settings = account.settings(old, new, Outcome::Later, NOTED);
             credentials::take(old, account, files, inline, &settings, new);
         }
         Here::Never(why) => account.tell_whole(Outcome::Refused, why, new),
@@ -166,7 +172,7 @@ impl Account<'_> {
 
     /// The settings that every kind has, and those of this kind that are only noted; all others are told. `to` and
     /// `note` are what becomes of those that have a counterpart.
-    fn settings(&self, new: &mut Import, to: Outcome, note: &'static str) -> Vec<(&'static str, Node)> {
+    fn settings(&self, old: &Old<'_>, new: &mut Import, to: Outcome, note: &'static str) -> Vec<(&'static str, Node)> {
         let mut settings = Vec::new();
         for (key, value) in self.fields {
             let common = COMMON.iter().find(|(name, _)| name == key).map(|(_, common)| common);
@@ -176,9 +182,21 @@ impl Account<'_> {
                 (Some(Common::Name), _) => self.tell(key, to, if note.is_empty() { NAMED } else { note }, new),
                 (Some(Common::State), _) => self.tell(key, Outcome::Gone, STATE, new),
                 (Some(Common::Check), _) => {
-                    let asked = field::flag(value) != Some(false) && !field::is_nothing(value);
-                    self.tell(key, if asked { Outcome::Lost } else { Outcome::Gone }, CHECKED, new);
+                    let asked = field::flag(value) == Some(true);
+                    let (outcome, why) = match (asked, checkup::is_on(old)) {
+                        (true, true) => (Outcome::Converted, CHECKED),
+                        (true, false) => (Outcome::Lost, NOBODY_CHECKS),
+                        (false, _) => (Outcome::Gone, UNCHECKED),
+                    };
+                    self.tell(key, outcome, why, new);
                 }
+                (Some(Common::CheckModel), _) => match field::text_node(value) {
+                    Some(model) => {
+                        settings.push(("health-check", map([("model", model)])));
+                        self.tell(key, to, if note.is_empty() { "now `health-check.model`" } else { note }, new);
+                    }
+                    None => self.tell(key, Outcome::Same, "", new),
+                },
                 (Some(Common::To(..)), _) if field::is_off(value) => self.tell(key, Outcome::Same, "", new),
                 (Some(Common::To(name, make)), _) => match make(value) {
                     Some(node) => {
@@ -207,7 +225,7 @@ impl Account<'_> {
             return self.tell_whole(Outcome::Broken, "the account is left out: it has neither key nor address", new);
         }
         let before = new.findings.len();
-        let mut settings = self.settings(new, Outcome::Converted, "");
+        let mut settings = self.settings(old, new, Outcome::Converted, "");
         self.tell_key(by_key, new);
         settings.extend(self.place(by_key, old));
         if by_key.is_compatible() {
@@ -215,12 +233,11 @@ impl Account<'_> {
             if !settings.iter().any(|(name, _)| *name == "models") {
                 settings.push(("models", Node::new(Yaml::List(by_key.every_model()))));
             }
+        } else {
+            settings.extend(self.label(new).map(|label| ("label", Node::text(label))));
         }
         settings.sort_by_key(|(name, _)| ORDER.iter().position(|known| known == name));
-        let mut node = Node::new(Yaml::Map(settings.into_iter().map(entry).collect()));
-        if !by_key.is_compatible() {
-            node.above.extend(self.text("customName").map(|name| format!(" {name}")));
-        }
+        let node = Node::new(Yaml::Map(settings.into_iter().map(entry).collect()));
         match passes(by_key.list, &node) {
             Ok(()) => {
                 let index = new.items(by_key.list).len();
@@ -293,6 +310,16 @@ impl Account<'_> {
         };
         let numbered = (2..).map(|number| format!("{own} {number}"));
         std::iter::once(own.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
+    }
+
+    /// A label that no other account has. What is counted or a pattern has letters of its own.
+    fn label(&self, new: &Import) -> Option<String> {
+        let own = self.text("customName")?.replace(['#', '*'], "-");
+        let own: String = own.chars().filter(|c| !c.is_control()).take(60).collect();
+        let lists = super::kinds::lists().flat_map(|list| new.items(list));
+        let taken: Vec<&str> = lists.filter_map(|entry| entry.get("label")?.scalar()).collect();
+        let numbered = (2..).map(|number| format!("{own} {number}"));
+        std::iter::once(own.trim().to_owned()).chain(numbered).find(|label| !taken.contains(&label.as_str()))
     }
 
     /// What is written down of an account that waits: its settings as lines of remarks.

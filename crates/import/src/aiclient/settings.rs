@@ -3,7 +3,7 @@
 use config::document::Node;
 use serde_json::Value;
 
-use super::{CONFIG, Old, field, globals, shown};
+use super::{CONFIG, Old, checkup, field, globals, shown};
 use crate::draft::{Import, map, texts};
 use crate::report::Outcome;
 
@@ -66,7 +66,7 @@ const TABLE: &[(&str, Does)] = &[
     ("RATE_LIMIT_COOLDOWN_MS", Nothing(Outcome::Gone, OWN_COOLING)),
     ("RATE_LIMIT_COOLDOWN_JITTER_MS", Nothing(Outcome::Gone, OWN_COOLING)),
     ("RATE_LIMIT_COOLDOWN_MAX_MS", Nothing(Outcome::Gone, OWN_COOLING)),
-    ("SCHEDULED_HEALTH_CHECK", By(health_check)),
+    (checkup::KEY, Elsewhere),
     ("HEALTH_ALERT_WEBHOOK_URL", To(&["health-webhook"], field::text_node)),
     ("LOGIN_MAX_ATTEMPTS", Nothing(Outcome::Later, PANEL)),
     ("LOGIN_LOCKOUT_DURATION", Nothing(Outcome::Later, PANEL)),
@@ -207,13 +207,6 @@ fn cooling(_: &Old<'_>, value: &Value, new: &mut Import) {
         _ => "an account that is told to wait rests for that time; `disable-cooling: true` would switch that off",
     };
     new.tell(CONFIG, "RATE_LIMIT_COOLDOWN_ENABLED", Outcome::Gone, why);
-}
-
-fn health_check(_: &Old<'_>, value: &Value, new: &mut Import) {
-    let on = value.get("enabled").and_then(field::flag).unwrap_or(false);
-    let outcome = if on { Outcome::Lost } else { Outcome::Gone };
-    let why = "accounts are judged by the requests that they serve, and come back by themselves";
-    new.tell(CONFIG, "SCHEDULED_HEALTH_CHECK", outcome, why);
 }
 
 fn log_level(_: &Old<'_>, value: &Value, new: &mut Import) {
