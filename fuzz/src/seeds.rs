@@ -21,6 +21,8 @@ pub struct Seeds {
     pub forms: Vec<Vec<u8>>,
     /// Configuration files.
     pub configs: Vec<Vec<u8>>,
+    /// Files of other programs' installations.
+    pub installations: Vec<Vec<u8>>,
 }
 
 /// In every language that has them.
@@ -76,6 +78,11 @@ impl Seeds {
             seeds.configs.push(fs::read(file)?);
         }
         seeds.configs.push(fs::read(root.join("config.example.yaml"))?);
+        for kind in ["yaml", "json"] {
+            for file in files(&root.join("crates/import/installations"), kind)? {
+                seeds.installations.push(fs::read(file)?);
+            }
+        }
         Ok(seeds)
     }
 

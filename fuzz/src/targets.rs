@@ -44,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "memory", run: memory, seeds: |seeds| &seeds.requests },
     Target { name: "record", run: record, seeds: |seeds| &seeds.streams },
     Target { name: "config", run: configuration, seeds: |seeds| &seeds.configs },
+    Target { name: "import", run: installation, seeds: |seeds| &seeds.installations },
     Target { name: "dotenv", run: dotenv, seeds: |seeds| &seeds.configs },
 ];
 
@@ -450,6 +451,37 @@ fn configuration(data: &[u8]) {
     let (config, report) = config::parse_bytes(data, "config.yaml", &[]);
     let shown = report.render(config::Colour::Never);
     assert!(config.is_some() || !shown.is_empty(), "refused without a word");
+}
+
+/// An installation in which every file holds the same.
+struct Everywhere<'a>(&'a [u8]);
+
+impl import::Look for Everywhere<'_> {
+    fn file(&self, _: &std::path::Path, most: usize) -> Result<Vec<u8>, import::Trouble> {
+        if self.0.len() > most { Err(import::Trouble::TooLarge) } else { Ok(self.0.to_vec()) }
+    }
+
+    fn folder(&self, path: &std::path::Path) -> Vec<(String, import::Seen)> {
+        let inner = ["configs", "auths", "kiro"].iter().filter(|name| !path.ends_with(name));
+        let folders = inner.map(|name| ((*name).to_owned(), import::Seen::Folder));
+        let files = ["config.json", "a.json", "plugins.json", "pwd"].map(|name| (name.to_owned(), import::Seen::File));
+        folders.chain(files).take(if path.components().count() > 4 { 0 } else { 7 }).collect()
+    }
+}
+
+/// Files of other programs are refused, or become a file that is YAML and holds what the checker looks at; those of
+/// which every account and setting is tried alone become one that can be used.
+fn installation(data: &[u8]) {
+    let target = import::Target { auth_dir: "/auths".into(), prompt: "/prompt".into(), home: None };
+    for program in [import::Program::CliProxy, import::Program::AiClient] {
+        let made = import::import(program, &Everywhere(data), std::path::Path::new("/old"), &target);
+        let Ok(mut made) = made else { continue };
+        let text = made.text();
+        assert!(config::document::document(text.as_bytes(), "new").is_ok(), "no file of ours:\n{text}");
+        let settled = import::settle(&mut made, "config.yaml");
+        let fine = settled.is_ok() || program == import::Program::CliProxy;
+        assert!(fine, "a file that nobody can start with:\n{}\n{text}", settled.unwrap_err());
+    }
 }
 
 #[cfg(test)]

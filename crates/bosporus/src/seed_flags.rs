@@ -29,6 +29,8 @@ enum Does {
     TurnOn(&'static str),
     /// Key or address of an account of its own, in this section.
     Account(Provider, Part),
+    /// Whether accounts are checked by a timetable, or how often.
+    Check(Timetable),
     /// Our own parameter of the same meaning.
     Same(&'static str),
     /// Nothing yet, or never, for this reason.
@@ -49,6 +51,12 @@ enum Part {
     Address,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timetable {
+    Enabled,
+    Interval,
+}
+
 /// What was found on the command line.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -65,6 +73,8 @@ const fn flag(name: &'static str, takes: Takes, does: Does) -> Flag {
 const LATER_LOGIN: &str = "signing in is not there yet; accounts come from keys in the file";
 const OWN_REFRESH: &str = "tokens are refreshed ahead of their end without a timetable";
 const OWN_COOLING: &str = "the length follows the provider's own hint, or grows with each failure";
+const IMPORTED: &str = "what that file holds is in no file of ours yet: `bosporus import aiclient DIR` makes one of the \
+     whole installation";
 const LATER_PANEL: &str = "the panel with its sign-in is not there yet";
 const LATER_LOG: &str = "requests are not logged with their content yet";
 const NO_HOME: &str = "there is no Home control plane here, by design";
@@ -87,23 +97,15 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("--request-base-delay", Takes::Value, Does::Nothing("another account is tried at once, without a pause")),
     flag("--cron-near-minutes", Takes::Value, Does::Nothing(OWN_REFRESH)),
     flag("--cron-refresh-token", Takes::Value, Does::Nothing(OWN_REFRESH)),
-    flag("--provider-pools-file", Takes::Value, Does::Nothing("accounts come from the configuration file")),
-    flag("--custom-models-file", Takes::Value, Does::Nothing("models come from the configuration file")),
+    flag("--provider-pools-file", Takes::Value, Does::Nothing(IMPORTED)),
+    flag("--custom-models-file", Takes::Value, Does::Nothing(IMPORTED)),
     flag("--max-error-count", Takes::Value, Does::Nothing("an account that fails is benched for a time, not for good")),
     flag("--rate-limit-cooldown-enabled", Takes::Value, Does::SetOpposite("disable-cooling")),
     flag("--rate-limit-cooldown-ms", Takes::Value, Does::Nothing(OWN_COOLING)),
     flag("--rate-limit-cooldown-jitter-ms", Takes::Value, Does::Nothing(OWN_COOLING)),
     flag("--rate-limit-cooldown-max-ms", Takes::Value, Does::Nothing(OWN_COOLING)),
-    flag(
-        "--scheduled-health-check-enabled",
-        Takes::Value,
-        Does::Nothing("accounts are judged by the requests that they serve"),
-    ),
-    flag(
-        "--scheduled-health-check-interval",
-        Takes::Value,
-        Does::Nothing("accounts are judged by the requests that they serve"),
-    ),
+    flag("--scheduled-health-check-enabled", Takes::Value, Does::Check(Timetable::Enabled)),
+    flag("--scheduled-health-check-interval", Takes::Value, Does::Check(Timetable::Interval)),
     flag("--login-max-attempts", Takes::Value, Does::Nothing(LATER_PANEL)),
     flag("--login-lockout-duration", Takes::Value, Does::Nothing(LATER_PANEL)),
     flag("--login-min-interval", Takes::Value, Does::Nothing(LATER_PANEL)),
@@ -151,6 +153,41 @@ pub(crate) const FLAGS: &[Flag] = &[
     ),
 ];
 
+/// What takes more than one parameter to say.
+#[derive(Debug, Default)]
+struct Parts {
+    accounts: Vec<(Provider, Part, String)>,
+    checks: Option<String>,
+    interval: Option<String>,
+}
+
+impl Parts {
+    /// How often accounts are checked: every ten minutes where nothing is said, and not more often than each minute.
+    fn timetable(&self, found: &mut Found) -> Result<(), String> {
+        let on = match self.checks.as_deref() {
+            Some("true") => true,
+            Some("false") | None => false,
+            Some(_) => return Err("--scheduled-health-check-enabled is `true` or `false`".to_owned()),
+        };
+        let millis: u64 = match self.interval.as_deref().map(str::parse) {
+            None => 600_000,
+            Some(Ok(millis)) => millis,
+            Some(Err(_)) => return Err("--scheduled-health-check-interval is a number of milliseconds".to_owned()),
+        };
+        if on {
+            let seconds = (millis / 1000).max(60);
+            found.settings.push(("--health-check.interval".to_owned(), format!("{seconds}s")));
+        } else if self.checks.is_some() {
+            found.settings.push(("--health-check.interval".to_owned(), "0".to_owned()));
+        } else if self.interval.is_some() {
+            let note =
+                "--scheduled-health-check-interval has no effect: --scheduled-health-check-enabled is not `true`";
+            found.notes.push(note.to_owned());
+        }
+        Ok(())
+    }
+}
+
 /// Takes the seeds' parameters out of a command line, the program's name included.
 ///
 /// # Errors
@@ -158,7 +195,7 @@ pub(crate) const FLAGS: &[Flag] = &[
 pub(crate) fn split(line: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsString>, Found), String> {
     let mut rest = Vec::new();
     let mut found = Found::default();
-    let mut accounts = Vec::new();
+    let mut parts = Parts::default();
     let mut line = line.into_iter();
     rest.extend(line.next());
     while let Some(word) = line.next() {
@@ -177,10 +214,11 @@ pub(crate) fn split(line: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsS
             }
             (_, joined) => joined.unwrap_or_default(),
         };
-        flag.apply(value, &mut rest, &mut found, &mut accounts)?;
+        flag.apply(value, &mut rest, &mut found, &mut parts)?;
     }
     rest.extend(line);
-    found.settings.extend(entries(&accounts)?);
+    found.settings.extend(entries(&parts.accounts)?);
+    parts.timetable(&mut found)?;
     Ok((rest, found))
 }
 
@@ -205,7 +243,7 @@ impl Flag {
         value: String,
         rest: &mut Vec<OsString>,
         found: &mut Found,
-        accounts: &mut Vec<(Provider, Part, String)>,
+        parts: &mut Parts,
     ) -> Result<(), String> {
         let mut set = |path: &str, value: String| found.settings.push((format!("--{path}"), value));
         match self.does {
@@ -216,7 +254,9 @@ impl Flag {
                 _ => return Err(format!("{} is `true` or `false`", self.name)),
             },
             Does::TurnOn(path) => set(path, "true".to_owned()),
-            Does::Account(provider, part) => accounts.push((provider, part, value)),
+            Does::Account(provider, part) => parts.accounts.push((provider, part, value)),
+            Does::Check(Timetable::Enabled) => parts.checks = Some(value),
+            Does::Check(Timetable::Interval) => parts.interval = Some(value),
             Does::Same(ours) => rest.extend([ours.into(), value.into()]),
             Does::Nothing(why) => found.notes.push(format!("{} has no effect: {why}", self.name)),
             Does::Refuse(why) => return Err(format!("{}: {why}", self.name)),
@@ -278,6 +318,8 @@ mod tests {
             ("--rate-limit-cooldown-enabled false", "--disable-cooling", "true"),
             ("--ui false", "--remote-management.disable-control-panel", "true"),
             ("--no-ui", "--remote-management.disable-control-panel", "true"),
+            ("--scheduled-health-check-enabled true", "--health-check.interval", "600s"),
+            ("--scheduled-health-check-enabled=false", "--health-check.interval", "0"),
             ("-password x=y", "--remote-management.secret-key", "x=y"),
             ("--password=x=y", "--remote-management.secret-key", "x=y"),
         ] {
@@ -295,7 +337,12 @@ mod tests {
     #[test]
     fn nothing_is_ignored_in_silence() {
         for flag in FLAGS {
-            let value = if flag.takes == Takes::Value { " true" } else { "" };
+            let number = matches!(flag.does, Does::Check(Timetable::Interval));
+            let value = match flag.takes {
+                Takes::Value if number => " 60000",
+                Takes::Value => " true",
+                Takes::Nothing => "",
+            };
             let address = matches!(flag.does, Does::Account(_, Part::Address));
             match line(&format!("{}{value}", flag.name)) {
                 Ok((rest, found)) => {
@@ -306,6 +353,11 @@ mod tests {
         }
         assert_eq!(line("--api-key").unwrap_err(), "--api-key needs a value");
         assert_eq!(line("--ui maybe").unwrap_err(), "--ui is `true` or `false`");
+        assert!(line("--scheduled-health-check-interval soon").unwrap_err().contains("milliseconds"));
+        assert!(line("--scheduled-health-check-enabled 1").unwrap_err().contains("`true` or `false`"));
+        let both = settings("--scheduled-health-check-interval 90500 --scheduled-health-check-enabled true");
+        assert_eq!(both, [("--health-check.interval".to_owned(), "90s".to_owned())]);
+        assert!(line("--provider-pools-file a.json").unwrap().1.notes[0].contains("bosporus import aiclient"));
         assert!(line("-claude-login").unwrap_err().contains("not there yet"));
     }
 
@@ -313,7 +365,7 @@ mod tests {
     #[test]
     fn the_configuration_takes_them() {
         let text = "--api-key abcdefghijklmnop --system-prompt-mode append --request-max-retries 4 --ui true \
-            --rate-limit-cooldown-enabled true -password it's#secret --openai-api-key a'b\"c: --claude-api-key k \
+            --rate-limit-cooldown-enabled true --scheduled-health-check-enabled true -password it's#secret --openai-api-key a'b\"c: --claude-api-key k \
             --claude-base-url https://claude.example";
         let file = "claude-api-key: [{api-key: first}]";
         let (config, report) = config::parse(file, "config.yaml", &settings(text));

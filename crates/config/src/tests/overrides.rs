@@ -1,5 +1,7 @@
 //! Settings from outside the file.
 
+use crate::document::{Node, Value};
+use crate::schema::{self, Kind};
 use crate::{Config, Report, Strategy};
 
 fn with(text: &str, overrides: &[(&str, &str)]) -> (Option<Config>, Report) {
@@ -53,6 +55,59 @@ fn lists_are_words_or_yaml() {
     assert_eq!(keys("- abcdefghijklmnop"), ["abcdefghijklmnop"]);
     let config = good("", &[("BOSPORUS_CLAUDE_API_KEY", "[{api-key: k, weight: 3}]")]);
     assert_eq!(config.claude[0].weight, 3);
+}
+
+/// Each setting of the example as a variable: single values and lists of words one by one, what has keys of the user's
+/// own as YAML.
+fn variables(node: &Node, kind: Kind, name: &str, out: &mut Vec<(String, String)>) {
+    match (kind, &node.value) {
+        (Kind::Section(fields), Value::Map(entries)) => {
+            for entry in entries {
+                let field = schema::field(fields, &entry.key).unwrap_or_else(|| panic!("{name} {}", entry.key));
+                let part = entry.key.to_ascii_uppercase().replace('-', "_");
+                variables(&entry.node, field.kind, &format!("{name}{part}__"), out);
+            }
+        }
+        (Kind::List(inner @ Kind::Section(_)), Value::List(items)) => {
+            for (at, item) in items.iter().enumerate() {
+                variables(item, *inner, &format!("{name}{at}__"), out);
+            }
+        }
+        (Kind::List(Kind::Text | Kind::Secret), Value::List(items)) => {
+            let words: Vec<_> = items.iter().map(|item| item.scalar().unwrap()).collect();
+            out.push((name.trim_end_matches('_').to_owned(), words.join(",")));
+        }
+        (_, Value::Plain(text) | Value::Text(text)) => {
+            out.push((name.trim_end_matches('_').to_owned(), text.clone()));
+        }
+        _ => out.push((name.trim_end_matches('_').to_owned(), flow(node))),
+    }
+}
+
+/// A value as YAML on one line.
+fn flow(node: &Node) -> String {
+    match &node.value {
+        Value::Plain(text) => text.clone(),
+        Value::Text(text) => crate::quoted(text),
+        Value::List(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::Map(entries) => {
+            let entries = entries.iter().map(|entry| format!("{}: {}", crate::quoted(&entry.key), flow(&entry.node)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+#[test]
+fn every_setting_can_come_from_the_environment() {
+    let example = super::schema::all_on();
+    let (wanted, _) = crate::parse(&example, "config.yaml", &[]);
+    let root = crate::document::document(example.as_bytes(), "config.yaml").unwrap().root;
+    let mut overrides = Vec::new();
+    variables(&root, Kind::Section(schema::ROOT), "BOSPORUS_", &mut overrides);
+    assert!(overrides.len() > 150, "{}", overrides.len());
+    let (config, report) = crate::parse("", "config.yaml", &overrides);
+    assert!(report.errors.is_empty() && report.warnings.is_empty(), "{report}");
+    assert_eq!(config, wanted);
 }
 
 #[test]

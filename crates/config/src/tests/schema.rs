@@ -101,7 +101,7 @@ fn the_example_never_opens_a_door() {
 }
 
 /// The example with all its settings on: `#key` and `#  - item` are settings, `# text` is a remark.
-fn all_on() -> String {
+pub(super) fn all_on() -> String {
     let on = |line: &'static str| match line.strip_prefix('#') {
         Some(rest) if rest.starts_with("  ") || rest.starts_with(|c: char| c.is_ascii_alphabetic()) => rest,
         _ => line,
