@@ -37,6 +37,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "stream", run: stream, seeds: |seeds| &seeds.streams },
     Target { name: "framing", run: framing, seeds: |seeds| &seeds.streams },
     Target { name: "scanner", run: scanner, seeds: |seeds| &seeds.streams },
+    Target { name: "listing", run: listing, seeds: |seeds| &seeds.replies },
     Target { name: "fault", run: fault, seeds: |seeds| &seeds.replies },
     Target { name: "embed", run: embed, seeds: |seeds| &seeds.vectors },
     Target { name: "form", run: form, seeds: |seeds| &seeds.forms },
@@ -422,6 +423,25 @@ fn scanner(data: &[u8]) {
 }
 
 /// Whatever stands in an upstream's error, each client gets an error in its own shape, with an error status.
+/// A place's own list of models, and what is made of it.
+fn listing(data: &[u8]) {
+    let text = "claude-api-key: [{api-key: k}]\ngemini-api-key: [{api-key: k}]\nvertex-api-key: [{api-key: k}]\n\
+        ollama: [{base-url: 'http://h:1'}]\nxai-api-key: [{api-key: k}]\n\
+        openai-compatibility: [{name: a, base-url: 'https://a.openai.azure.com'}]\n";
+    let (config, _) = config::parse(text, "config.yaml", &[]);
+    let config = config.expect("the configuration is sound");
+    for place in upstreams::KINDS.iter().flat_map(|kind| (kind.build)(&config)) {
+        let Some(lister) = place.upstream.lister() else { continue };
+        let Ok(page) = lister.read(data) else { continue };
+        let mut models = page.models;
+        models.iter_mut().for_each(|model| lister.read_one(data, model));
+        for model in place.learned(&models) {
+            assert!(!model.alias.is_empty() && !model.alias.contains(char::is_control), "{model:?}");
+            assert!(model.card.is_none() || !model.alias.ends_with('*'), "a list makes no patterns: {model:?}");
+        }
+    }
+}
+
 fn fault(data: &[u8]) {
     let statuses = [400, 401, 403, 404, 413, 429, 500, 502, 503, 529];
     let status = StatusCode::from_u16(statuses[cut(data) % statuses.len()]).unwrap_or(StatusCode::BAD_GATEWAY);

@@ -29,6 +29,7 @@ mod import;
 mod kept;
 mod keys;
 mod limits;
+mod lists;
 mod logs;
 mod management;
 mod names;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Config, Fresh, LogFormat};
-use gateway::{App, Order, Upkeep};
+use gateway::{App, Lists, Order, Upkeep};
 use tokio::signal::unix::{SignalKind, signal};
 use transport::client::{ClientOptions, ClientTls};
 use transport::listen::{Listener, distribute};
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     let url = format!("{}://{}", if tls.is_some() { "https" } else { "http" }, listener.addr());
     let options = workers::options(&config);
     let accounts = config.auth_dir_in(environment::folder("HOME").as_deref());
-    let app = Arc::new(App::new(config).map_err(|error| error.to_string())?);
+    let app = Arc::new(App::with_lists(config, Lists::restore(&accounts)).map_err(|error| error.to_string())?);
     let keeper = Keeper::start(&app, &accounts)?;
     let path = origin.path.clone();
     let reloader = Reloader::new(Arc::clone(&app), tls.clone(), options.clone(), origin);

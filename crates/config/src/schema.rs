@@ -164,6 +164,7 @@ pub(crate) const ROOT: &[Field] = &[
     used("payload", Kind::Section(PAYLOAD)),
     used("system-prompt", Kind::Section(SYSTEM_PROMPT)),
     used("fidelity", Kind::Text),
+    used("model-refresh", Kind::Measure),
     later("plugins"),
     later("pprof"),
     later("commercial-mode"),

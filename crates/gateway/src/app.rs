@@ -1,6 +1,6 @@
 //! What lives as long as the process: the current snapshot, what accounts have learned, and the cap on requests.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use config::Config;
@@ -12,6 +12,7 @@ use crate::allowance::Meters;
 use crate::changes::Changes;
 use crate::hedge::Hedges;
 use crate::kept::Store;
+use crate::lists::Lists;
 use crate::management::{Management, Order};
 use crate::routes::Routes;
 use crate::snapshot::{Snapshot, SnapshotError};
@@ -34,6 +35,10 @@ pub struct App {
     /// Told of each new snapshot.
     reloads: Notify,
     pub(crate) management: Management,
+    /// What upstreams' own lists of models told.
+    pub(crate) lists: Lists,
+    /// Held while a snapshot is made: the configuration as it came, where lists of models may make another of it.
+    origin: Mutex<Option<Config>>,
 }
 
 impl App {
@@ -42,10 +47,19 @@ impl App {
     /// # Errors
     /// When a place cannot be built from it.
     pub fn new(config: Config) -> Result<Self, SnapshotError> {
+        Self::with_lists(config, Lists::default())
+    }
+
+    /// The same, with the upstreams' lists of models as an earlier run knew them.
+    ///
+    /// # Errors
+    /// When a place cannot be built from it.
+    pub fn with_lists(config: Config, lists: Lists) -> Result<Self, SnapshotError> {
         let accounts = Accounts::default();
         let in_flight = Cap::new(config.limits.in_flight);
         let meters = Meters::default();
-        let snapshot = Snapshot::build(config, &accounts, &meters)?;
+        let origin = kept(&config);
+        let snapshot = Snapshot::build(config, &accounts, &meters, &lists)?;
         Ok(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             accounts,
@@ -57,15 +71,32 @@ impl App {
             hedges: Hedges::default(),
             reloads: Notify::new(),
             management: Management::default(),
+            lists,
+            origin: Mutex::new(origin),
         })
     }
 
-    /// Swaps the configuration and tells what changed. Requests under way finish on the old one. Callers take turns.
+    /// Swaps the configuration and tells what changed. Requests under way finish on the old one.
     ///
     /// # Errors
     /// When a place cannot be built from it; the old one stays.
     pub fn reload(&self, config: Config) -> Result<Changes, SnapshotError> {
-        let snapshot = Arc::new(Snapshot::build(config, &self.accounts, &self.meters)?);
+        let mut origin = self.origin.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = kept(&config);
+        let changes = self.swap(config)?;
+        *origin = kept;
+        self.lists.look_again();
+        Ok(changes)
+    }
+
+    /// The same for a configuration that is still the same, after lists of models have changed.
+    pub(crate) fn relearn(&self) -> Result<Changes, SnapshotError> {
+        let origin = self.origin.lock().unwrap_or_else(PoisonError::into_inner);
+        origin.clone().map_or(Ok(Changes::default()), |config| self.swap(config))
+    }
+
+    fn swap(&self, config: Config) -> Result<Changes, SnapshotError> {
+        let snapshot = Arc::new(Snapshot::build(config, &self.accounts, &self.meters, &self.lists)?);
         let old = self.snapshot.swap(Arc::clone(&snapshot));
         self.in_flight.resize(snapshot.config.limits.in_flight);
         self.accounts.prune();
@@ -107,6 +138,11 @@ impl App {
     pub(crate) fn permit(&self) -> Option<OwnedSemaphorePermit> {
         self.in_flight.try_acquire()
     }
+}
+
+/// The configuration with its places, which a snapshot drops, where some account's models are learned.
+fn kept(config: &Config) -> Option<Config> {
+    config.learns_models().then(|| config.clone())
 }
 
 /// One worker thread's share: the state and its own upstream connections.

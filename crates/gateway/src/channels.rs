@@ -9,10 +9,10 @@ use upstreams::{Model, Place};
 use crate::glob::glob;
 use crate::names::is_excluded;
 
-/// The models of a place after all exclusions and its channel's aliases.
-pub(crate) fn apply<'a>(place: &'a Place, config: &Config) -> Vec<Cow<'a, Model>> {
+/// Models of a place after all exclusions and its channel's aliases.
+pub(crate) fn apply<'a>(place: &Place, models: &'a [Model], config: &Config) -> Vec<Cow<'a, Model>> {
     let excluded = excluded(place, config);
-    let kept = place.models.iter().filter(|model| !is_excluded(model, &excluded)).map(Cow::Borrowed);
+    let kept = models.iter().filter(|model| !is_excluded(model, &excluded)).map(Cow::Borrowed);
     match config.channel_aliases.iter().find(|(channel, _)| channel == place.upstream.kind()) {
         None => kept.collect(),
         Some((_, aliases)) => renamed(place, kept.collect(), aliases, &excluded),

@@ -30,6 +30,7 @@ mod hedge;
 mod inbound;
 mod judge;
 mod kept;
+mod lists;
 mod management;
 mod months;
 mod names;
@@ -61,6 +62,7 @@ pub use changes::{Changes, Difference};
 pub use explain::{
     Candidate, Explanation, Extent, Hindrance, LeftOut, Next, Pick, Question, Reason, Speaks, State, Told, Way,
 };
+pub use lists::Lists;
 pub use management::{Order, Reloaded};
 pub use snapshot::{Snapshot, SnapshotError};
 pub use upkeep::Upkeep;

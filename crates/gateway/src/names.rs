@@ -16,6 +16,9 @@ use crate::route::ModelRoute;
 use crate::scope::{Known, Providers, Scope, Views};
 use crate::seats::{Alike, Roster, Seats, Stretch, Weighings};
 
+/// The pattern of places that name no models.
+const ANYTHING: &str = "*";
+
 /// Longest name that messages repeat, in characters.
 const SHOWN: usize = 128;
 
@@ -35,6 +38,8 @@ pub(crate) struct Names {
 struct Pattern {
     head: String,
     route: usize,
+    /// Of places that name no models: whatever nobody else knows.
+    open: bool,
 }
 
 /// A route: that of the name, or one that few requests share.
@@ -59,6 +64,32 @@ impl Deref for Found<'_> {
 impl Names {
     /// Where a model name leads within a scope; `None` when nobody serves it there.
     pub(crate) fn resolve(&self, scope: Scope, model: &str) -> Option<Found<'_>> {
+        self.resolve_known(scope, model).or_else(|| self.resolve_open(scope, model))
+    }
+
+    /// A name that nobody knows goes to the place that names no models, if there is one: among several, a guess would
+    /// send somebody's words to a place that they were not meant for. Whoever names a place has said for which.
+    fn resolve_open(&self, scope: Scope, model: &str) -> Option<Found<'_>> {
+        let pattern = self.patterns.last().filter(|pattern| pattern.open)?;
+        let named = model.split_once(':').is_some_and(|(id, _)| self.providers.find(id) != Known::Nowhere);
+        if named || (!scope.is_narrowed() && self.is_known(model)) {
+            return None;
+        }
+        let route = self.views.route(self, scope, pattern.route, model).filter(|route| route.is_of_one_place())?;
+        if route.guards.is_empty() {
+            return Some(Found::Whole(route));
+        }
+        self.views.guarded(scope, pattern.route, route, model)
+    }
+
+    /// Whether anybody lists a name or knows it by its beginning.
+    fn is_known(&self, model: &str) -> bool {
+        let fits = |pattern: &Pattern| !pattern.open && model.starts_with(pattern.head.as_str());
+        self.serves_exactly(model) || self.patterns.iter().any(fits)
+    }
+
+    /// The same for names that somebody lists or knows by their beginning.
+    pub(crate) fn resolve_known(&self, scope: Scope, model: &str) -> Option<Found<'_>> {
         let exact = self.models.get(model).and_then(|at| self.views.route(self, scope, *at, model));
         if let Some(route) = exact {
             return Some(Found::Whole(route));
@@ -67,7 +98,8 @@ impl Names {
         if model.split_once(':').is_some_and(|(id, _)| self.providers.find(id) != Known::Nowhere) {
             return None;
         }
-        let mut fitting = self.patterns.iter().filter(|pattern| model.starts_with(pattern.head.as_str()));
+        let fits = |pattern: &&Pattern| !pattern.open && model.starts_with(pattern.head.as_str());
+        let mut fitting = self.patterns.iter().filter(fits);
         let reached = |pattern: &'_ Pattern| self.views.route(self, scope, pattern.route, model);
         let (pattern, route) = fitting.find_map(|pattern| Some((pattern, reached(pattern)?)))?;
         if route.guards.is_empty() {
@@ -103,7 +135,7 @@ impl Names {
 
     /// All names that can be called, patterns with their star left out.
     pub(crate) fn all(&self) -> Vec<&str> {
-        let patterns = self.patterns.iter().map(|pattern| pattern.head.as_str());
+        let patterns = self.patterns.iter().filter(|pattern| !pattern.open).map(|pattern| pattern.head.as_str());
         self.models.keys().map(String::as_str).chain(patterns).collect()
     }
 
@@ -117,7 +149,7 @@ impl Names {
         let alike = |name: &&String| name.contains(model) || model.contains(name.as_str());
         let mut names: Vec<_> = self.models.keys().filter(alike).collect();
         names.sort();
-        names.into_iter().find(|name| self.resolve(scope, name).is_some()).map(String::as_str)
+        names.into_iter().find(|name| self.resolve_known(scope, name).is_some()).map(String::as_str)
     }
 
     /// The name that is served for one as a client wrote it, and the scope that it names itself. A name that is served
@@ -157,10 +189,20 @@ impl Names {
         } else if scope.is_narrowed() && self.resolve(scope.of_every_provider(), model).is_some() {
             format!("the provider that was named does not serve the model `{shown}`; another one does")
         } else {
-            let hint = self.similar(scope, model).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            let similar = self.similar(scope, model).map(|name| format!("; did you mean `{name}`?"));
+            let hint = similar.or_else(|| self.choice_of_places(scope, &shown)).unwrap_or_default();
             format!("no configured account serves the model `{shown}`{hint}")
         };
         Fault::new(FaultKind::ModelNotFound, message).at("model")
+    }
+}
+
+impl Names {
+    /// What helps where several places might know a name.
+    fn choice_of_places(&self, scope: Scope, model: &str) -> Option<String> {
+        let pattern = self.patterns.last().filter(|pattern| pattern.open)?;
+        self.views.route(self, scope, pattern.route, model).filter(|route| !route.is_of_one_place())?;
+        Some(format!("; several places could be asked for it: name the one that is meant, as `PROVIDER:{model}`"))
     }
 }
 
@@ -172,6 +214,8 @@ pub(crate) struct Collector {
     pub(crate) alike: Alike,
     strategy: Strategy,
     names: HashMap<String, Gathered>,
+    /// Seats of places that name no models.
+    open: Gathered,
     cards: BTreeMap<String, ModelCard>,
 }
 
@@ -193,7 +237,10 @@ impl Collector {
             {
                 self.cards.insert(name.clone(), ModelCard { id: name.clone(), ..card.clone() });
             }
-            self.names.entry(name).or_default().push(seats.clone());
+            match place.learns && name == ANYTHING {
+                true => self.open.push(seats.clone()),
+                false => self.names.entry(name).or_default().push(seats.clone()),
+            }
         }
     }
 
@@ -218,17 +265,21 @@ impl Collector {
             routes: Vec::with_capacity(self.names.len()),
         };
         let mut weighings = Weighings::default();
-        for (name, gathered) in self.names {
+        let open = Some((ANYTHING.to_owned(), self.open)).filter(|(_, gathered)| !gathered.is_empty());
+        let known = self.names.into_iter().map(|named| (named, false));
+        for ((name, gathered), open) in known.chain(open.map(|open| (open, true))) {
             let route = names.routes.len();
             let rules = rules.of_name(&name, gathered.iter().map(|seats| seats.offer.model()));
             match name.strip_suffix('*') {
-                Some(head) => names.patterns.push(Pattern { head: head.to_owned(), route }),
+                Some(head) => names.patterns.push(Pattern { head: head.to_owned(), route, open }),
                 None => _ = names.models.insert(name, route),
             }
             names.routes.push(ModelRoute::new(Seats::new(&roster, gathered), self.strategy, rules, &mut weighings));
         }
-        // The longest beginning is the most exact.
-        names.patterns.sort_by(|a, b| b.head.len().cmp(&a.head.len()).then_with(|| a.head.cmp(&b.head)));
+        // The longest beginning is the most exact; what takes anything comes last.
+        names.patterns.sort_by(|a, b| {
+            b.head.len().cmp(&a.head.len()).then_with(|| a.head.cmp(&b.head)).then_with(|| a.open.cmp(&b.open))
+        });
         names
     }
 

@@ -55,6 +55,12 @@ impl ModelRoute {
         (seats.len() > 0).then(|| Self::new(seats, self.strategy, self.rules.clone(), &mut Weighings::default()))
     }
 
+    /// Whether all seats are of one place.
+    pub(crate) fn is_of_one_place(&self) -> bool {
+        let first = self.seats.first();
+        first.is_some_and(|first| self.seats.iter().all(|seat| Arc::ptr_eq(&seat.upstream, &first.upstream)))
+    }
+
     /// Whether a tier before this one has somebody who is ready.
     pub(crate) fn has_ready_before(&self, tier: &Tier, look: &Look<'_>) -> bool {
         let dearer = self.tiers.iter().take_while(|dearer| dearer.first < tier.first);

@@ -235,7 +235,7 @@ impl Views {
     /// The models that lists show within a scope.
     pub(crate) fn cards<'a>(&'a self, names: &'a Names, scope: Scope) -> &'a [ModelCard] {
         let Some(view) = self.view(names, scope) else { return &[] };
-        let callable = |card: &&ModelCard| names.resolve(scope, &card.id).is_some();
+        let callable = |card: &&ModelCard| names.resolve_known(scope, &card.id).is_some();
         view.cards.get_or_init(|| names.all_cards().iter().filter(callable).cloned().collect())
     }
 

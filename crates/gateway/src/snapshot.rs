@@ -1,5 +1,6 @@
 //! What the configuration decides, made ready for requests: accounts, model names, client keys.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use config::{AccountRules, Config};
 use hub::Prompt;
 use pool::{Account, AccountId, Accounts, Cooling, Room, Secret, Strategy};
 use transport::{Deadlines, Site};
-use upstreams::{AccountSpec, KINDS, Place};
+use upstreams::{AccountSpec, KINDS, Model, Place};
 
 use crate::adjust;
 use crate::admit::KeyTable;
@@ -16,6 +17,7 @@ use crate::allowance::Meters;
 use crate::channels;
 use crate::checkup::{self, Checkup};
 use crate::faults::proxy_setting;
+use crate::lists::{Learner, Lists, Menus};
 use crate::names::{Collector, Names, is_excluded};
 use crate::payload::AllRules;
 use crate::seats::{Guard, Member, Offer, Roster, Stretch};
@@ -36,6 +38,8 @@ pub struct Snapshot {
     pub(crate) accounts: Vec<Arc<Account>>,
     /// Who is checked, and what it is asked then.
     pub(crate) checkups: Vec<Checkup>,
+    /// Those whose models their own lists tell.
+    pub(crate) learners: Vec<Learner>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -58,14 +62,21 @@ impl std::error::Error for SnapshotError {}
 
 impl Snapshot {
     /// Builds the view. Accounts keep what they have learned.
-    pub(crate) fn build(mut config: Config, accounts: &Accounts, meters: &Meters) -> Result<Self, SnapshotError> {
+    pub(crate) fn build(
+        mut config: Config,
+        accounts: &Accounts,
+        meters: &Meters,
+        lists: &Lists,
+    ) -> Result<Self, SnapshotError> {
         let prompt = config.system_prompt.as_ref().map(adjust::prompt).transpose().map_err(SnapshotError)?;
         let names = Collector::new(config.force_model_prefix, strategy(config.routing.strategy));
         let mut builder = Builder {
             config: &config,
             accounts,
+            lists: config.model_refresh.map(|_| lists),
             names,
             members: Vec::new(),
+            learners: Vec::new(),
             ids: Ids::default(),
             checkups: Vec::new(),
         };
@@ -76,7 +87,7 @@ impl Snapshot {
         }
         let (keys, reaches) = KeyTable::new(&config.client_keys, &builder.names.providers, meters);
         checkup::look_at_kinds(&config, &builder.names.providers);
-        let Builder { names, members, checkups, .. } = builder;
+        let Builder { names, members, learners, checkups, .. } = builder;
         let accounts = members.iter().map(|member| Arc::clone(&member.account)).collect();
         let names = names.finish(Roster::new(members), reaches, &AllRules::new(&config.payload));
         config.drop_places();
@@ -91,6 +102,7 @@ impl Snapshot {
             prompt: prompt.map(Arc::new),
             accounts,
             checkups,
+            learners,
             config,
         })
     }
@@ -105,8 +117,10 @@ impl Snapshot {
 struct Builder<'a> {
     config: &'a Config,
     accounts: &'a Accounts,
+    lists: Option<&'a Lists>,
     names: Collector,
     members: Vec<Member>,
+    learners: Vec<Learner>,
     ids: Ids,
     checkups: Vec<Checkup>,
 }
@@ -129,28 +143,39 @@ impl Ids {
 
 impl Builder<'_> {
     fn place(&mut self, place: &Place) -> Result<(), SnapshotError> {
-        let models = channels::apply(place, self.config);
-        let offers: Vec<_> =
-            models.iter().map(|model| self.names.alike.offer(Offer::new(model, &*place.upstream))).collect();
+        let menus = Menus::new(place, self.lists);
+        let sets: Vec<_> = menus.sets(place).map(|models| self.served(place, models)).collect();
         let refused = channels::refused(place, self.config);
         let providers = self.names.providers.enter(place);
         // Neighbours that serve the same are one stretch.
-        for specs in place.accounts.chunk_by(|a, b| a.excluded == b.excluded) {
+        let specs: Vec<_> = place.accounts.iter().enumerate().map(|(at, spec)| (menus.set_of(at), spec)).collect();
+        for specs in specs.chunk_by(|(set, a), (other, b)| set == other && a.excluded == b.excluded) {
             let from = self.next();
-            let excluded = [&specs[0].excluded[..], &refused].concat();
+            let (set, first) = specs[0];
+            let (models, offers) = &sets[set];
+            let excluded = [&first.excluded[..], &refused].concat();
             let guard = self.names.alike.guard(Guard { prefix: place.prefix.clone(), excluded });
-            for spec in specs {
+            for (_, spec) in specs {
                 let member = self.member(place, spec, &guard, &providers)?;
-                self.checkups.extend(Checkup::of(self.config, &self.names.providers, spec, &models, &member));
+                self.checkups.extend(Checkup::of(self.config, &self.names.providers, spec, models, &member));
+                self.learners.extend(self.lists.and_then(|_| Learner::of(place, spec, &member.site)));
                 self.members.push(member);
             }
             let members = from..self.next();
-            let served = models.iter().zip(&offers).filter(|(model, _)| !is_excluded(model, &specs[0].excluded));
+            let served = models.iter().zip(offers).filter(|(model, _)| !is_excluded(model, &first.excluded));
             for (model, offer) in served {
                 self.names.add(place, model, &Stretch { members: members.clone(), offer: Arc::clone(offer) });
             }
         }
         Ok(())
+    }
+
+    /// Models of a place after what the configuration says of them, and what its accounts are asked for.
+    fn served<'b>(&mut self, place: &Place, models: &'b [Model]) -> (Vec<Cow<'b, Model>>, Vec<Arc<Offer>>) {
+        let models = channels::apply(place, models, self.config);
+        let offers = models.iter().map(|model| self.names.alike.offer(Offer::new(model, &*place.upstream)));
+        let offers = offers.collect();
+        (models, offers)
     }
 
     fn next(&self) -> u32 {

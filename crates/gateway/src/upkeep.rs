@@ -1,5 +1,5 @@
-//! What happens beside requests: changes of health go to the log and to whoever wants to be told, and benches are kept
-//! over a restart. One future, owned by whoever polls it; a slow receiver or disk holds no request up.
+//! What happens beside requests: changes of health go to the log and to whoever wants to be told, benches are kept over a
+//! restart, and upstreams are asked for their lists of models. One future, owned by whoever polls it; a slow receiver or disk holds no request up.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use transport::{Deadlines, Site};
 use crate::app::App;
 use crate::checkup;
 use crate::faults::proxy_setting;
+use crate::lists::refresh;
 
 /// Changes that may wait to be told; beyond them the newest are only logged.
 const QUEUE: usize = 256;
@@ -39,6 +40,7 @@ const MAX_FILE: u64 = 16 << 20;
 pub struct Upkeep {
     changes: mpsc::Receiver<HealthChange>,
     file: PathBuf,
+    folder: PathBuf,
 }
 
 /// Logs changes, and hands them on without ever waiting.
@@ -68,13 +70,13 @@ impl Upkeep {
         }
         let (sender, changes) = mpsc::channel(QUEUE);
         app.accounts.watch(Box::new(Teller(sender)));
-        Self { changes, file }
+        Self { changes, file, folder: folder.to_owned() }
     }
 
     /// Runs for ever.
     pub async fn run(&mut self, app: &Arc<App>, client: &Client) {
         let (hand, mut told) = mpsc::channel(QUEUE);
-        let Self { changes, file } = self;
+        let Self { changes, file, folder } = self;
         let keeping = async {
             let mut due: Option<Instant> = None;
             loop {
@@ -101,7 +103,7 @@ impl Upkeep {
                 tell(app, client, &change).await;
             }
         };
-        tokio::join!(keeping, telling, checkup::keep(app, client));
+        tokio::join!(keeping, telling, checkup::keep(app, client), refresh::run(app, client, folder));
     }
 
     /// Writes the benches a last time.

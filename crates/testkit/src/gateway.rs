@@ -62,7 +62,9 @@ impl Gateway {
         let file = home.path().join("config.yaml");
         std::fs::write(&file, config)?;
         let mut command = Command::new(binary);
-        command.arg("--config").arg(&file).args(arguments).current_dir(home.path()).envs(environment.iter().copied());
+        command.arg("--config").arg(&file).args(arguments).current_dir(home.path());
+        // Calls that the story does not make would stand among those that it counts.
+        command.env("BOSPORUS_MODEL_REFRESH", "off").envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let output = Arc::new(watch::Sender::new(Output::default()));

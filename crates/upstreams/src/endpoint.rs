@@ -46,15 +46,42 @@ impl Endpoint {
         Ok(Self { uri, rules: self.rules.clone() })
     }
 
+    /// The same address with more in its query.
+    ///
+    /// # Errors
+    /// A fault when the whole is no address.
+    pub(crate) fn with_query(&self, query: &str) -> Result<Self, Fault> {
+        let uri = with_query(self.uri.to_string(), Some(query)).parse();
+        let uri = uri.map_err(|_| Fault::new(FaultKind::Internal, "the query makes no address"))?;
+        Ok(Self { uri, rules: self.rules.clone() })
+    }
+
     /// The whole address.
-    #[cfg(test)]
-    pub(crate) fn uri(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         self.uri.to_string()
     }
 
     /// Host and port.
     pub(crate) fn origin(&self) -> Option<&str> {
         self.uri.authority().map(http::uri::Authority::as_str)
+    }
+
+    /// A GET on the gateway's own behalf.
+    pub(crate) fn get(&self, auth: Option<(HeaderName, HeaderValue)>) -> Request<Pieces> {
+        let mut headers = HeaderMap::with_capacity(8);
+        self.settle("application/json", &HeaderMap::new(), auth, &mut headers);
+        let mut request = Request::new(Pieces::default());
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = headers;
+        request
+    }
+
+    /// A POST of JSON on the gateway's own behalf.
+    pub(crate) fn post_json(&self, body: bytes::Bytes, auth: Option<(HeaderName, HeaderValue)>) -> Request<Pieces> {
+        let mut request = self.get(auth).map(|_| Pieces::from(body));
+        *request.method_mut() = Method::POST;
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        request
     }
 
     /// A POST, of JSON unless the call says otherwise. `auth` is the header that carries the secret, already made.

@@ -31,6 +31,7 @@ pub(crate) fn place(
         upstream,
         accounts: vec![account],
         models,
+        learns: entry.models.is_empty(),
         groups: entry.group.clone().into_iter().collect(),
         prefix: entry.prefix.clone(),
         excluded: entry.excluded_models.clone(),
@@ -48,6 +49,9 @@ pub(crate) fn known(id: &str, owned_by: &str, traits: ModelTraits) -> Model {
         traits: Arc::new(traits),
     }
 }
+
+/// The pattern of places that take whatever they are asked for.
+pub(crate) const ANYTHING: &str = "*";
 
 /// Every model whose name fits a pattern, under its own name.
 pub(crate) fn any(pattern: &str) -> Model {

@@ -10,6 +10,8 @@ mod endpoint;
 mod gemini_key;
 mod identity;
 mod keyed;
+mod learned;
+mod lister;
 mod model;
 mod ollama;
 mod openai_compatible;
@@ -27,6 +29,9 @@ use dialect::{Dialect, ModelCard, ModelTraits, Service};
 use http::HeaderMap;
 use hub::{DialectId, Event, Fault, Request};
 use pool::Secret;
+
+pub use learned::Learned;
+pub use lister::{ListPage, Lister};
 
 /// A kind of upstream, as the registry lists it.
 pub struct Kind {
@@ -79,6 +84,8 @@ pub struct Place {
     pub accounts: Vec<AccountSpec>,
     /// What can be asked for.
     pub models: Vec<Model>,
+    /// The configuration names no models: each account's own list says what it serves, once it is known.
+    pub learns: bool,
     /// Names of this place and of groups it belongs to, by which paths, headers and models may call it.
     pub groups: Vec<String>,
     /// Client-facing names may also be written `prefix/name`.
@@ -144,6 +151,16 @@ pub trait Upstream: Send + Sync + fmt::Debug {
     /// The traits of a model that was matched by a pattern.
     fn traits_of(&self, _model: &str) -> Arc<ModelTraits> {
         Arc::default()
+    }
+
+    /// The traits of a model of the place's own list.
+    fn traits_of_listed(&self, learned: &Learned) -> ModelTraits {
+        learned.over(Arc::unwrap_or_clone(self.traits_of(learned.known_as())))
+    }
+
+    /// How it is asked for its own list of models; `None` where it has none.
+    fn lister(&self) -> Option<&Lister> {
+        None
     }
 
     /// The whole HTTP request, credential included.

@@ -12,11 +12,16 @@ const TAILS: [&str; 2] = ["/chat/completions", "/responses"];
 
 /// The root of the API at `base`.
 pub(crate) fn root(base: &Url, rules: &[config::HeaderRule]) -> Option<Endpoint> {
+    Endpoint::new(&without(base, &TAILS), "", rules)
+}
+
+/// An address without what users paste behind it.
+pub(crate) fn without(base: &Url, tails: &[&str]) -> Url {
     let path = base.path().trim_end_matches('/');
-    let bare = TAILS.iter().find_map(|tail| path.strip_suffix(tail)).unwrap_or(path).to_owned();
+    let bare = tails.iter().find_map(|tail| path.strip_suffix(tail)).unwrap_or(path).to_owned();
     let mut base = base.clone();
     base.set_path(&bare);
-    Endpoint::new(&base, "", rules)
+    base
 }
 
 /// The path below the root; `None` where a kind has an address of its own for the purpose.
@@ -49,9 +54,9 @@ mod tests {
     fn the_root_is_found_behind_every_address_that_users_write() {
         for base in ["https://a.example/v1", "https://a.example/v1/", "https://a.example/v1/chat/completions"] {
             let root = root(&Url::parse(base).unwrap(), &[]).unwrap();
-            assert_eq!(root.below("embeddings").unwrap().uri(), "https://a.example/v1/embeddings");
+            assert_eq!(root.below("embeddings").unwrap().address(), "https://a.example/v1/embeddings");
         }
         let bare = root(&Url::parse("https://a.example/").unwrap(), &[]).unwrap();
-        assert_eq!(bare.below("embeddings").unwrap().uri(), "https://a.example/embeddings");
+        assert_eq!(bare.below("embeddings").unwrap().address(), "https://a.example/embeddings");
     }
 }

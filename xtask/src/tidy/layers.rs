@@ -80,7 +80,14 @@ const LAYERS: &[Layer] = &[
     pure("xtask", &[]),
     pure(
         "bosporus-fuzz",
-        &["bosporus-hub", "bosporus-dialect", "bosporus-dialects", "bosporus-config", "bosporus-import"],
+        &[
+            "bosporus-hub",
+            "bosporus-dialect",
+            "bosporus-dialects",
+            "bosporus-config",
+            "bosporus-import",
+            "bosporus-upstreams",
+        ],
     ),
 ];
 

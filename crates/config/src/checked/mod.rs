@@ -101,6 +101,8 @@ pub struct Config {
     pub system_prompt: Option<SystemPrompt>,
     /// What becomes of a translation that loses something.
     pub fidelity: Fidelity,
+    /// How often accounts without `models` are asked for their own list; `None` never asks.
+    pub model_refresh: Option<Duration>,
     /// Sizes and counts that bound what a client or an upstream can make us hold.
     pub limits: Limits,
     /// Answers that later requests may name.
@@ -276,6 +278,7 @@ impl Default for Config {
             payload: payload::Payload::default(),
             system_prompt: None,
             fidelity: Fidelity::Report,
+            model_refresh: Some(Duration::from_secs(12 * 3600)),
             limits: Limits::default(),
             responses_store: ResponsesStore::default(),
             deadlines: Deadlines::default(),
@@ -345,6 +348,14 @@ impl Config {
             (Ok(rest), Some(home)) => home.join(rest),
             _ => self.auth_dir.clone(),
         }
+    }
+
+    /// Whether the models of some account are left to its own list.
+    pub fn learns_models(&self) -> bool {
+        let keyed = [&self.claude, &self.codex, &self.gemini, &self.xai, &self.vertex].into_iter().flatten();
+        let mut entries = keyed.chain(self.ollama.iter().map(|server| &server.entry));
+        let open = self.compat.iter().any(|compat| compat.models.is_empty());
+        self.model_refresh.is_some() && (open || entries.any(|entry| entry.models.is_empty()))
     }
 
     /// Takes the entries of places out, when they have become something else: they are most of a large file.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Section, channels, checkup, fallback, hedge, keys, labels, payload, place, prompt, provider, safety};
+use super::{
+    Section, channels, checkup, fallback, hedge, keys, labels, number, payload, place, prompt, provider, safety,
+};
 use crate::checked::{
     Concurrency, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, ResponsesStore, Routing, StoreMode, Strategy,
     Streaming, Tls,
@@ -16,6 +18,7 @@ use crate::secret::Secret;
 use crate::tree::Node;
 
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
@@ -64,6 +67,7 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         payload: payload::payload(&root.section("payload", problems), problems),
         system_prompt: prompt::system_prompt(&root.section("system-prompt", problems), problems),
         fidelity: prompt::fidelity(&root, problems).unwrap_or_default(),
+        model_refresh: model_refresh(&root, problems),
         limits: limits(&root.section("limits", problems), problems),
         responses_store: responses_store(&root.section("responses-store", problems), problems),
         deadlines: deadlines(&root.section("timeouts", problems), problems),
@@ -120,6 +124,16 @@ fn health_webhook(root: &Section<'_>, problems: &mut Problems) -> Option<Secret>
         item.wrong(Kind::Secret, "an http or https address", problems);
     }
     usable.then(|| Secret::new(text))
+}
+
+/// `off`, or how often.
+fn model_refresh(root: &Section<'_>, problems: &mut Problems) -> Option<Duration> {
+    let usual = Config::default().model_refresh;
+    let word = root.get("model-refresh").and_then(|item| item.plain().and_then(number::flag));
+    match word {
+        Some(on) => usual.filter(|_| on),
+        None => root.duration("model-refresh", 10 * MINUTE..=MONTH, problems).or(usual),
+    }
 }
 
 fn concurrency(section: &Section<'_>, problems: &mut Problems) -> Concurrency {

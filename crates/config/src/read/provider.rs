@@ -123,18 +123,14 @@ fn same_account(a: &KeyEntry, b: &KeyEntry) -> bool {
     a.key == b.key && a.base_url == b.base_url && a.proxy == b.proxy && a.prefix == b.prefix && a.headers == b.headers
 }
 
-/// Servers that want no key as a rule, and no address when they run on this machine; but models must be named, for
-/// nobody asks the server what it has.
+/// Servers that want no key as a rule, and no address when they run on this machine.
 pub(crate) fn ollama(root: &Section<'_>, problems: &mut Problems) -> Vec<Ollama> {
     let mut servers = Vec::new();
     for section in root.sections("ollama", problems) {
         let off = section.flag("disabled", false, problems);
         let entry = entry(&section, problems);
         let num_ctx = section.whole("num-ctx", 1..=MAX_WINDOW, problems).and_then(|value| u64::try_from(value).ok());
-        if entry.models.is_empty() {
-            let message = format!("`{}` has no `models`, so it is not used", section.path());
-            problems.warn(section.span(), message).help("name the models that `ollama list` shows");
-        } else if !off {
+        if !off {
             servers.push(Ollama { entry, num_ctx });
         }
     }

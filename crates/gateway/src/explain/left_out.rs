@@ -13,6 +13,7 @@ use super::told::{Hindrance, LeftOut};
 use crate::allowance::Meters;
 use crate::channels;
 use crate::glob::glob;
+use crate::lists::Lists;
 use crate::scope::Scope;
 use crate::seats::{Seat, Seats};
 use crate::snapshot::{Ids, Snapshot};
@@ -68,8 +69,8 @@ impl Search {
     /// Those who come in when nothing is excluded and nobody disabled. What is built for that shares nothing with what
     /// serves.
     fn add_hindered(&mut self, snapshot: &Snapshot, config: &Config, model: &str) {
-        let (accounts, meters) = (Accounts::default(), Meters::default());
-        let Ok(free) = Snapshot::build(config.unhindered(), &accounts, &meters) else { return };
+        let (accounts, meters, lists) = (Accounts::default(), Meters::default(), Lists::default());
+        let Ok(free) = Snapshot::build(config.unhindered(), &accounts, &meters, &lists) else { return };
         let route = free.names.resolve(Scope::default(), model);
         let (patterns, enabled) = (patterns(config), ids(snapshot));
         self.add(route.as_ref().map(|route| &route.seats), |seat| match patterns.get(&seat.account.id) {

@@ -12,7 +12,8 @@ use url::Url;
 
 use crate::endpoint::{Endpoint, credential};
 use crate::model::configured;
-use crate::{Call, Kind, Model, Place, Purpose, Upstream, catalogue, keyed, not_taken};
+use crate::openai_paths::without;
+use crate::{Call, Kind, Lister, Model, Place, Purpose, Upstream, catalogue, keyed, lister, not_taken};
 
 /// The kind.
 pub(crate) static KIND: Kind = Kind { id: "claude-api-key", ids: &["claude-custom", "claude"], build };
@@ -26,7 +27,11 @@ const OWNER: &str = "anthropic";
 struct ClaudeKey {
     messages: Endpoint,
     count: Endpoint,
+    lister: Lister,
 }
+
+/// The header that carries the key.
+const KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 impl Upstream for ClaudeKey {
     fn kind(&self) -> &'static str {
@@ -45,13 +50,17 @@ impl Upstream for ClaudeKey {
         self.messages.origin()
     }
 
+    fn lister(&self) -> Option<&Lister> {
+        Some(&self.lister)
+    }
+
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let endpoint = match call.purpose {
             Purpose::Generate => &self.messages,
             Purpose::CountTokens => &self.count,
             Purpose::Compact | Purpose::Embed(_) | Purpose::Pass(_) => return Err(not_taken()),
         };
-        endpoint.post(call, credential(HeaderName::from_static("x-api-key"), "", secret)?)
+        endpoint.post(call, credential(KEY, "", secret)?)
     }
 
     fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
@@ -70,7 +79,9 @@ fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
     let base = entry.base_url.clone().or_else(|| Url::parse(ANTHROPIC).ok())?;
     let messages = Endpoint::new(&base, "v1/messages", &entry.headers)?;
     let count = Endpoint::new(&base, "v1/messages/count_tokens", &entry.headers)?;
-    Some(keyed::place(entry, number, "claude", Arc::new(ClaudeKey { messages, count }), models(entry)))
+    let list = Endpoint::new(&without(&base, &["/messages"]), "v1/models", &entry.headers)?;
+    let upstream = ClaudeKey { messages, count, lister: Lister::new(list, (KEY, ""), &lister::ANTHROPIC) };
+    Some(keyed::place(entry, number, "claude", Arc::new(upstream), models(entry)))
 }
 
 /// The models that the entry names, or every Claude model under its own name.

@@ -11,7 +11,7 @@ use pool::Secret;
 
 use crate::endpoint::{Endpoint, credential};
 use crate::model::configured;
-use crate::{Call, Kind, Model, Place, Purpose, Upstream, catalogue, keyed, openai_paths};
+use crate::{Call, Kind, Lister, Model, Place, Purpose, Upstream, catalogue, keyed, lister, openai_paths};
 
 /// The kind.
 pub(crate) static KIND: Kind =
@@ -26,6 +26,7 @@ const PATTERNS: [&str; 5] = ["gpt-*", "codex-*", "o1*", "o3*", "o4*"];
 struct CodexKey {
     responses: Endpoint,
     root: Endpoint,
+    lister: Lister,
 }
 
 impl Upstream for CodexKey {
@@ -43,6 +44,10 @@ impl Upstream for CodexKey {
 
     fn origin(&self) -> Option<&str> {
         self.responses.origin()
+    }
+
+    fn lister(&self) -> Option<&Lister> {
+        Some(&self.lister)
     }
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
@@ -73,7 +78,8 @@ fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
     let base = entry.base_url.as_ref()?;
     let responses = Endpoint::new(base, "responses", &entry.headers)?;
     let root = openai_paths::root(base, &entry.headers)?;
-    Some(keyed::place(entry, number, "codex", Arc::new(CodexKey { responses, root }), models(entry)))
+    let lister = Lister::new(root.below("models").ok()?, (AUTHORIZATION, "Bearer "), &lister::OPENAI);
+    Some(keyed::place(entry, number, "codex", Arc::new(CodexKey { responses, root, lister }), models(entry)))
 }
 
 /// The models that the entry names, or every model of OpenAI's naming under its own name.

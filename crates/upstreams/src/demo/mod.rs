@@ -71,6 +71,7 @@ fn build(config: &Config) -> Vec<Place> {
         upstream: Arc::new(Demo),
         accounts: vec![account],
         models: vec![model()],
+        learns: false,
         groups: Vec::new(),
         prefix: None,
         excluded: Vec::new(),

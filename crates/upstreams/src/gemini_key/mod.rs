@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::endpoint::{Endpoint, credential};
 use crate::model::configured;
-use crate::{Call, Kind, Model, Place, Purpose, Upstream, catalogue, keyed, not_taken};
+use crate::{Call, Kind, Lister, Model, Place, Purpose, Upstream, catalogue, keyed, lister, not_taken};
 
 /// The kind.
 pub(crate) static KIND: Kind = Kind { id: "gemini-api-key", ids: &["gemini"], build };
@@ -26,9 +26,20 @@ const OWNER: &str = "google";
 /// What a model's name may hold in an address; a slash or a dot pair in it must not lead elsewhere.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+/// The header that carries the key.
+pub(crate) const KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
+
 #[derive(Debug)]
 struct GeminiKey {
     models: Endpoint,
+    lister: Lister,
+}
+
+impl GeminiKey {
+    fn new(models: Endpoint) -> Self {
+        let lister = Lister::new(models.clone(), (KEY, ""), &lister::GEMINI);
+        Self { models, lister }
+    }
 }
 
 impl Upstream for GeminiKey {
@@ -48,10 +59,14 @@ impl Upstream for GeminiKey {
         self.models.origin()
     }
 
+    fn lister(&self) -> Option<&Lister> {
+        Some(&self.lister)
+    }
+
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let method = method(call.purpose, call.stream)?;
         let endpoint = self.models.below(&format!("{}:{method}", path_of(call.model)))?;
-        endpoint.post(call, credential(HeaderName::from_static("x-goog-api-key"), "", secret)?)
+        endpoint.post(call, credential(KEY, "", secret)?)
     }
 
     fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
@@ -93,7 +108,7 @@ fn build(config: &Config) -> Vec<Place> {
 fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
     let base = entry.base_url.clone().or_else(|| Url::parse(GOOGLE).ok())?;
     let models = Endpoint::new(&base, "v1beta/models", &entry.headers)?;
-    Some(keyed::place(entry, number, "gemini", Arc::new(GeminiKey { models }), names(entry, &ModelTraits::default())))
+    Some(keyed::place(entry, number, "gemini", Arc::new(GeminiKey::new(models)), names(entry, &ModelTraits::default())))
 }
 
 /// The models that the entry names, or every Gemini model under its own name, with the quirks of the place.
@@ -122,7 +137,7 @@ mod tests {
             headers: HeaderMap::new(),
             client: &HeaderMap::new(),
         };
-        GeminiKey { models }.request(call, &Secret::new("k-1")).unwrap()
+        GeminiKey::new(models).request(call, &Secret::new("k-1")).unwrap()
     }
 
     #[test]

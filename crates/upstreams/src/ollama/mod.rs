@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::endpoint::{Endpoint, credential};
 use crate::model::configured;
-use crate::{Call, Kind, Place, Purpose, Upstream, catalogue, keyed, not_taken};
+use crate::{Call, Kind, Learned, Lister, Model, Place, Purpose, Upstream, catalogue, keyed, lister, not_taken};
 
 /// The kind.
 pub(crate) static KIND: Kind = Kind { id: "ollama", ids: &[], build };
@@ -27,6 +27,9 @@ struct OllamaServer {
     chat: Endpoint,
     embed: Endpoint,
     embeddings: Endpoint,
+    lister: Lister,
+    /// The window that is asked for.
+    num_ctx: Option<u64>,
 }
 
 impl Upstream for OllamaServer {
@@ -36,6 +39,20 @@ impl Upstream for OllamaServer {
 
     fn wire(&self, _model: &str) -> Option<&'static Dialect> {
         Some(&dialect_ollama::DIALECT)
+    }
+
+    fn traits_of(&self, model: &str) -> Arc<ModelTraits> {
+        Arc::new(traits(model, self.num_ctx))
+    }
+
+    /// The window that is asked for is the one that there is, whatever the model could hold.
+    fn traits_of_listed(&self, learned: &Learned) -> ModelTraits {
+        let listed = learned.over(traits(learned.known_as(), self.num_ctx));
+        ModelTraits { context: self.num_ctx.or(listed.context), ..listed }
+    }
+
+    fn lister(&self) -> Option<&Lister> {
+        Some(&self.lister)
     }
 
     fn origin(&self) -> Option<&str> {
@@ -77,16 +94,27 @@ fn place(number: usize, server: &Ollama) -> Option<Place> {
         chat: endpoint("api/chat")?,
         embed: endpoint("api/embed")?,
         embeddings: endpoint("api/embeddings")?,
+        lister: Lister::new(endpoint("api/tags")?, (AUTHORIZATION, "Bearer "), &lister::OLLAMA)
+            .with_details(endpoint("api/show")),
+        num_ctx: server.num_ctx,
     };
-    let models = entry.models.iter().map(|model| configured(model, traits(&model.name, server), KIND.id)).collect();
-    Some(keyed::place(entry, number, KIND.id, Arc::new(upstream), models))
+    Some(keyed::place(entry, number, KIND.id, Arc::new(upstream), models(server)))
+}
+
+/// The models that the entry names, or whatever the server has.
+fn models(server: &Ollama) -> Vec<Model> {
+    let models = &server.entry.models;
+    if models.is_empty() {
+        return vec![keyed::any(keyed::ANYTHING)];
+    }
+    models.iter().map(|model| configured(model, traits(&model.name, server.num_ctx), KIND.id)).collect()
 }
 
 /// What is known of a model, but for its window: that is the server's setting.
-fn traits(model: &str, server: &Ollama) -> ModelTraits {
+fn traits(model: &str, num_ctx: Option<u64>) -> ModelTraits {
     ModelTraits {
-        context: server.num_ctx,
-        quirks: WireQuirks { context_window: server.num_ctx, ..WireQuirks::default() },
+        context: num_ctx,
+        quirks: WireQuirks { context_window: num_ctx, ..WireQuirks::default() },
         ..catalogue::traits(model)
     }
 }
@@ -114,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_needs_models_and_nothing_else() {
+    fn a_server_needs_nothing_at_all() {
         let places = places("ollama:\n  - models: [{name: 'qwen3:8b', alias: qwen3}]\n    num-ctx: 32768\n");
         let place = &places[0];
         let request = place.upstream.request(call(&HeaderMap::new()), &place.accounts[0].secret).unwrap();
@@ -124,7 +152,9 @@ mod tests {
         let model = &place.models[0];
         assert_eq!((model.alias.as_str(), model.name.as_str()), ("qwen3", "qwen3:8b"));
         assert_eq!((model.traits.quirks.context_window, model.traits.context), (Some(32_768), Some(32_768)));
-        assert!(self::places("ollama: [{base-url: 'http://h:1'}]").is_empty());
+        let open = &self::places("ollama: [{base-url: 'http://h:1'}]")[0];
+        assert!(open.learns && !place.learns);
+        assert_eq!(open.models[0].alias, keyed::ANYTHING);
     }
 
     #[test]

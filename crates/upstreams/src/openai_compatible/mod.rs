@@ -9,7 +9,7 @@ use dialect::{MaxTokensField, ReasoningField, WireQuirks};
 use pool::Secret;
 
 use crate::model::configured;
-use crate::{AccountSpec, Kind, Place, Upstream as _, identity};
+use crate::{AccountSpec, Kind, Model, Place, Upstream as _, identity, keyed};
 
 use place::OpenAiPlace;
 
@@ -23,16 +23,24 @@ fn build(config: &Config) -> Vec<Place> {
 fn place(compat: &Compat) -> Option<Place> {
     let row = places::of(&compat.base_url, compat.quirks.like);
     let upstream = OpenAiPlace::new(KIND.id, &compat.base_url, &compat.headers, row, quirks(compat, row))?;
-    let models = compat.models.iter().map(|model| configured(model, upstream.known(&model.name), &compat.name));
     Some(Place {
         accounts: accounts(compat, upstream.origin()),
-        models: models.collect(),
+        models: models(compat, &upstream),
+        learns: compat.models.is_empty(),
         groups: std::iter::once(compat.name.clone()).chain(compat.group.clone()).collect(),
         prefix: compat.prefix.clone(),
         excluded: compat.excluded_models.clone(),
         request_retry: compat.request_retry,
         upstream: std::sync::Arc::new(upstream),
     })
+}
+
+/// The models that the entry names, or whatever the place has.
+fn models(compat: &Compat, upstream: &OpenAiPlace) -> Vec<Model> {
+    if compat.models.is_empty() {
+        return vec![keyed::any(keyed::ANYTHING)];
+    }
+    compat.models.iter().map(|model| configured(model, upstream.known(&model.name), &compat.name)).collect()
 }
 
 /// One account a key; a place without keys is one account without a secret.

@@ -10,10 +10,10 @@ use hub::{DialectId, Fault, FaultKind};
 use pool::Secret;
 use url::Url;
 
-use super::places::{Address, Row};
+use super::places::{Address, List, Row};
 use crate::endpoint::{Endpoint, credential};
 use crate::gemini_key::path_of;
-use crate::{Call, Purpose, Upstream, catalogue, openai_paths};
+use crate::{Call, Learned, Lister, Purpose, Upstream, catalogue, lister, openai_paths};
 
 /// The two languages.
 static CHAT: &Dialect = &dialect_openai_chat::DIALECT;
@@ -32,6 +32,7 @@ pub(crate) struct OpenAiPlace {
     deployments: Option<Endpoint>,
     /// Below which everything else lies.
     root: Endpoint,
+    lister: Option<Lister>,
 }
 
 impl OpenAiPlace {
@@ -54,7 +55,8 @@ impl OpenAiPlace {
         };
         let chat = Endpoint::new(&layout.base, "chat/completions", rules)?;
         let root = openai_paths::root(&layout.base, rules)?;
-        Some(Self { kind, row, quirks, chat, responses, deployments, root })
+        let lister = lister(base, rules, row, &root);
+        Some(Self { kind, row, quirks, chat, responses, deployments, root, lister })
     }
 
     /// What is known of a model, with the habits of the place.
@@ -101,6 +103,14 @@ impl Upstream for OpenAiPlace {
         Arc::new(self.known(model))
     }
 
+    fn traits_of_listed(&self, learned: &Learned) -> ModelTraits {
+        learned.over(self.known(learned.known_as()))
+    }
+
+    fn lister(&self) -> Option<&Lister> {
+        self.lister.as_ref()
+    }
+
     fn origin(&self) -> Option<&str> {
         self.chat.origin()
     }
@@ -117,6 +127,29 @@ impl Upstream for OpenAiPlace {
             Purpose::Compact => self.responses.as_ref().map(|_| RESPONSES),
             Purpose::CountTokens => None,
             Purpose::Generate | Purpose::Embed(_) | Purpose::Pass(_) => Some(CHAT),
+        }
+    }
+}
+
+/// The version of Azure's interface that lists deployments to whoever holds a key.
+const DEPLOYMENTS_VERSION: &str = "api-version=2023-03-15-preview";
+
+/// Where the place lists its models. An address that names a deployment has nothing to list.
+fn lister(base: &Url, rules: &[HeaderRule], row: &Row, root: &Endpoint) -> Option<Lister> {
+    let key = row.key.parts();
+    match row.list {
+        // Copies of a place list as everybody does.
+        List::LanguageModels if row.is_at(base) => {
+            Some(Lister::new(root.below("language-models").ok()?, key, &lister::OPENAI))
+        }
+        List::Models | List::LanguageModels => Some(Lister::new(root.below("models").ok()?, key, &lister::OPENAI)),
+        List::Deployments if base.path().contains("/deployments/") => None,
+        List::Deployments => {
+            let mut host = base.clone();
+            host.set_path("");
+            host.set_query(Some(DEPLOYMENTS_VERSION));
+            let list = Endpoint::new(&host, "openai/deployments", rules)?;
+            Some(Lister::new(list, key, &lister::DEPLOYMENTS))
         }
     }
 }

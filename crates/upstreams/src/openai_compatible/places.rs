@@ -19,6 +19,8 @@ pub(crate) struct Row {
     pub(crate) key: KeyHeader,
     /// How it names models in its addresses.
     pub(crate) address: Address,
+    /// How it lists its models.
+    pub(crate) list: List,
     /// Speaks the Responses API too, at `responses` beside `chat/completions`.
     pub(crate) responses: bool,
     /// The name of the output cap.
@@ -67,6 +69,17 @@ pub(crate) enum Address {
     Deployment,
 }
 
+/// How a place lists its models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum List {
+    /// `models`.
+    Models,
+    /// `language-models`, which tells more.
+    LanguageModels,
+    /// As deployments, below the host.
+    Deployments,
+}
+
 impl KeyHeader {
     /// The header's name and what stands before the key.
     pub(crate) fn parts(self) -> (HeaderName, &'static str) {
@@ -85,6 +98,7 @@ const USUAL: Row = Row {
     hosts: &[],
     key: KeyHeader::Bearer,
     address: Address::Body,
+    list: List::Models,
     responses: false,
     max_tokens: MaxTokensField::MaxTokens,
     strict_cap: false,
@@ -120,6 +134,7 @@ pub(crate) static PLACES: &[Row] = &[
         hosts: &[".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com"],
         key: KeyHeader::ApiKey,
         address: Address::Deployment,
+        list: List::Deployments,
         responses: true,
         max_tokens: MaxTokensField::MaxCompletionTokens,
         cache_key: true,
@@ -149,6 +164,7 @@ pub(crate) static PLACES: &[Row] = &[
     Row {
         name: "xai",
         hosts: &["api.x.ai"],
+        list: List::LanguageModels,
         // Chat is deprecated there and has no field for encrypted reasoning.
         responses: true,
         max_tokens: MaxTokensField::MaxCompletionTokens,
@@ -284,10 +300,9 @@ pub(crate) static PLACES: &[Row] = &[
 
 /// The row of a place: by its name where one is given, else by the host of its address.
 pub(crate) fn of(base: &Url, like: Option<&str>) -> &'static Row {
-    let host = base.host_str().unwrap_or_default().to_ascii_lowercase();
     let fits = |row: &&Row| match like {
         Some(name) => row.name == name,
-        None => row.hosts.iter().any(|own| is_host(own, &host)),
+        None => row.is_at(base),
     };
     PLACES.iter().find(fits).unwrap_or(&PLAIN)
 }
@@ -297,6 +312,12 @@ fn is_host(own: &str, host: &str) -> bool {
 }
 
 impl Row {
+    /// Whether an address is the place's own.
+    pub(crate) fn is_at(&self, base: &Url) -> bool {
+        let host = base.host_str().unwrap_or_default().to_ascii_lowercase();
+        self.hosts.iter().any(|own| is_host(own, &host))
+    }
+
     /// The row as encoders read it, for one dialect of the place.
     pub(crate) fn quirks(&self) -> WireQuirks {
         WireQuirks {

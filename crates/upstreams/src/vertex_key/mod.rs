@@ -6,14 +6,13 @@ use std::sync::Arc;
 use config::{Config, KeyEntry};
 use dialect::splice::Pieces;
 use dialect::{Dialect, ModelTraits, WireQuirks};
-use http::HeaderName;
 use hub::Fault;
 use pool::Secret;
 use url::Url;
 
 use crate::endpoint::{Endpoint, credential};
-use crate::gemini_key::{method, names, path_of};
-use crate::{Call, Kind, Place, Purpose, Upstream, catalogue, keyed};
+use crate::gemini_key::{KEY, method, names, path_of};
+use crate::{Call, Kind, Lister, Place, Purpose, Upstream, catalogue, keyed, lister};
 
 /// The kind.
 pub(crate) static KIND: Kind = Kind { id: "vertex-api-key", ids: &["vertex"], build };
@@ -23,10 +22,13 @@ pub(crate) static KIND: Kind = Kind { id: "vertex-api-key", ids: &["vertex"], bu
 const VERTEX: &str = "https://aiplatform.googleapis.com";
 /// Where Google's own models live.
 const MODELS: &str = "v1/publishers/google/models";
+/// Where they are listed.
+const LIST: &str = "v1beta1/publishers/google/models";
 
 #[derive(Debug)]
 struct VertexKey {
     models: Endpoint,
+    lister: Lister,
 }
 
 impl Upstream for VertexKey {
@@ -46,11 +48,15 @@ impl Upstream for VertexKey {
         self.models.origin()
     }
 
+    fn lister(&self) -> Option<&Lister> {
+        Some(&self.lister)
+    }
+
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let method = method(call.purpose, call.stream)?;
         let bare = call.model.strip_prefix("publishers/google/models/").unwrap_or(call.model);
         let endpoint = self.models.below(&format!("{}:{method}", path_of(bare)))?;
-        endpoint.post(call, credential(HeaderName::from_static("x-goog-api-key"), "", secret)?)
+        endpoint.post(call, credential(KEY, "", secret)?)
     }
 
     /// Its embeddings have another form than the Gemini API's.
@@ -74,7 +80,8 @@ fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
     let base = entry.base_url.clone().or_else(|| Url::parse(VERTEX).ok())?;
     let models = Endpoint::new(&base, MODELS, &entry.headers)?;
     let traits = ModelTraits { quirks: quirks(), ..ModelTraits::default() };
-    Some(keyed::place(entry, number, "vertex", Arc::new(VertexKey { models }), names(entry, &traits)))
+    let lister = Lister::new(Endpoint::new(&base, LIST, &entry.headers)?, (KEY, ""), &lister::VERTEX);
+    Some(keyed::place(entry, number, "vertex", Arc::new(VertexKey { models, lister }), names(entry, &traits)))
 }
 
 #[cfg(test)]
