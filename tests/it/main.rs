@@ -43,6 +43,7 @@ mod services;
 mod shapes;
 mod socket;
 mod start;
+mod storms;
 mod suffix;
 mod switch;
 mod translate;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::client::{self, Got};
 use testkit::{FakeOpenAi, Gateway, Reply, Trouble};
 
-use crate::harness::{BEARER, MODEL, Setup, openai_entry, request_lines, soon};
+use crate::harness::{BEARER, MODEL, Setup, all_of, openai_entry, request_lines, soon};
 use crate::tongue::Chat;
 
 /// A vendor's fakes and a gateway before them, with benches on.
@@ -309,20 +309,10 @@ async fn one_healthy_account_among_ten_failing_ones_is_enough() {
             assert_eq!(got.status, 200, "{}", got.text());
         }
     });
-    futures_join(workers).await;
+    all_of(workers).await;
     let counts = farm.counts();
     assert!(counts[10] >= REQUESTS - 16, "{counts:?}");
     assert!(counts[..10].iter().all(|count| *count < 200), "nobody is hammered: {counts:?}");
-}
-
-/// Runs all at once.
-async fn futures_join(all: impl Iterator<Item = impl Future<Output = ()>>) {
-    let mut all: Vec<_> = all.map(Box::pin).collect();
-    std::future::poll_fn(|cx| {
-        all.retain_mut(|one| one.as_mut().poll(cx).is_pending());
-        if all.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
 }
 
 #[tokio::test]

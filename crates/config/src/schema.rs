@@ -160,7 +160,7 @@ pub(crate) const ROOT: &[Field] = &[
     later("interactions-api-key"),
     used("oauth-excluded-models", Kind::Map(&TEXTS)),
     used("oauth-model-alias", Kind::Map(&Kind::List(&Kind::Section(CHANNEL_ALIAS)))),
-    later("oauth-request-scoped-errors"),
+    used("oauth-request-scoped-errors", Kind::Map(&Kind::List(&Kind::Section(ERROR_RULE)))),
     used("payload", Kind::Section(PAYLOAD)),
     used("system-prompt", Kind::Section(SYSTEM_PROMPT)),
     used("fidelity", Kind::Text),
@@ -186,7 +186,7 @@ pub(crate) const ROOT: &[Field] = &[
     later("antigravity-signature-cache-enabled"),
     later("antigravity-signature-bypass-strict"),
     used("credential-concurrency", Kind::Section(CONCURRENCY)),
-    later("credential-in-flight"),
+    refused("credential-in-flight", "it reports to a server of its maker; `credential-concurrency` bounds calls"),
     used("xai", Kind::Section(XAI_GLOBAL)),
     used("codex", Kind::Section(CODEX_GLOBAL)),
     used("claude-code", Kind::Section(CLAUDE_CODE)),
@@ -351,7 +351,7 @@ const XAI_GLOBAL: &[Field] = &[later("inject-x-search")];
 const CODEX_GLOBAL: &[Field] = &[
     refused("identity-confuse", DISGUISE),
     refused("disable-codex-cloaking", AS_SENT),
-    later("stream-bootstrap-buffering"),
+    refused("stream-bootstrap-buffering", "it is always so: handshake events never commit a stream"),
     later("optimize-multi-agent-v2"),
     used("live-media-relay", Kind::Section(LIVE_MEDIA_RELAY)),
 ];

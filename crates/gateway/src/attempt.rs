@@ -75,7 +75,7 @@ impl Attempt<'_> {
             // A whole answer is all here when it is committed: its deadline covers the body too.
             within(self.snapshot.config.deadlines.whole_reply, work).await
         };
-        tried.map_err(|fault| silenced(fault, self.lease.secret()))
+        tried.map_err(|fault| silenced(self.seat.upstream.blame(fault), self.lease.secret()))
     }
 
     async fn execute(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
@@ -370,7 +370,7 @@ impl Attempt<'_> {
         if reply.status.is_success() {
             return Ok(reply);
         }
-        Err(self.seat.upstream.blame(Box::pin(refusal(wire, side, reply, self.lease.secret())).await))
+        Err(whose(self.seat.upstream.blame(Box::pin(refusal(wire, side, reply, self.lease.secret())).await)))
     }
 
     /// Holds events until one is worth a commit.
@@ -465,9 +465,12 @@ pub(crate) async fn refusal(wire: &Dialect, side: &dyn WireSide, reply: Upstream
     if status.is_redirection() {
         return Fault::garbled(format!("the upstream answered with a redirect ({status}); is its base-url right?"));
     }
-    let mut fault = side.read_fault(RawFault { dialect: wire.id, status, headers, body: without(secret, body) });
+    side.read_fault(RawFault { dialect: wire.id, status, headers, body: without(secret, body) })
+}
+
+/// The client's own key is fine: says whose is not, or people go looking in the wrong place.
+fn whose(mut fault: Fault) -> Fault {
     if fault.kind == FaultKind::UpstreamRefused {
-        // The client's own key is fine: say whose is not, or people go looking in the wrong place.
         fault.message = format!("the upstream refused this gateway's credential: {}", fault.message).into();
     }
     fault

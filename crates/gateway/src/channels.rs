@@ -2,12 +2,21 @@
 //! must not serve. A channel is the name of a kind of place.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use config::{ChannelAlias, Config};
+use config::{ChannelAlias, Config, ErrorRule};
 use upstreams::{Model, Place};
 
 use crate::glob::glob;
 use crate::names::is_excluded;
+
+/// What the errors of an account mean: as its entry says, then as its channel does.
+pub(crate) fn errors(place: &Place, own: &Arc<[ErrorRule]>, config: &Config) -> Arc<[ErrorRule]> {
+    match config.channel_errors.iter().find(|(channel, _)| channel == place.upstream.kind()) {
+        None => Arc::clone(own),
+        Some((_, rules)) => own.iter().chain(rules).cloned().collect(),
+    }
+}
 
 /// Models of a place after all exclusions and its channel's aliases.
 pub(crate) fn apply<'a>(place: &Place, models: &'a [Model], config: &Config) -> Vec<Cow<'a, Model>> {

@@ -79,8 +79,9 @@ impl Terms<'_> {
     }
 
     /// Takes a payment back: nobody was there to be asked.
-    pub(crate) fn refund(&self) {
+    pub(crate) fn refund<T>(&self) -> Option<T> {
         self.hedges.bucket.fetch_add(ONE, Ordering::Relaxed);
+        None
     }
 
     /// Notes how long an answer took until it could be committed.
@@ -174,7 +175,7 @@ mod tests {
         (0..10_000).for_each(|_| drop(hedges.terms(&hedge, "m", true)));
         let terms = hedges.terms(&hedge, "m", true).unwrap();
         assert_eq!((0..100).filter(|_| terms.pay()).count(), 10);
-        terms.refund();
+        assert_eq!(terms.refund::<()>(), None);
         assert!(terms.pay() && !terms.pay());
     }
 

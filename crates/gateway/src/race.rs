@@ -57,14 +57,11 @@ impl Serve<'_> {
             drop(asking);
             return Ok(terms.ran(first, tried, begun));
         }
-        let Some(second) = terms.second(|| tries.beside(&first.seat.account.id)) else {
-            tracing::debug!(target: "hedge", account = &*first.seat.account.label, "slow, and no second account may be asked");
+        let Some(second) = terms.second(tries, &first) else {
             let tried = asking.await;
             return Ok(terms.ran(first, tried, begun));
         };
         let since = since + begun.elapsed();
-        let (slow, label) = (&*first.seat.account.label, &*second.seat.account.label);
-        tracing::debug!(target: "hedge", slow, account = label, "a second account is asked");
         let other = self.attempt(&second, route);
         let mut beside = Box::pin(other.run(&mut twin, &mut aside));
         let ahead = tokio::select! {
@@ -87,7 +84,7 @@ impl Serve<'_> {
             Ahead::First(Err(fault)) => {
                 drop(asking);
                 notes.failed(&fault);
-                tracing::debug!(target: "hedge", account = slow, kind = ?fault.kind, "failed; the request goes on with the other");
+                goes_on(first.label(), &fault);
                 tries.failed(first.seat, first.lease, fault)?;
                 let tried = beside.await;
                 notes.goes_on_with(&second.seat.account, since, &aside);
@@ -96,7 +93,7 @@ impl Serve<'_> {
             Ahead::Second(Err(fault)) => {
                 drop(beside);
                 // Whatever it says of the request, the first is still at it.
-                tracing::debug!(target: "hedge", account = label, kind = ?fault.kind, "failed; the request goes on with the other");
+                goes_on(second.label(), &fault);
                 let _ = tries.failed(second.seat, second.lease, fault.clone());
                 let tried = asking.await;
                 notes.fails_beside(&second.seat.account, since, &fault, tried.as_ref().err());
@@ -106,16 +103,20 @@ impl Serve<'_> {
     }
 }
 
+impl Try<'_> {
+    fn label(&self) -> &str {
+        &self.seat.account.label
+    }
+}
+
 impl Terms<'_> {
     /// A second account, paid for; nobody when nobody is ready or the share is used up.
-    fn second<T>(&self, beside: impl FnOnce() -> Option<T>) -> Option<T> {
-        if !self.pay() {
-            return None;
-        }
-        let second = beside();
-        if second.is_none() {
-            self.refund();
-        }
+    fn second<'t>(&self, tries: &mut Tries<'t>, first: &Try<'t>) -> Option<Try<'t>> {
+        let slow = first.label();
+        let second = if self.pay() { tries.beside(&first.seat.account.id).or_else(|| self.refund()) } else { None };
+        let beside = second.as_ref().map(Try::label);
+        let told = if beside.is_some() { "a second account is asked" } else { "no second account may be asked" };
+        tracing::debug!(target: "hedge", slow, beside, "{told}");
         second
     }
 
@@ -125,6 +126,10 @@ impl Terms<'_> {
         }
         Ran { by, tried }
     }
+}
+
+fn goes_on(account: &str, fault: &Fault) {
+    tracing::debug!(target: "hedge", account, kind = ?fault.kind, "failed; the request goes on with the other");
 }
 
 /// The outcome, unless it takes longer than that.

@@ -197,7 +197,7 @@ impl Builder<'_> {
             upstream: Arc::clone(&place.upstream),
             site,
             providers: Arc::clone(providers),
-            errors: Arc::clone(&spec.rules.errors),
+            errors: channels::errors(place, &spec.rules.errors, self.config),
             retries: place.request_retry.unwrap_or(self.config.request_retry),
             guard: Arc::clone(guard),
         })

@@ -16,6 +16,7 @@ mod model;
 mod ollama;
 mod openai_compatible;
 mod openai_paths;
+mod signs;
 mod vertex_key;
 mod xai_key;
 
@@ -198,9 +199,9 @@ pub trait Upstream: Send + Sync + fmt::Debug {
         None
     }
 
-    /// Refines whose fault a failure is.
+    /// Refines what a failure means, and whose fault it is. Doing it twice changes nothing.
     fn blame(&self, fault: Fault) -> Fault {
-        fault
+        signs::read(&[], fault)
     }
 }
 

@@ -69,6 +69,8 @@ pub struct Config {
     pub force_model_prefix: bool,
     /// Other names for models, by channel (`oauth-model-alias`).
     pub channel_aliases: Vec<(String, Vec<ChannelAlias>)>,
+    /// What the errors of a channel's accounts mean, after what they say themselves (`oauth-request-scoped-errors`).
+    pub channel_errors: Vec<(String, Vec<ErrorRule>)>,
     /// Model patterns that a channel does not serve: lower case, `*` stands for any text (`oauth-excluded-models`).
     pub channel_exclusions: Vec<(String, Vec<String>)>,
     /// Copy the upstream's response headers to the client.
@@ -262,6 +264,7 @@ impl Default for Config {
             transient_error_cooldown: Some(Duration::from_secs(60)),
             force_model_prefix: false,
             channel_aliases: Vec::new(),
+            channel_errors: Vec::new(),
             channel_exclusions: Vec::new(),
             passthrough_headers: false,
             routing: Routing::default(),

@@ -1,7 +1,7 @@
 //! What is said of whole channels of accounts: other names for models, and models that are not served.
 
-use super::{Item, Section, provider};
-use crate::checked::ChannelAlias;
+use super::{Item, Section, errors, provider};
+use crate::checked::{ChannelAlias, ErrorRule};
 use crate::report::Problems;
 use crate::words;
 
@@ -22,6 +22,12 @@ pub(crate) fn exclusions(root: &Section<'_>, problems: &mut Problems) -> Vec<(St
     let found = channels(root, "oauth-excluded-models", problems);
     let lists = found.into_iter().map(|(channel, section, key)| (channel, provider::patterns(&section, key, problems)));
     lists.collect()
+}
+
+/// `oauth-request-scoped-errors`.
+pub(crate) fn errors(root: &Section<'_>, problems: &mut Problems) -> Vec<(String, Vec<ErrorRule>)> {
+    let found = channels(root, "oauth-request-scoped-errors", problems);
+    found.into_iter().map(|(channel, section, key)| (channel, errors::rules(&section, key, problems))).collect()
 }
 
 /// `oauth-model-alias`.

@@ -17,9 +17,9 @@ const ACTIONS: &[(&str, ErrorAction)] = &[
     ("continue-and-cooldown", ErrorAction::ContinueAndCooldown),
 ];
 
-/// The rules of an entry, in file order.
-pub(crate) fn rules(section: &Section<'_>, problems: &mut Problems) -> Vec<ErrorRule> {
-    let sections = section.sections("request-scoped-errors", problems);
+/// The rules below a key, in file order.
+pub(crate) fn rules(section: &Section<'_>, key: &str, problems: &mut Problems) -> Vec<ErrorRule> {
+    let sections = section.sections(key, problems);
     sections.iter().filter_map(|section| rule(section, problems)).collect()
 }
 

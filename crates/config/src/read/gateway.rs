@@ -51,6 +51,7 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         transient_error_cooldown: transient_error_cooldown(&root, problems),
         force_model_prefix: root.flag("force-model-prefix", false, problems),
         channel_aliases: channels::aliases(&root, problems),
+        channel_errors: channels::errors(&root, problems),
         channel_exclusions: channels::exclusions(&root, problems),
         passthrough_headers: root.flag("passthrough-headers", false, problems),
         routing: routing(&root.section("routing", problems), problems),

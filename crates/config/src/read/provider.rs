@@ -344,7 +344,7 @@ fn rules(section: &Section<'_>, problems: &mut Problems) -> AccountRules {
         calls: calls("max-concurrency"),
         queue: calls("max-queue"),
         disable_cooling: section.maybe_flag("disable-cooling", problems),
-        errors: errors::rules(section, problems).into(),
+        errors: errors::rules(section, "request-scoped-errors", problems).into(),
         check: checkup::of_account(&section.section("health-check", problems), problems),
     }
 }

@@ -1,5 +1,7 @@
 //! Anthropic by API key (`claude-api-key`), and places that speak its Messages API at another address.
 
+mod signs;
+
 use std::sync::Arc;
 
 use config::{Config, KeyEntry};
@@ -52,6 +54,10 @@ impl Upstream for ClaudeKey {
 
     fn lister(&self) -> Option<&Lister> {
         Some(&self.lister)
+    }
+
+    fn blame(&self, fault: Fault) -> Fault {
+        crate::signs::read(signs::SIGNS, fault)
     }
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {

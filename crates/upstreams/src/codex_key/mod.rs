@@ -1,5 +1,7 @@
 //! OpenAI by API key (`codex-api-key`), and places that speak its Responses API at another address.
 
+mod signs;
+
 use std::sync::Arc;
 
 use config::{Config, KeyEntry};
@@ -48,6 +50,10 @@ impl Upstream for CodexKey {
 
     fn lister(&self) -> Option<&Lister> {
         Some(&self.lister)
+    }
+
+    fn blame(&self, fault: Fault) -> Fault {
+        signs::read(fault)
     }
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {

@@ -1,5 +1,7 @@
 //! Gemini by API key (`gemini-api-key`), and places that speak its API at another address.
 
+mod signs;
+
 use std::sync::Arc;
 
 use config::{Config, KeyEntry};
@@ -61,6 +63,10 @@ impl Upstream for GeminiKey {
 
     fn lister(&self) -> Option<&Lister> {
         Some(&self.lister)
+    }
+
+    fn blame(&self, fault: Fault) -> Fault {
+        crate::signs::read(signs::SIGNS, fault)
     }
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {

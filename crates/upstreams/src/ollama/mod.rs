@@ -1,5 +1,7 @@
 //! Ollama servers, on this machine or another (`ollama`).
 
+mod signs;
+
 use std::sync::Arc;
 
 use config::{Config, Ollama};
@@ -57,6 +59,10 @@ impl Upstream for OllamaServer {
 
     fn origin(&self) -> Option<&str> {
         self.chat.origin()
+    }
+
+    fn blame(&self, fault: Fault) -> Fault {
+        crate::signs::read(signs::SIGNS, fault)
     }
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {

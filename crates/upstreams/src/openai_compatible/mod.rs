@@ -3,6 +3,7 @@
 
 pub(crate) mod place;
 pub(crate) mod places;
+mod signs;
 
 use config::{Compat, CompatKey, Config};
 use dialect::{MaxTokensField, ReasoningField, WireQuirks};

@@ -13,7 +13,7 @@ use url::Url;
 use super::places::{Address, List, Row};
 use crate::endpoint::{Endpoint, credential};
 use crate::gemini_key::path_of;
-use crate::{Call, Learned, Lister, Purpose, Upstream, catalogue, lister, openai_paths};
+use crate::{Call, Learned, Lister, Purpose, Upstream, catalogue, lister, openai_paths, signs};
 
 /// The two languages.
 static CHAT: &Dialect = &dialect_openai_chat::DIALECT;
@@ -118,6 +118,10 @@ impl Upstream for OpenAiPlace {
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let (name, scheme) = self.row.key.parts();
         self.endpoint(&call)?.post(call, credential(name, scheme, secret)?)
+    }
+
+    fn blame(&self, fault: Fault) -> Fault {
+        signs::read(self.row.signs, fault)
     }
 
     /// What a server does not have it says itself.

@@ -8,6 +8,9 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use url::Url;
 
+use super::signs;
+use crate::signs::Sign;
+
 /// One place.
 #[derive(Debug)]
 pub(crate) struct Row {
@@ -43,6 +46,8 @@ pub(crate) struct Row {
     pub(crate) openai_tools: bool,
     /// Wants Gemini's signatures in `extra_content`.
     pub(crate) thought_signatures: bool,
+    /// What its errors mean.
+    pub(crate) signs: &'static [Sign],
     /// Where this was read.
     #[cfg_attr(not(test), expect(dead_code, reason = "for whoever reads the table"))]
     pub(crate) source: &'static str,
@@ -110,6 +115,7 @@ const USUAL: Row = Row {
     cache_key: false,
     openai_tools: false,
     thought_signatures: false,
+    signs: &[],
     source: "OpenAI's API reference as servers copied it",
     checked: "2026-11-21",
 };
@@ -125,6 +131,7 @@ pub(crate) static PLACES: &[Row] = &[
         strict_cap: true,
         cache_key: true,
         openai_tools: true,
+        signs: signs::OPENAI,
         source: "developers.openai.com/api/docs/guides/reasoning; /api/reference/chat",
         checked: "2026-11-21",
         ..USUAL
@@ -138,6 +145,7 @@ pub(crate) static PLACES: &[Row] = &[
         responses: true,
         max_tokens: MaxTokensField::MaxCompletionTokens,
         cache_key: true,
+        signs: signs::AZURE,
         source: "learn.microsoft.com/azure/ai-foundry/openai: api-version-lifecycle, reference",
         checked: "2026-11-21",
         ..USUAL
@@ -148,6 +156,7 @@ pub(crate) static PLACES: &[Row] = &[
         reasoning: ReasoningField::Object,
         // `reasoning_details` must come back for models that reason between tool calls.
         replay: true,
+        signs: signs::OPENROUTER,
         source: "openrouter.ai/docs: use-cases/reasoning-tokens, api/reference/errors-and-debugging, streaming",
         checked: "2026-11-21",
         ..USUAL
@@ -169,6 +178,7 @@ pub(crate) static PLACES: &[Row] = &[
         responses: true,
         max_tokens: MaxTokensField::MaxCompletionTokens,
         cache_key: true,
+        signs: signs::XAI,
         source: "docs.x.ai/developers/model-capabilities/text/best-practices",
         checked: "2026-11-21",
         ..USUAL
@@ -180,6 +190,7 @@ pub(crate) static PLACES: &[Row] = &[
         // In tool turns a missing `reasoning_content` is a 400; elsewhere it is ignored.
         replay: true,
         developer: false,
+        signs: signs::DEEPSEEK,
         source: "api-docs.deepseek.com/guides/thinking_mode",
         checked: "2026-11-21",
         ..USUAL
@@ -191,6 +202,7 @@ pub(crate) static PLACES: &[Row] = &[
         reasoning: ReasoningField::Switch,
         replay: true,
         developer: false,
+        signs: signs::MOONSHOT,
         source: "platform.moonshot.ai/docs, through java.agentscope.io/v2/en/integration/model/kimi",
         checked: "2026-11-21",
         ..USUAL
@@ -201,6 +213,7 @@ pub(crate) static PLACES: &[Row] = &[
         reasoning: ReasoningField::Switch,
         replay: true,
         developer: false,
+        signs: signs::ZAI,
         source: "docs.z.ai/guides; translation notes on `thinking.type`",
         checked: "2026-11-20",
         ..USUAL
@@ -210,6 +223,7 @@ pub(crate) static PLACES: &[Row] = &[
         hosts: &["dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com", "dashscope-us.aliyuncs.com"],
         reasoning: ReasoningField::Budget,
         developer: false,
+        signs: signs::QWEN,
         source: "help.aliyun.com/model-studio, through docs.agno.com/reference/models/dashscope",
         checked: "2026-11-21",
         ..USUAL
@@ -219,6 +233,7 @@ pub(crate) static PLACES: &[Row] = &[
         hosts: &["api.siliconflow.cn", "api.siliconflow.com"],
         reasoning: ReasoningField::Budget,
         developer: false,
+        signs: signs::SILICONFLOW,
         source: "docs.siliconflow.com/en/api-reference/chat-completions",
         checked: "2026-11-20",
         ..USUAL
@@ -229,6 +244,7 @@ pub(crate) static PLACES: &[Row] = &[
         max_tokens: MaxTokensField::MaxCompletionTokens,
         think_tags: true,
         developer: false,
+        signs: signs::MINIMAX,
         source: "platform.minimax.io, through java.agentscope.io/v2/en/integration/model/minimax",
         checked: "2026-11-21",
         ..USUAL
@@ -240,6 +256,7 @@ pub(crate) static PLACES: &[Row] = &[
         strict_cap: true,
         stream_options: false,
         developer: false,
+        signs: signs::MISTRAL,
         source: "docs.mistral.ai/api; editor-code-assistant/eca#231, charmbracelet/crush#1590",
         checked: "2026-11-21",
         ..USUAL
@@ -248,6 +265,7 @@ pub(crate) static PLACES: &[Row] = &[
         name: "groq",
         hosts: &["api.groq.com"],
         max_tokens: MaxTokensField::MaxCompletionTokens,
+        signs: signs::GROQ,
         source: "console.groq.com/docs/api-reference",
         checked: "2026-11-20",
         ..USUAL
@@ -273,6 +291,7 @@ pub(crate) static PLACES: &[Row] = &[
         hosts: &["api.fireworks.ai"],
         replay: true,
         developer: false,
+        signs: signs::FIREWORKS,
         source: "docs.fireworks.ai/api-reference/post-chatcompletions",
         checked: "2026-11-20",
         ..USUAL

@@ -6,7 +6,7 @@ use dialect::Dialect;
 use dialect::splice::Pieces;
 use http::HeaderMap;
 
-fn built(entry: &str) -> Place {
+pub(super) fn built(entry: &str) -> Place {
     let text = format!("openai-compatibility:\n  - {{name: p, api-key-entries: [{{api-key: k1}}], {entry}}}\n");
     let (config, report) = config::parse(&text, "config.yaml", &[]);
     build(&config.unwrap_or_else(|| panic!("{report}"))).remove(0)

@@ -1,6 +1,8 @@
 //! Google's Vertex AI by express key (`vertex-api-key`), and places of its shape at another address. Service accounts
 //! come with the sign-ins: they bring a bearer token and an address with project and location, and share the rest.
 
+mod signs;
+
 use std::sync::Arc;
 
 use config::{Config, KeyEntry};
@@ -50,6 +52,10 @@ impl Upstream for VertexKey {
 
     fn lister(&self) -> Option<&Lister> {
         Some(&self.lister)
+    }
+
+    fn blame(&self, fault: Fault) -> Fault {
+        crate::signs::read(signs::SIGNS, fault)
     }
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
