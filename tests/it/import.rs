@@ -193,6 +193,8 @@ async fn without_an_installation_or_a_place_nothing_is_written() {
         (&["import", "cliproxy", "nowhere", "--to", "new"], "nowhere"),
         (&["import", "cliproxy", "old", "--to", "old/deep/new"], "inside the old installation"),
         (&["import", "cliproxy", "old", "--to", "new", "--config", "a.yaml"], "keep one"),
+        (&["import", "cliproxy", "old", "--to", "new", "--report", "old/report.json"], "inside the old installation"),
+        (&["import", "cliproxy", "old", "--to", "new", "--report", "old/config.yaml"], "inside the old installation"),
         (&["import", "cliproxy"], "<DIR>"),
     ] {
         let done = run(arguments, old.home(), &[]).await;
@@ -200,6 +202,25 @@ async fn without_an_installation_or_a_place_nothing_is_written() {
         assert!(done.output.contains(part) && !done.output.contains("hunter2"), "{part}: {}", done.output);
     }
     assert_eq!(old.names(""), ["old/config.yaml", "old/x/configs/config.json"]);
+}
+
+#[tokio::test]
+async fn a_strange_environment_file_of_the_old_program_is_no_obstacle() {
+    let old = Move::new(&[
+        ("config.yaml", "host: 127.0.0.1\nport: 0\nauth-dir: elsewhere\napi-keys: [a-key-of-decent-length]\n"),
+        (".env", "this is no variable\n"),
+        ("elsewhere/a.json", r#"{"type": "kimi"}"#),
+    ]);
+    let inside = old.home().join("old");
+    let new = old.home().join("new");
+    let done = run(&["import", "cliproxy", ".", "--to", new.to_str().unwrap()], &inside, &[]).await;
+    assert_eq!(done.code, Some(3), "{}", done.output);
+    assert!(done.output.contains(".env: line 1 is not NAME=value"), "{}", done.output);
+    assert_eq!(old.names("new"), ["auths/a.json", "config.yaml"]);
+    let report = ["import", "cliproxy", "old", "--to", "other", "--report", "new/config.yaml"];
+    let done = run(&report, old.home(), &[]).await;
+    assert!(done.code == Some(2) && done.output.contains("in the way"), "{}", done.output);
+    assert!(!old.home().join("other").exists());
 }
 
 #[tokio::test]

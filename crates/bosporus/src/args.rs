@@ -67,7 +67,7 @@ pub(crate) enum Command {
     HashKey,
     /// Move over from another program with the files that it left: one configuration file, its account files, and a
     /// report on what has no counterpart. Exits with 0 when everything has its place, 3 when something wants to be looked
-    /// at, 2 when nothing was written.
+    /// at, 2 when it failed.
     Import {
         /// Which program.
         #[command(subcommand)]

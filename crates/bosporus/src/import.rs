@@ -14,7 +14,7 @@ use crate::environment;
 
 /// Something wants to be looked at; everything was written.
 const ATTENTION: u8 = 3;
-/// Nothing was written.
+/// It failed.
 const FAILED: u8 = 2;
 
 /// From where.
@@ -47,8 +47,8 @@ pub(crate) struct What {
     report: Option<PathBuf>,
 }
 
-/// Imports, and tells how it went: 0 when everything has its place, 3 when something wants to be looked at, 2 when
-/// nothing was written.
+/// Imports, and tells how it went: 0 when everything has its place, 3 when something wants to be looked at, 2 when it
+/// failed.
 pub(crate) fn run(args: &Args, from: &From) -> ExitCode {
     let (program, what) = match from {
         From::Cliproxy(what) => (Program::CliProxy, what),
@@ -68,13 +68,16 @@ pub(crate) fn run(args: &Args, from: &From) -> ExitCode {
 fn imported(args: &Args, program: Program, what: &What) -> Result<bool, String> {
     let place = place(args, what)?;
     let folder = source(what, &place)?;
+    if let Some(report) = &what.report {
+        may_be_written(report, &folder, what.force)?;
+    }
     let target = Target {
         auth_dir: text(&place.auth_dir)?,
         prompt: text(&place.prompt)?,
         home: environment::folder("HOME").and_then(|home| home.to_str().map(str::to_owned)),
     };
     let mut new = import::import(program, &Disk, &folder, &target)?;
-    let name = place.config.display().to_string();
+    let name = format!("{} (not written)", place.config.display());
     let (config, report) = import::settle(&mut new, &name)
         .map_err(|report| format!("the new file would not be one to start with, so nothing was written:\n{report}"))?;
     let models = usable(&new, config)?;
@@ -116,12 +119,30 @@ fn source(what: &What, place: &Place) -> Result<PathBuf, String> {
     let folder = if is_file { what.folder.parent().unwrap_or(Path::new("")) } else { &what.folder };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let folder = folder.canonicalize().map_err(|error| format!("cannot read {}: {error}", what.folder.display()))?;
-    let into = place.config.ancestors().skip(1).find_map(|above| above.canonicalize().ok());
-    if into.is_some_and(|into| into.starts_with(&folder)) {
-        let message = "is inside the old installation, which is never changed; choose another with --to DIR";
-        return Err(format!("{} {message}", place.config.display()));
-    }
+    outside(&place.config, &folder)?;
     Ok(folder)
+}
+
+/// Whether writing a file leaves the old folder as it is.
+fn outside(path: &Path, folder: &Path) -> Result<(), String> {
+    let whole = std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let into = whole.ancestors().skip(1).find_map(|above| above.canonicalize().ok());
+    if into.is_some_and(|into| into.starts_with(folder)) {
+        return Err(format!(
+            "{} is inside the old installation, which is never changed; choose another",
+            path.display()
+        ));
+    }
+    Ok(())
+}
+
+/// Looked at before anything else is written.
+fn may_be_written(report: &Path, folder: &Path, force: bool) -> Result<(), String> {
+    outside(report, folder)?;
+    if !force && report.symlink_metadata().is_ok() {
+        return Err(format!("in the way: {}; nothing was written (--force replaces it)", report.display()));
+    }
+    Ok(())
 }
 
 fn text(path: &Path) -> Result<String, String> {

@@ -20,7 +20,7 @@ use crate::args::{Args, Command};
 
 fn main() -> ExitCode {
     let _logging = logging::Logging;
-    match environment::load().and_then(|()| Args::read(std::env::args_os())).and_then(|args| start(&args)) {
+    match Args::read(std::env::args_os()).and_then(|args| start(&args)) {
         Ok(code) => code,
         Err(error) => {
             logging::say(&format!("bosporus: {error}"));
@@ -30,6 +30,10 @@ fn main() -> ExitCode {
 }
 
 fn start(args: &Args) -> Result<ExitCode, String> {
+    // The `.env` file of an old installation is read as one of its files, and not as settings of ours.
+    if !matches!(args.command, Some(Command::Import { .. })) {
+        environment::load()?;
+    }
     args.seeds.notes.iter().for_each(|note| logging::say(&format!("note: {note}")));
     match &args.command {
         Some(Command::Check) => setup::check(args),

@@ -48,3 +48,36 @@ pub fn settle(import: &mut Import, name: &str) -> Result<(Config, Report), Repor
         None => Err(report),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settled(text: &str) -> (Import, Result<(Config, Report), Report>) {
+        let root = config::document::document(text.as_bytes(), "old").unwrap().root;
+        let mut import = Import::new(root, "a test");
+        let result = settle(&mut import, "new");
+        (import, result)
+    }
+
+    #[test]
+    fn only_the_door_without_a_good_lock_is_closed() {
+        let weak_management = "host: 0.0.0.0\napi-keys: [a-key-of-decent-length]\n\
+            remote-management: {allow-remote: true, secret-key: weak}\n";
+        let (import, result) = settled(weak_management);
+        assert_eq!(result.unwrap().0.host, "0.0.0.0");
+        assert_eq!(import.scalar(&["remote-management", "allow-remote"]), Some("false"));
+        assert_eq!(import.findings.len(), 1);
+
+        let (import, result) = settled("host: 0.0.0.0\napi-keys: [weak]\n");
+        assert!(result.unwrap().0.is_loopback());
+        assert_eq!((import.scalar(&["host"]), import.findings.len()), (Some("127.0.0.1"), 1));
+    }
+
+    #[test]
+    fn what_is_wrong_otherwise_stays_wrong_and_open() {
+        let (import, result) = settled("host: 0.0.0.0\nport: x\napi-keys: [a-key-of-decent-length]\n");
+        assert!(result.unwrap_err().errors[0].message().contains("`port`"));
+        assert_eq!((import.scalar(&["host"]), import.findings.len()), (Some("0.0.0.0"), 0));
+    }
+}

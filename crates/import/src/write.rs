@@ -79,3 +79,74 @@ fn private_folders(folder: &Path) -> io::Result<()> {
     }
     builder.create(folder)
 }
+
+#[cfg(test)]
+mod tests {
+    use config::document::{Node, Value};
+
+    use super::*;
+
+    fn import() -> Import {
+        let mut import = Import::new(Node::new(Value::Map(Vec::new())), "a test");
+        import.copy("deep/a.json", b"{}".to_vec());
+        import.copy("deep/a.json", b"[]".to_vec());
+        import.prompt = Some("Be brief.".to_owned());
+        import
+    }
+
+    fn place(folder: &Path) -> Place {
+        let new = folder.join("one/two");
+        Place { auth_dir: new.join("auths"), prompt: new.join("prompt.txt"), config: new.join("config.yaml") }
+    }
+
+    #[test]
+    fn everything_is_written_the_configuration_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = place(folder.path());
+        let written = write(&import(), &place, false).unwrap();
+        let names: Vec<_> =
+            written.iter().map(|path| path.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
+        let auths = ["one/two/auths/deep/a.json", "one/two/auths/deep/a-2.json"];
+        assert_eq!(names, [auths[0], auths[1], "one/two/prompt.txt", "one/two/config.yaml"]);
+        assert_eq!(fs::read(&written[1]).unwrap(), b"[]");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert!(written.iter().all(|path| mode(path) == 0o600));
+            assert_eq!((mode(&folder.path().join("one")), mode(&place.auth_dir.join("deep"))), (0o700, 0o700));
+        }
+    }
+
+    #[test]
+    fn whatever_is_in_the_way_stops_all_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = place(folder.path());
+        for block in [place.auth_dir.join("deep/a-2.json"), place.prompt.clone(), place.config.clone()] {
+            fs::create_dir_all(block.parent().unwrap()).unwrap();
+            fs::write(&block, "mine").unwrap();
+            let why = write(&import(), &place, false).unwrap_err();
+            assert!(why.contains(block.to_str().unwrap()), "{why}");
+            assert_eq!(fs::read(&block).unwrap(), b"mine");
+            fs::remove_file(&block).unwrap();
+        }
+        assert!(fs::read_dir(place.auth_dir.join("deep")).unwrap().next().is_none());
+        write(&import(), &place, false).unwrap();
+        write(&import(), &place, false).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_replaced_and_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = place(folder.path());
+        fs::create_dir_all(place.config.parent().unwrap()).unwrap();
+        let precious = folder.path().join("precious");
+        fs::write(&precious, "mine").unwrap();
+        std::os::unix::fs::symlink(&precious, &place.config).unwrap();
+        assert!(write(&import(), &place, false).is_err());
+        write(&import(), &place, true).unwrap();
+        assert_eq!(fs::read(&precious).unwrap(), b"mine");
+        assert!(fs::symlink_metadata(&place.config).unwrap().is_file());
+    }
+}

@@ -36,8 +36,15 @@ const KINDS: &[&str] = &[
 ];
 
 /// Copies every account file.
-pub(crate) fn copy(old: &Old<'_>, new: &mut Import) {
-    let Some(folder) = folder(old, new) else { return };
+///
+/// # Errors
+/// When the new folder would be inside the old one.
+pub(crate) fn copy(old: &Old<'_>, new: &mut Import) -> Result<(), String> {
+    let Some(folder) = folder(old, new) else { return Ok(()) };
+    if Path::new(&old.target.auth_dir).starts_with(&folder) {
+        let message = "is inside the old installation's folder of accounts, which is never changed; choose another";
+        return Err(format!("{} {message}", old.target.auth_dir));
+    }
     let mut files = Vec::new();
     walk(old, &folder, "", 0, &mut files);
     let mut bytes = 0;
@@ -51,6 +58,7 @@ pub(crate) fn copy(old: &Old<'_>, new: &mut Import) {
             None => bytes += one(old, &folder.join(&name), &name, &shown, new),
         }
     }
+    Ok(())
 }
 
 /// The folder that is there: the one of the configuration, else one beside it, as in a container.

@@ -37,7 +37,7 @@ pub(crate) fn import(look: &dyn Look, folder: &Path, target: &Target) -> Result<
     tell(&document, &old, &mut new);
     config::document::prune(&mut new.root);
     drop_empty_sections(&mut new);
-    accounts::copy(&old, &mut new);
+    accounts::copy(&old, &mut new)?;
     settings::adjust(&old, &mut new);
     environment::read(&old, &mut new);
     Ok(new)

@@ -278,6 +278,12 @@ fn an_empty_folder_is_no_installation() {
 }
 
 #[test]
+fn the_folder_of_the_old_accounts_is_no_place_for_new_ones() {
+    let look = Memory::of(&[("/old/config.yaml", "auth-dir: /new\n"), ("/new/a.json", r#"{"type": "codex"}"#)]);
+    assert!(import(Program::CliProxy, &look).unwrap_err().contains("never changed"));
+}
+
+#[test]
 fn remarks_and_values_stay_what_they_are() {
     let old = json!({"port": 8317, "api-keys": ["it's \"mine\": #1"], "payload": {"override": [
         {"models": [{"name": "*"}], "params": {"a.b": null, "c": "1.0", "d": 1.5, "e": [true, {}]}}]}});
