@@ -99,6 +99,9 @@ fn pauses(index: usize, reply: &Reply, steps: &mut VecDeque<Step>) {
     if let Some((_, gate)) = reply.stall.as_ref().filter(|(after, _)| *after == index) {
         steps.push_back(Step::Wait(gate.clone()));
     }
+    if let Some((_, pause)) = reply.pause.filter(|(after, _)| *after == index) {
+        steps.push_back(Step::Pause(pause));
+    }
     if let Some(pause) = reply.pace.filter(|_| index > 0) {
         steps.push_back(Step::Pause(pause));
     }

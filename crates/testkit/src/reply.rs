@@ -17,6 +17,8 @@ pub struct Reply {
     pub(crate) hold: Option<Gate>,
     pub(crate) stall: Option<(usize, Gate)>,
     pub(crate) pace: Option<Duration>,
+    /// One pause, after so many events.
+    pub(crate) pause: Option<(usize, Duration)>,
 }
 
 #[derive(Debug, Clone)]
@@ -282,6 +284,13 @@ impl Reply {
         self
     }
 
+    /// Pauses once, after `events` events.
+    #[must_use]
+    pub fn pause_after(mut self, events: usize, pause: Duration) -> Self {
+        self.pause = Some((events, pause));
+        self
+    }
+
     fn blocks(blocks: Vec<Block>, stop: Stop) -> Self {
         Self::of(Content::Written(Answer { blocks, stop, usage: Usage::default(), whole: false }))
     }
@@ -297,6 +306,7 @@ impl Reply {
             hold: None,
             stall: None,
             pace: None,
+            pause: None,
         }
     }
 }

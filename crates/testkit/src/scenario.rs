@@ -23,7 +23,7 @@ pub(crate) const MODELS: [&str; 13] = [
 ];
 
 /// Names that select a fault or an oddity.
-pub(crate) const FAULTS: [&str; 32] = [
+pub(crate) const FAULTS: [&str; 33] = [
     "fault-429",
     "fault-overloaded",
     "fault-500",
@@ -56,6 +56,7 @@ pub(crate) const FAULTS: [&str; 32] = [
     "odd-heartbeats",
     "odd-tiny",
     "odd-long-line",
+    "odd-pause",
 ];
 
 /// Events of a scenario that come before its fault.
@@ -104,6 +105,7 @@ fn oddity(model: &str) -> Option<Reply> {
         "odd-late-usage" => reply.quirk(Quirk::LateUsage),
         "odd-heartbeats" => reply.quirk(Quirk::Heartbeats),
         "odd-tiny" => Reply::tiny_chunks(10_000),
+        "odd-pause" => reply.pause_after(SOME + 2, Duration::from_millis(2_500)),
         "odd-long-line" => Reply::long_line(20 << 20),
         _ => return None,
     })

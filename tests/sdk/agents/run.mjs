@@ -26,7 +26,8 @@ const FAKES = {
 };
 const ALL = Object.keys(FAKES);
 
-/** own: the dialect that the agent speaks. call: the tool call that writes `file`. run: how to start it; signedIn: and how after a sign-in. */
+/** own: the dialect that the agent speaks. call: the tool call that writes `file`. run: how to start it; ways: other
+ *  ways of starting it, which only a gateway serves; never: words that must not be said. */
 const AGENTS = {
   "claude-code": {
     own: "claude",
@@ -50,24 +51,19 @@ const AGENTS = {
   codex: {
     own: "responses",
     call: (file) => ["exec_command", { cmd: `printf '%s' '${CONTENT}' > '${file}' && echo written` }],
-    run: ({ prompt, model, home }) => {
-      write(join(home, ".codex/config.toml"), [
-        `model = "${model}"`,
-        'model_provider = "bosporus"',
-        "check_for_update_on_startup = false",
-        "[analytics]", "enabled = false",
-        "[feedback]", "enabled = false",
-        "[features]", "apps = false", "plugins = false",
-        "[model_providers.bosporus]",
-        'name = "bosporus"',
-        `base_url = "${env.SDK_RESPONSES_URL}"`,
-        'env_key = "BOSPORUS_KEY"',
-        'wire_api = "responses"',
-        "request_max_retries = 0", "stream_max_retries = 0",
-      ]);
-      const args = ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", prompt];
-      return { args, env: { CODEX_HOME: join(home, ".codex"), BOSPORUS_KEY: env.SDK_RESPONSES_KEY } };
+    run: (task) => codex(task, ['model_provider = "bosporus"'], CODEX_PROVIDER),
+    ways: {
+      // With the gateway's list of models, so that it knows them, and over a WebSocket all the way.
+      "over a WebSocket,": async (task) => {
+        const headers = { Authorization: `Bearer ${env.SDK_RESPONSES_KEY}` };
+        const listed = await fetch(`${env.SDK_RESPONSES_URL}/models?client_version=0.169.0`, { headers });
+        const file = join(task.home, "models.json");
+        write(file, [await listed.text()]);
+        const own = ['model_provider = "bosporus"', `model_catalog_json = "${file}"`];
+        return codex(task, own, [...CODEX_PROVIDER, "supports_websockets = true"]);
+      },
     },
+    never: /Model metadata for .* not found|[Ff]alling back/,
   },
   "gemini-cli": {
     own: "gemini",
@@ -84,18 +80,20 @@ const AGENTS = {
       };
     },
     // After a sign-in with Google it speaks the envelope of Code Assist, and asks who the user is first.
-    signedIn: ({ prompt, model, home }) => {
-      const settings = { ...QUIET_GEMINI, security: { auth: { selectedType: "oauth-personal" } } };
-      write(join(home, ".gemini/settings.json"), [JSON.stringify(settings)]);
-      return {
-        args: ["--model", model, "--approval-mode", "yolo", "--prompt", prompt],
-        env: {
-          CODE_ASSIST_ENDPOINT: env.SDK_GEMINI_URL,
-          GOOGLE_GENAI_USE_GCA: "true",
-          GOOGLE_CLOUD_ACCESS_TOKEN: env.SDK_GEMINI_KEY,
-          GEMINI_CLI_TRUST_WORKSPACE: "true",
-        },
-      };
+    ways: {
+      "signed in,": ({ prompt, model, home }) => {
+        const settings = { ...QUIET_GEMINI, security: { auth: { selectedType: "oauth-personal" } } };
+        write(join(home, ".gemini/settings.json"), [JSON.stringify(settings)]);
+        return {
+          args: ["--model", model, "--approval-mode", "yolo", "--prompt", prompt],
+          env: {
+            CODE_ASSIST_ENDPOINT: env.SDK_GEMINI_URL,
+            GOOGLE_GENAI_USE_GCA: "true",
+            GOOGLE_CLOUD_ACCESS_TOKEN: env.SDK_GEMINI_KEY,
+            GEMINI_CLI_TRUST_WORKSPACE: "true",
+          },
+        };
+      },
     },
   },
   "qwen-code": {
@@ -134,6 +132,29 @@ const AGENTS = {
     },
   },
 };
+
+const CODEX_PROVIDER = [
+  "[model_providers.bosporus]",
+  'name = "bosporus"',
+  `base_url = "${env.SDK_RESPONSES_URL}"`,
+  'env_key = "BOSPORUS_KEY"',
+  'wire_api = "responses"',
+  "request_max_retries = 0", "stream_max_retries = 0",
+];
+
+function codex({ prompt, model, home }, own, provider) {
+  write(join(home, ".codex/config.toml"), [
+    `model = "${model}"`,
+    "check_for_update_on_startup = false",
+    ...own,
+    "[analytics]", "enabled = false",
+    "[feedback]", "enabled = false",
+    "[features]", "apps = false", "plugins = false",
+    ...provider,
+  ]);
+  const args = ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", prompt];
+  return { args, env: { CODEX_HOME: join(home, ".codex"), BOSPORUS_KEY: env.SDK_RESPONSES_KEY } };
+}
 
 const QUIET_GEMINI = {
   privacy: { usageStatisticsEnabled: false },
@@ -189,7 +210,7 @@ function tools(body) {
   return flat.map((tool) => tool.name);
 }
 
-async function task(agent, upstream, run) {
+async function task(agent, upstream, run, never) {
   const fake = FAKES[upstream];
   const home = mkdtempSync(join(tmpdir(), "agent-"));
   const folder = join(home, "work");
@@ -199,10 +220,12 @@ async function task(agent, upstream, run) {
   const [tool, input] = agent.call(file);
   const prompt = `${tool} ${JSON.stringify(input)}`;
   const model = DIRECT ? "agent-model" : fake.model;
-  const { code, said, complained } = await start(run({ prompt, model, home }), home, folder);
+  const { code, said, complained } = await start(await run({ prompt, model, home }), home, folder);
   const requests = await asked(fake);
   const flaws = [];
   if (code !== 0) flaws.push(`it ended with ${code}`);
+  const wrong = never?.exec(said + complained);
+  if (wrong) flaws.push(`it said ${wrong[0]}`);
   if (!existsSync(file) || readFileSync(file, "utf8").trimEnd() !== CONTENT) flaws.push("the file is not as it should be");
   if (!said.includes("The tool answered:")) flaws.push("its last words do not repeat the result");
   if (!requests.some((names) => names.includes(tool))) flaws.push(`nobody offered ${tool} to the fake: ${JSON.stringify(requests)}`);
@@ -217,11 +240,12 @@ const only = env.SDK_UPSTREAMS?.split(" ");
 const upstreams = DIRECT ? [agent.own] : ALL.filter((upstream) => !only || only.includes(upstream));
 let [passed, failed] = [0, 0];
 // The fakes do not speak the envelope of a signed-in agent: that is the gateway's.
-const ways = [[name, agent.run], ...(agent.signedIn && !DIRECT ? [[`${name}, signed in,`, agent.signedIn]] : [])];
-for (const [way, run] of ways) {
+const others = DIRECT ? [] : Object.entries(agent.ways ?? {});
+const ways = [[name, agent.run], ...others.map(([way, run]) => [`${name}, ${way}`, run, agent.never])];
+for (const [way, run, never] of ways) {
   for (const upstream of upstreams) {
     const began = Date.now();
-    if (await task(agent, upstream, run)) passed += 1;
+    if (await task(agent, upstream, run, never)) passed += 1;
     else failed += 1;
     console.log(`${way} on ${upstream}: ${((Date.now() - began) / 1000).toFixed(1)} s`);
   }

@@ -29,6 +29,11 @@ export function openai(more = {}) {
   return new OpenAI({ baseURL: env.SDK_OPENAI_URL, apiKey: env.SDK_OPENAI_KEY, maxRetries: 0, ...more });
 }
 
+/** The same client for Responses: its fake listens elsewhere when there is no gateway. */
+export function responses(more = {}) {
+  return openai({ baseURL: env.SDK_RESPONSES_URL, apiKey: env.SDK_RESPONSES_KEY, ...more });
+}
+
 export function anthropic(more = {}) {
   return new Anthropic({ baseURL: env.SDK_ANTHROPIC_URL, apiKey: env.SDK_ANTHROPIC_KEY, maxRetries: 0, ...more });
 }
