@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::decode_parts::{At, content, output};
 use crate::wire::{self, Raw, Str, as_text, lenient};
-use crate::{ID, seals, spaces, summary};
+use crate::{ID, hosted, seals, spaces, summary};
 
 /// Reads items one by one.
 pub(crate) struct Reader<'a> {
@@ -86,7 +86,12 @@ impl<'a> Reader<'a> {
                 Ok(())
             }
             "item_reference" => Err(stored(&format!("input[{index}]"), "item references")),
-            "additional_tools" => Ok(()),
+            // What they declare is read with the tools, what they set with the knobs.
+            "additional_tools" | "tool_search_output" | "configuration_update" => Ok(()),
+            "tool_search_call" => {
+                self.losses.silent(format!("input[{index}]"));
+                Ok(())
+            }
             // Read where the request is put together.
             "compaction_trigger" => {
                 self.trigger = Some(index);
@@ -215,14 +220,20 @@ impl<'a> Reader<'a> {
     /// Items of tools that only this dialect has. What a tool of the client's own machine said is told in words; what
     /// the provider ran by itself left its trace in the answer.
     fn foreign(&mut self, index: usize, kind: &str, raw: &RawValue) {
-        let told = ["shell", "apply_patch", "computer"].iter().any(|word| kind.contains(word));
+        if let Some(picture) = Some(raw).filter(|_| kind == "computer_call_output").and_then(screenshot) {
+            // In words its bytes would be.
+            self.losses.approximated(format!("input[{index}]"), "a picture of a screen was sent as the user's");
+            return self.push(Role::User, vec![Part::Image(picture)]);
+        }
+        let words = hosted::gist(kind, raw);
+        let told = words.is_some() || ["shell", "apply_patch", "computer"].iter().any(|word| kind.contains(word));
         let role = if kind.ends_with("_output") { Role::User } else { Role::Assistant };
         if !told {
             self.losses.dropped(format!("input[{index}]"), format!("items of type {kind} have no form elsewhere"));
             return;
         }
         self.losses.approximated(format!("input[{index}]"), format!("an item of type {kind} was sent as text"));
-        let gist = Some(format!("[{kind}] {}", raw.get()));
+        let gist = words.or_else(|| Some(format!("[{kind}] {}", raw.get())));
         self.push(role, vec![Part::Foreign(Foreign { origin: ID, json: Json::trusted(raw.get()), gist })]);
     }
 }
@@ -232,6 +243,17 @@ pub(crate) fn stored(path: &str, what: &str) -> Fault {
     let words =
         format!("{what} name something that only the service that stored it can find: send the full input instead");
     Fault::bad_request(words).at(path.to_owned()).with_code("previous_response_not_found")
+}
+
+/// The picture in the output of a computer.
+fn screenshot(raw: &RawValue) -> Option<Media> {
+    let item: wire::Item<'_> = lenient(Some(raw));
+    let output: wire::Part<'_> = lenient(item.output);
+    let address = output.image_url.and_then(as_text)?;
+    let data = dialect::parse_data_url(&address)?;
+    let media_type = dialect::sniff(&data.base64).map(str::to_owned).or(data.media_type);
+    let source = Source::Base64(data.base64.into_owned());
+    Some(Media { source, media_type, detail: None, cache: None })
 }
 
 fn text_of(raw: Raw<'_>) -> String {

@@ -33,6 +33,7 @@ pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> R
     request.format = format(text.format)?;
     request.thinking = thinking(body, losses)?;
     request.service = service(body)?;
+    updates(body, request, losses)?;
     if body.raw("store") == Some("true") {
         losses.silent("store");
     }
@@ -40,6 +41,33 @@ pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> R
         losses.dropped("truncation", "the upstream does not shorten conversations by itself");
     }
     Ok(())
+}
+
+/// Items that change settings from where they stand: the last word counts for the answer that is asked for.
+fn updates(body: &Body, request: &mut Request, losses: &mut Losses) -> Result<(), Fault> {
+    let input = body.raw("input").filter(|input| input.contains("\"configuration_update\""));
+    let items: Vec<&RawValue> = input.and_then(|input| serde_json::from_str(input).ok()).unwrap_or_default();
+    for raw in items {
+        let update: wire::Update<'_> = wire::lenient(Some(raw));
+        if update.kind.as_deref() != Some("configuration_update") {
+            continue;
+        }
+        if let Some(word) = update.reasoning.and_then(|reasoning| reasoning.effort) {
+            effort(&word, &mut request.thinking, losses);
+        }
+        if let Some(text) = update.text {
+            request.format = format(text.format)?;
+        }
+    }
+    Ok(())
+}
+
+fn effort(word: &str, thinking: &mut Thinking, losses: &mut Losses) {
+    match (word, Level::from_word(word)) {
+        (_, Some(level)) => (thinking.level, thinking.mode) = (Some(level), None),
+        ("none", None) => (thinking.level, thinking.mode) = (None, Some(Mode::Off)),
+        (other, None) => losses.dropped("reasoning.effort", format!("unknown effort {other:?}")),
+    }
 }
 
 fn sampling(body: &Body, text: &wire::TextConfig<'_>) -> Result<Sampling, Fault> {
@@ -79,11 +107,8 @@ fn format(format: Option<wire::Format<'_>>) -> Result<Format, Fault> {
 fn thinking(body: &Body, losses: &mut Losses) -> Result<Thinking, Fault> {
     let mut thinking = Thinking::default();
     let Some(reasoning) = body.get::<wire::Reasoning<'_>>("reasoning")? else { return Ok(thinking) };
-    match reasoning.effort.as_deref().map(|word| (word, Level::from_word(word))) {
-        Some((_, Some(level))) => thinking.level = Some(level),
-        Some(("none", None)) => thinking.mode = Some(Mode::Off),
-        Some((other, None)) => losses.dropped("reasoning.effort", format!("unknown effort {other:?}")),
-        None => (),
+    if let Some(word) = reasoning.effort.as_deref() {
+        effort(word, &mut thinking, losses);
     }
     if reasoning.summary.or(reasoning.generate_summary).is_some_and(|word| &*word != "none") {
         thinking.show = Show::Yes;

@@ -9,6 +9,9 @@ use serde_json::value::RawValue;
 use crate::wire::{self, Choice, Raw, Str, as_text, lenient};
 use crate::{ID, spaces};
 
+/// Items that declare tools.
+const ADDING: [&str; 2] = ["\"additional_tools\"", "\"tool_search_output\""];
+
 /// Reads tools, choice and parallelism. Without tools the other two mean nothing.
 pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
     let mut found = Found::default();
@@ -29,14 +32,15 @@ pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The tools that items of the input add, as Codex does when it finds some on its way.
+/// The tools that items of the input add, as Codex does when it finds some on its way, and a search among tools.
 pub(crate) fn additional(body: &Body) -> Vec<(String, &RawValue)> {
-    let input = body.raw("input").filter(|input| input.contains("\"additional_tools\""));
+    let adds = |json: &str| ADDING.iter().any(|kind| json.contains(kind));
+    let input = body.raw("input").filter(|input| adds(input));
     let items: Vec<&RawValue> = input.and_then(|input| serde_json::from_str(input).ok()).unwrap_or_default();
     let mut found = Vec::new();
-    for (index, raw) in items.into_iter().enumerate().filter(|(_, raw)| raw.get().contains("\"additional_tools\"")) {
+    for (index, raw) in items.into_iter().enumerate().filter(|(_, raw)| adds(raw.get())) {
         let Ok(item) = serde_json::from_str::<wire::Item<'_>>(raw.get()) else { continue };
-        if item.kind.as_deref() == Some("additional_tools") {
+        if item.kind.as_deref().is_some_and(|kind| ADDING.iter().any(|adding| adding.trim_matches('"') == kind)) {
             let tools: Vec<&RawValue> = lenient(item.tools);
             let path = |n| format!("input[{index}].tools[{n}]");
             found.extend(tools.into_iter().enumerate().map(|(n, raw)| (path(n), raw)));

@@ -13,6 +13,7 @@ mod decode_tools;
 mod encode_items;
 mod encode_tools;
 mod fault;
+mod hosted;
 mod instruct;
 mod items;
 mod listing;

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::slots::{Call, Part, Reasoning, Sink};
 use crate::wire::{self, Answer, Raw, as_text, lenient};
-use crate::{ID, fault, usage};
+use crate::{ID, fault, hosted, usage};
 
 /// The state of one stream.
 #[derive(Debug, Default)]
@@ -424,10 +424,11 @@ fn finish_message(parts: &mut Vec<Part>, item: &wire::Item<'_>, sink: &mut Sink<
     refused
 }
 
-/// A picture is a block; the traces of tools that the provider ran are told as they stand.
+/// A picture is a block; the traces of tools that the provider ran are told as they stand, and in words where they have
+/// any.
 fn other(kind: &str, item: &wire::Item<'_>, raw: &RawValue, sink: &mut Sink<'_>) {
     if kind != "image_generation_call" {
-        let foreign = Foreign { origin: ID, json: Json::trusted(raw.get()), gist: None };
+        let foreign = Foreign { origin: ID, json: Json::trusted(raw.get()), gist: hosted::gist(kind, raw) };
         return sink.whole(Block::Foreign(foreign), "");
     }
     let Some(data) = item.result.and_then(as_text).filter(|data| !data.is_empty()) else { return };

@@ -1,6 +1,7 @@
 //! The rules of this dialect, table by table.
 
 mod answers;
+mod catalogue;
 mod compaction;
 mod faults;
 mod laws;

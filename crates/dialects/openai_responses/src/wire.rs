@@ -205,6 +205,18 @@ pub(crate) struct Reasoning<'a> {
     pub(crate) generate_summary: Option<Str<'a>>,
 }
 
+/// An item that changes settings.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Update<'a> {
+    #[serde(rename = "type", borrow)]
+    pub(crate) kind: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(crate) reasoning: Option<Reasoning<'a>>,
+    #[serde(borrow)]
+    pub(crate) text: Option<TextConfig<'a>>,
+}
+
 /// An event of a stream, of any type.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
