@@ -122,7 +122,9 @@ impl Reloader {
         if let Some((tls, server)) = identity {
             server.reload(&tls.cert, &tls.key).map_err(|error| error.to_string())?;
         }
-        self.apply(&self.app.snapshot().config);
+        let snapshot = self.app.snapshot();
+        self.apply(&snapshot.config);
+        snapshot.contradictions().iter().for_each(|one| tracing::warn!("{one}"));
         Ok(changes.to_string())
     }
 

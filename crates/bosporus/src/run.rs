@@ -34,6 +34,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     let options = workers::options(&config);
     let accounts = config.auth_dir_in(environment::folder("HOME").as_deref());
     let app = Arc::new(App::with_lists(config, Lists::restore(&accounts)).map_err(|error| error.to_string())?);
+    app.snapshot().contradictions().iter().for_each(|one| tracing::warn!("{one}"));
     let keeper = Keeper::start(&app, &accounts)?;
     let path = origin.path.clone();
     let reloader = Reloader::new(Arc::clone(&app), tls.clone(), options.clone(), origin);

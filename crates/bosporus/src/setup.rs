@@ -55,6 +55,7 @@ pub(crate) fn check(args: &Args) -> Result<ExitCode, String> {
     match config {
         Some(config) => {
             let app = gateway::App::new(config).map_err(|error| error.to_string())?;
+            app.snapshot().contradictions().iter().for_each(|one| logging::say(&format!("warning: {one}")));
             logging::say(&format!("{} is fine: {} models can be called", path.display(), app.snapshot().model_count()));
             Ok(ExitCode::SUCCESS)
         }

@@ -29,7 +29,7 @@ use crate::seats::Seats;
 use crate::serve::Serve;
 use crate::snapshot::Snapshot;
 use crate::upload::Upload;
-use crate::{attempt, cors, faults, headers, management, paths, socket};
+use crate::{attempt, cors, fallback, faults, headers, management, paths, socket};
 
 /// Longest request id that is taken from a client.
 const ID_LENGTH: usize = 128;
@@ -310,7 +310,14 @@ impl Exchange<'_> {
         }
         if let (Some(allowance), Some(record)) = (self.allowance.get(), record.as_mut()) {
             let names = &self.snapshot.names;
-            names.resolve(scope, &peek.model).ok_or_else(|| names.missing(scope, &peek.model))?;
+            if names.resolve(scope, &peek.model).is_none() {
+                // What nobody serves costs nothing, unless something else may take its place.
+                let missing = names.missing(scope, &peek.model);
+                let stands_in = |(model, _): &(String, Vec<String>)| *model == peek.model;
+                if !fallback::may_help(&missing) || !self.snapshot.config.fallback.iter().any(stands_in) {
+                    return Err(missing);
+                }
+            }
             record.pass = Some(allowance.enter(&peek.model, SystemTime::now())?);
         }
         let generates = matches!(self.route.operation, Operation::Generate | Operation::Socket(_));

@@ -12,6 +12,7 @@ mod changes;
 mod channels;
 mod checkup;
 mod compact;
+mod contradictions;
 mod conversation;
 mod cors;
 mod count;

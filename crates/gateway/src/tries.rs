@@ -353,7 +353,8 @@ impl<'a> Tries<'a> {
                     rest.firm = Some(rest.firm.map_or(out.until, |first| first.min(out.until)));
                 }
                 Standing::Out(out) => {
-                    if rest.soft.is_none_or(|(first, _)| out.until < first) {
+                    // One that is full as well could not be asked.
+                    if account.has_room() && rest.soft.is_none_or(|(first, _)| out.until < first) {
                         rest.soft = Some((out.until, at));
                     }
                 }

@@ -80,8 +80,12 @@ impl Account {
             (Standing::Ready, Some(site)) => site.standing(model, now),
             _ => own,
         };
-        let full = || self.room.calls > 0 && !self.activity.slots.has_room(self.room.calls);
-        if standing == Standing::Ready && full() { Standing::Busy } else { standing }
+        if standing == Standing::Ready && !self.has_room() { Standing::Busy } else { standing }
+    }
+
+    /// Whether it may have one more call, benched or not.
+    pub fn has_room(&self) -> bool {
+        self.room.calls == 0 || self.activity.slots.has_room(self.room.calls)
     }
 
     /// Whether it is out only because its site is.

@@ -138,7 +138,7 @@ impl Case<'_> {
         let names = &self.snapshot.names;
         let route = names.resolve(scope, &name);
         let mut told = match &route {
-            None => Explanation { error: Some(Told::of(&names.missing(scope, &name))), ..Explanation::default() },
+            None => self.of_nobody(&names.missing(scope, &name), scope, &name),
             Some(route) => self.of_route(route, scope, &name),
         };
         let (config, seats) = (self.app.management.source.read(), route.as_ref().map(|route| &route.seats));
@@ -163,6 +163,16 @@ impl Case<'_> {
         let mut peek = Peek { model, session: None, reply };
         adjust::take_suffix(names, self.client(), &mut scope, &mut peek);
         (scope, peek.model)
+    }
+
+    fn of_nobody(&self, fault: &Fault, scope: Scope, name: &str) -> Explanation {
+        let fallback = if fallback::may_help(fault) { self.fallback(scope, name, fault) } else { Vec::new() };
+        let error = Some(Told::of(fault));
+        Explanation {
+            next: Next { fallback, error: error.clone(), ..Next::default() },
+            error,
+            ..Explanation::default()
+        }
     }
 
     fn of_route(&self, route: &ModelRoute, scope: Scope, name: &str) -> Explanation {
