@@ -86,13 +86,121 @@ async fn a_bad_file_changes_nothing_and_is_told_once() {
         assert!(last.contains(word), "no `{word}` in {last}");
         assert_eq!(ask(&gateway, "demo").await, 200);
     }
-    std::fs::remove_file(gateway.home().join("config.yaml")).unwrap();
+    let file = gateway.home().join("config.yaml");
+    std::fs::remove_file(&file).unwrap();
     told(&gateway, "cannot be read").await;
     assert_eq!(ask(&gateway, "demo").await, 200);
     gateway.rewrite_config(&demo().text()).unwrap();
     told(&gateway, "no setting has changed").await;
     assert_eq!(ask(&gateway, "demo").await, 200);
     assert_eq!(count(&gateway, "not taken over"), bad.len() + 1);
+    // A folder in its place can be read by nobody, whoever runs the gateway.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    gateway.signal("HUP").unwrap();
+    soon(gateway.log_until(|_| count(&gateway, "not taken over") > bad.len() + 1)).await;
+    assert_eq!(ask(&gateway, "demo").await, 200);
+}
+
+/// Without any notification, as on a network mount: edits in place, replacements, and a file that is written bit by bit.
+#[tokio::test]
+async fn a_watch_that_only_looks_sees_every_change() {
+    let arguments = ["--watch", "poll"];
+    let gateway = Gateway::start_as(crate::harness::binary(), &demo().text(), &[], &arguments).await.unwrap();
+    let file = gateway.home().join("config.yaml");
+    std::fs::write(&file, demo().with("api-keys", json!([KEY, OTHER])).text()).unwrap();
+    told(&gateway, "client keys +key-2").await;
+    gateway.rewrite_config(&demo().text()).unwrap();
+    told(&gateway, "client keys -key-2").await;
+    let far = gateway.home().join("far.yaml");
+    std::fs::write(&far, demo().with("demo", json!(false)).text()).unwrap();
+    link(&far, &file);
+    told(&gateway, "models -demo").await;
+    assert_eq!(count(&gateway, "configuration reloaded"), 3);
+}
+
+/// A smaller limit cuts nothing off, and lets nobody in until enough have left; a larger one lets in at once.
+#[tokio::test]
+async fn the_cap_on_requests_follows_the_file_while_requests_are_under_way() {
+    let fake = Messages.fake().await;
+    let limited = |most: usize| fake.join(demo(), 0).with("limits", json!({"in-flight-requests": most}));
+    let gateway = limited(3).start().await;
+    let mut asking = JoinSet::new();
+    let mut gates = Vec::new();
+    let begin = async |asking: &mut JoinSet<_>| {
+        let gate = testkit::Gate::new();
+        fake.script(Reply::lively().stall_after(6, &gate));
+        let (url, body) = (format!("{}{}", gateway.url(), Messages.path()), Messages.body(MODEL, true).to_string());
+        asking.spawn(async move {
+            let headers = [("authorization", BEARER), ("content-type", "application/json")];
+            send(Method::POST, &url, &headers, body).await.unwrap()
+        });
+        soon(gate.reached()).await;
+        gate
+    };
+    let resized = async |most: usize, times: usize| {
+        gateway.rewrite_config(&limited(most).text()).unwrap();
+        soon(gateway.log_until(|_| count(&gateway, "configuration reloaded") == times)).await;
+    };
+    for _ in 0..3 {
+        gates.push(begin(&mut asking).await);
+    }
+    assert_eq!(ask(&gateway, "demo").await, 503);
+    resized(1, 1).await;
+    assert_eq!(ask(&gateway, "demo").await, 503);
+    resized(4, 2).await;
+    assert_eq!(ask(&gateway, "demo").await, 200, "three are under way, and four may be");
+    resized(1, 3).await;
+    // Two leave: one more than may be is under way no longer, but the last has the only place.
+    for gate in gates.drain(..2) {
+        gate.open();
+        assert_eq!(soon(asking.join_next()).await.unwrap().unwrap().status, 200, "nobody is cut off");
+    }
+    assert_eq!(ask(&gateway, "demo").await, 503);
+    gates.remove(0).open();
+    assert_eq!(soon(asking.join_next()).await.unwrap().unwrap().status, 200);
+    soon(async {
+        while ask(&gateway, "demo").await != 200 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    gates.push(begin(&mut asking).await);
+    assert_eq!(ask(&gateway, "demo").await, 503, "one place, not more, is left of all the changes");
+    gates.remove(0).open();
+    assert_eq!(soon(asking.join_next()).await.unwrap().unwrap().status, 200);
+}
+
+/// What every line allows and nothing makes true is told, and keeps nobody from starting.
+#[tokio::test]
+async fn fallbacks_that_lead_nowhere_are_told_at_the_start_and_at_a_reload_and_by_check() {
+    let gateway = demo().with("fallback", json!({"demo": ["one-that-nobody-has"]})).start().await;
+    told(&gateway, "`fallback.demo` leads to `one-that-nobody-has`, which no account serves").await;
+    let next = demo().with("provider-fallback", json!({"demo": ["claude"]}));
+    gateway.rewrite_config(&next.text()).unwrap();
+    told(&gateway, "no account is of the provider `claude`").await;
+    gateway.rewrite_config(&demo().with("fallback", json!({"demo": ["a"], "a": ["demo"]})).text()).unwrap();
+    told(&gateway, "closes a circle: demo -> a -> demo").await;
+    assert_eq!(ask(&gateway, "demo").await, 200);
+    gateway.rewrite_config(&next.text()).unwrap();
+    let check = std::process::Command::new(crate::harness::binary())
+        .arg("--config")
+        .arg(gateway.home().join("config.yaml"))
+        .arg("check")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(check.stderr).unwrap();
+    assert!(check.status.success() && text.contains("warning: `provider-fallback.demo`"), "{text}");
+}
+
+#[tokio::test]
+async fn the_folder_of_accounts_stays_until_a_restart_and_that_is_said() {
+    let gateway = demo().start().await;
+    let moved = demo().with("auth-dir", json!("elsewhere")).with("api-keys", json!([KEY, OTHER]));
+    gateway.rewrite_config(&moved.text()).unwrap();
+    told(&gateway, "`auth-dir` cannot change").await;
+    told(&gateway, "client keys +key-2").await;
+    assert!(!gateway.home().join("elsewhere").exists());
 }
 
 #[tokio::test]

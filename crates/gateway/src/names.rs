@@ -328,3 +328,6 @@ fn join(name: &str, gathered: &mut Gathered, of_pattern: &[Stretch], roster: &Ro
 pub(crate) fn is_excluded(model: &Model, excluded: &[String]) -> bool {
     excluded.iter().any(|pattern| glob(pattern, &model.alias) || glob(pattern, &model.name))
 }
+
+#[cfg(test)]
+mod tests;
