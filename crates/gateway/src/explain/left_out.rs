@@ -11,9 +11,9 @@ use upstreams::KINDS;
 
 use super::told::{Hindrance, LeftOut};
 use crate::allowance::Meters;
+use crate::app::App;
 use crate::channels;
 use crate::glob::glob;
-use crate::lists::Lists;
 use crate::scope::Scope;
 use crate::seats::{Seat, Seats};
 use crate::snapshot::{Ids, Snapshot};
@@ -21,10 +21,10 @@ use crate::snapshot::{Ids, Snapshot};
 /// Accounts that are told of one by one.
 const SHOWN: usize = 1000;
 
-/// Who is left out, and how many accounts do not have the model at all. `config` is what the snapshot was built from.
+/// Who is left out, and how many accounts do not have the model at all.
 pub(super) fn all(
+    app: &App,
     snapshot: &Snapshot,
-    config: Option<Config>,
     (scope, model): (Scope, &str),
     here: Option<&Seats>,
 ) -> (Vec<LeftOut>, usize) {
@@ -36,8 +36,8 @@ pub(super) fn all(
         let route = snapshot.names.resolve(scope, model);
         search.add(route.as_ref().map(|route| &route.seats), |_| why.clone());
     }
-    if let Some(config) = config {
-        search.add_hindered(snapshot, &config, model);
+    if let Some(config) = app.management.source.read() {
+        search.add_hindered(app, snapshot, &config, model);
     }
     let has = |account: &&Arc<Account>| !search.known.contains(&account.id);
     let elsewhere = snapshot.accounts.iter().filter(has).count();
@@ -66,11 +66,11 @@ impl Search {
         }
     }
 
-    /// Those who come in when nothing is excluded and nobody disabled. What is built for that shares nothing with what
-    /// serves.
-    fn add_hindered(&mut self, snapshot: &Snapshot, config: &Config, model: &str) {
-        let (accounts, meters, lists) = (Accounts::default(), Meters::default(), Lists::default());
-        let Ok(free) = Snapshot::build(config.unhindered(), &accounts, &meters, &lists) else { return };
+    /// Those who come in when nothing is excluded and nobody disabled. What is built for that shares
+    /// nothing with what serves but the lists of models that were learned.
+    fn add_hindered(&mut self, app: &App, snapshot: &Snapshot, config: &Config, model: &str) {
+        let (accounts, meters) = (Accounts::default(), Meters::default());
+        let Ok(free) = Snapshot::build(config.unhindered(), &accounts, &meters, &app.lists) else { return };
         let route = free.names.resolve(Scope::default(), model);
         let (patterns, enabled) = (patterns(config), ids(snapshot));
         self.add(route.as_ref().map(|route| &route.seats), |seat| match patterns.get(&seat.account.id) {

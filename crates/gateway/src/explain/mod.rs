@@ -141,8 +141,8 @@ impl Case<'_> {
             None => self.of_nobody(&names.missing(scope, &name), scope, &name),
             Some(route) => self.of_route(route, scope, &name),
         };
-        let (config, seats) = (self.app.management.source.read(), route.as_ref().map(|route| &route.seats));
-        (told.left_out, told.elsewhere) = left_out::all(self.snapshot, config, (scope, &name), seats);
+        let seats = route.as_ref().map(|route| &route.seats);
+        (told.left_out, told.elsewhere) = left_out::all(self.app, self.snapshot, (scope, &name), seats);
         if let Some(fault) = refused {
             told.error = Some(Told::of(&fault));
             told.pick = None;
