@@ -32,8 +32,8 @@ pub(crate) struct What {
     /// The folder of the old installation. It is only read.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Write into this folder: config.yaml, and the account files in `auths`. The user's configuration folder
-    /// (~/.config/bosporus) when neither this nor --config is given.
+    /// Write into this folder: config.yaml, and the account files in `auths`. --config FILE names the new file instead;
+    /// with neither, it is the one in the user's configuration folder (~/.config/bosporus).
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
     /// Only tell what would be done.

@@ -76,7 +76,8 @@ impl Look for Disk {
     fn folder(&self, path: &Path) -> Vec<(String, Seen)> {
         let Ok(names) = std::fs::read_dir(path) else { return Vec::new() };
         let seen = names.filter_map(Result::ok).take(MOST_NAMES).filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
+            // A name that is no text cannot be read by it later, and is told of then.
+            let name = entry.file_name().to_string_lossy().into_owned();
             let kind = entry.file_type().ok()?;
             let is_file = kind.is_file() || kind.is_symlink() && entry.path().is_file();
             (is_file || kind.is_dir()).then_some((name, if is_file { Seen::File } else { Seen::Folder }))
