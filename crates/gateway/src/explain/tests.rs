@@ -120,11 +120,37 @@ impl World {
     }
 }
 
+fn asked() -> impl Strategy<Value = Option<String>> {
+    let known = ["m", "p0", "openai", "generate", "embed", "count-tokens", "m(high)", "p0:m", "[p0] m", "models/m"];
+    let known = proptest::sample::select(known.to_vec()).prop_map(str::to_owned);
+    proptest::option::of(prop_oneof![known, "\\PC{0,12}", "[()\\[\\]:/* mp0]{0,9}"])
+}
+
 fn entry() -> impl Strategy<Value = Entry> {
     (0_u8..3, 0_u8..4, 0_u8..3)
 }
 
 proptest! {
+    /// Whatever is asked, there is an explanation or a word on what is wrong with the question.
+    #[test]
+    fn every_question_has_an_answer(
+        parts in (asked(), asked(), asked(), asked(), asked(), asked()),
+        entries in proptest::collection::vec(entry(), 1..4),
+    ) {
+        let world = World::new(0, false, 0, &entries);
+        let (model, key, dialect, operation, provider, session) = parts;
+        let question = Question { model: model.unwrap_or_default(), key, dialect, operation, provider, session };
+        match world.app.explain(&question) {
+            Ok(told) => {
+                prop_assert_eq!(told.pick.is_some(), !told.order.is_empty());
+                prop_assert!(told.pick.is_some() || told.error.is_some() || told.next.wait_ms.is_some(), "{told:?}");
+                let text = serde_json::to_string(&told).unwrap();
+                prop_assert_eq!(serde_json::from_str::<Explanation>(&text).unwrap(), told);
+            }
+            Err(fault) => prop_assert_eq!(fault.status().as_u16(), 400),
+        }
+    }
+
     #[test]
     fn what_is_foreseen_is_what_happens(
         strategy in 0..STRATEGIES.len(),

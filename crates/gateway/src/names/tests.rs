@@ -89,8 +89,11 @@ fn thinkable() -> BTreeSet<String> {
     names().chain(prefixed).collect()
 }
 
-/// Whether a pattern of some place may take a name, which lists cannot show.
+/// Whether a pattern of some place may take a name, which lists cannot show. A place that names no model takes every one.
 fn is_patterned(entries: &[Entry], name: &str) -> bool {
+    if entries.iter().any(|(aliases, ..)| aliases.is_empty()) {
+        return true;
+    }
     let patterns = entries.iter().flat_map(|(aliases, ..)| aliases).filter_map(|alias| alias.strip_suffix('*'));
     patterns
         .into_iter()
