@@ -77,9 +77,10 @@ fn imported(args: &Args, program: Program, what: &What) -> Result<bool, String> 
         home: environment::folder("HOME").and_then(|home| home.to_str().map(str::to_owned)),
     };
     let mut new = import::import(program, &Disk, &folder, &target)?;
-    let name = format!("{} (not written)", place.config.display());
-    let (config, report) = import::settle(&mut new, &name)
-        .map_err(|report| format!("the new file would not be one to start with, so nothing was written:\n{report}"))?;
+    let name = place.config.display().to_string();
+    let (config, report) = import::settle(&mut new, &name).map_err(|report| {
+        format!("nothing was written, for the program would not start with what the new file would be:\n{report}")
+    })?;
     let models = usable(&new, config)?;
     let told = Told { place: &place, new: &new, report: &report, models };
     if what.dry_run {
@@ -157,8 +158,9 @@ fn usable(new: &Import, mut config: Config) -> Result<usize, String> {
         prompt.file = None;
     }
     let app = gateway::App::new(config);
-    let app =
-        app.map_err(|error| format!("the new file would not be one to start with, so nothing was written: {error}"))?;
+    let app = app.map_err(|error| {
+        format!("nothing was written, for the program would not start with what the new file would be: {error}")
+    })?;
     Ok(app.snapshot().model_count())
 }
 
