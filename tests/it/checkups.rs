@@ -78,7 +78,7 @@ async fn an_account_comes_back_by_a_check_and_nobody_has_to_fail_for_it() {
         setup().openai(&fake, 0).with("health-check", json!({"interval": "1s", "at-start": true})).start().await;
     assert!(soon(gateway.logged("the account is benched")).await);
     assert!(soon(gateway.logged("the account is in use again")).await);
-    let faults: Vec<bool> = checked(&gateway.log()).iter().map(|line| line.get("fault").is_some()).collect();
+    let faults: Vec<bool> = checks(&gateway, 4).await.iter().map(|line| line.get("fault").is_some()).collect();
     assert_eq!(faults[..4], [true, true, true, false]);
     assert!(parse_request_lines(&gateway.log()).is_empty());
 }

@@ -187,3 +187,23 @@ async fn a_session_stays_where_it_is() {
     assert_eq!(ask().await.status, 200);
     assert_eq!((first.requests().len(), second.requests().len()), (3, 1));
 }
+
+#[tokio::test]
+async fn a_client_that_hangs_up_leaves_neither_waiting() {
+    let Two { first, second, gateway } = two(Chat, soon_after()).await;
+    let never = Gate::new();
+    let asked = Gate::new();
+    first.script(Reply::lively().hold(&never));
+    second.script(Reply::lively().hold(&asked));
+    let body = Chat.body(MODEL, true);
+    tokio::select! {
+        live = Chat.open(&gateway, &body) => panic!("answered {:?}", live.status),
+        () = asked.reached() => (),
+    }
+    soon(async { tokio::join!(first.cancelled(1), second.cancelled(1)) }).await;
+    assert_eq!(request_lines(&gateway, 1).await[0]["status"], 499);
+    // Both have their one place free again.
+    for _ in 0..2 {
+        assert_eq!(Chat.ask(&gateway, &body).await.status, 200);
+    }
+}

@@ -386,11 +386,15 @@ async fn rules_say_what_an_error_means() {
         {"status": 400, "match": ["bad day"], "action": "continue-and-cooldown"},
         {"status": 422, "action": "stop-and-cooldown"},
     ]);
-    let setup = routing("fill-first");
+    let setup = routing("fill-first").with("fallback", json!({MODEL: ["my-chat-model"]}));
     let farm = Farm::with(2, setup, |_, entry| entry["request-scoped-errors"] = rules.clone()).await;
     let say = |status: u16, words: &str| farm.fakes[0].script(Reply::raw(status, "application/json", error(words)));
     say(403, "against the policy");
-    assert_eq!(farm.ask().await.status, 502, "the client hears it, and nobody else is asked");
+    let got = farm.ask().await;
+    assert_eq!(got.status, 403, "the client hears it, and nobody else is asked");
+    assert_eq!(Chat.error(&got)["message"], "against the policy");
+    // Nor is another model.
+    assert_eq!(got.header("x-bosporus-fallback"), None);
     assert_eq!(farm.counts(), [1, 0]);
     say(400, "model xy is busy");
     assert_eq!(farm.ask().await.status, 200);
@@ -408,6 +412,52 @@ async fn rules_say_what_an_error_means() {
     farm.ask().await;
     farm.ask().await;
     assert_eq!(farm.counts(), [before[0] + 1, before[1] + 2], "benched and passed over");
+}
+
+#[tokio::test]
+async fn a_whole_kind_has_rules_after_those_of_its_accounts() {
+    let error = |words: &str| format!(r#"{{"error":{{"message":"{words}","type":"x","param":null,"code":null}}}}"#);
+    let kind = json!({"openai-compatibility": [
+        {"status": 400, "match": ["bad day"], "action": "stop"},
+        {"status": 418, "action": "continue"},
+    ]});
+    let own = json!([{"status": 400, "match": ["bad day"], "action": "continue"}]);
+    let setup = routing("fill-first").with("oauth-request-scoped-errors", kind);
+    let farm = Farm::with(2, setup, |_, entry| entry["request-scoped-errors"] = own.clone()).await;
+    for (status, words) in [(400, "a bad day"), (418, "tea")] {
+        farm.fakes[0].script(Reply::raw(status, "application/json", error(words)));
+        assert_eq!(farm.ask().await.status, 200, "{status}");
+    }
+    assert_eq!(farm.counts(), [2, 2]);
+}
+
+#[tokio::test]
+async fn an_error_means_what_its_place_says() {
+    let like = |_: usize, entry: &mut Value| {
+        entry["quirks"] = json!({"like": "openrouter"});
+        entry["models"] = json!([{"name": "chat-model", "alias": MODEL}, {"name": "chat-model", "alias": "other"}]);
+    };
+    let farm = Farm::with(2, routing("fill-first"), like).await;
+    let say = |status: u16, body: &str| farm.fakes[0].script(Reply::raw(status, "application/json", body));
+    // A refused prompt is the client's own affair, in the place's words, and benches nobody.
+    for _ in 0..4 {
+        say(403, r#"{"error":{"code":403,"message":"Your input was flagged","metadata":{"reasons":["x"]}}}"#);
+        let got = farm.ask().await;
+        assert!(got.status == 403 && got.text().contains("Your input was flagged"), "{}", got.text());
+        assert!(!got.text().contains("credential"), "{}", got.text());
+    }
+    assert_eq!(farm.counts(), [4, 0]);
+    // A prompt that is dearer than what is left there goes elsewhere, and benches nobody.
+    say(402, r#"{"error":{"code":402,"message":"This request requires more credits, or fewer max_tokens."}}"#);
+    assert_eq!(farm.ask().await.status, 200);
+    assert_eq!(farm.ask().await.status, 200);
+    assert_eq!(farm.counts(), [6, 1]);
+    // A key that may spend no more is out for every model.
+    say(403, r#"{"error":{"code":403,"message":"Key limit exceeded (total limit)"}}"#);
+    for model in [MODEL, "other"] {
+        assert_eq!(Chat.ask(&farm.gateway, &Chat.body(model, true)).await.status, 200);
+    }
+    assert_eq!(farm.counts(), [7, 3]);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use crate::{Body, scan};
 
 /// How much of a conversation is looked at, in bytes.
-const WINDOW: usize = 256 * 1024;
+const WINDOW: usize = 64 * 1024;
 /// How much of a system prompt counts, in bytes. Many conversations share one.
 const SYSTEM: usize = 128;
 /// How much of a question or an answer counts, in bytes.

@@ -20,6 +20,7 @@ use crate::errand::Errand;
 use crate::events::Events;
 use crate::fidelity::{self, audible, report};
 use crate::inbound::Inbound;
+use crate::judge::ruled;
 use crate::outflow::Outflow;
 use crate::payload::{self, Ask};
 use crate::record::Record;
@@ -75,7 +76,11 @@ impl Attempt<'_> {
             // A whole answer is all here when it is committed: its deadline covers the body too.
             within(self.snapshot.config.deadlines.whole_reply, work).await
         };
-        tried.map_err(|fault| silenced(self.seat.upstream.blame(fault), self.lease.secret()))
+        tried.map_err(|fault| {
+            // What came with a status has been looked at, and the user's rules stand above that.
+            let fault = if fault.upstream.is_none() { self.seat.upstream.blame(fault) } else { fault };
+            silenced(fault, self.lease.secret())
+        })
     }
 
     async fn execute(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
@@ -370,7 +375,8 @@ impl Attempt<'_> {
         if reply.status.is_success() {
             return Ok(reply);
         }
-        Err(whose(self.seat.upstream.blame(Box::pin(refusal(wire, side, reply, self.lease.secret())).await)))
+        let fault = Box::pin(refusal(wire, side, reply, self.lease.secret())).await;
+        Err(whose(ruled(&self.seat.errors, self.seat.upstream.blame(fault))))
     }
 
     /// Holds events until one is worth a commit.

@@ -1,7 +1,7 @@
 //! What the user's own rules on errors say about a fault. They stand above what the dialect and the place make of it.
 
 use config::{ErrorAction, ErrorRule};
-use hub::{Blame, Fault};
+use hub::{Blame, Fault, FaultKind};
 use pool::{Outcome, Trouble};
 
 /// What a failure says of its account, and whether asking others is in vain.
@@ -15,6 +15,16 @@ pub(crate) fn verdict(rules: &[ErrorRule], fault: &Fault) -> (Outcome, bool) {
         Some(ErrorAction::StopAndCooldown) => (Outcome::of_trouble(benched), true),
         Some(ErrorAction::Continue) => (Outcome::Unknown, false),
         Some(ErrorAction::ContinueAndCooldown) => (Outcome::of_trouble(benched), false),
+    }
+}
+
+/// The fault as the client hears it: a refusal that a rule takes for the request's own is that, in the provider's words.
+pub(crate) fn ruled(rules: &[ErrorRule], fault: Fault) -> Fault {
+    match judge(rules, &fault) {
+        Some(ErrorAction::Stop) if fault.kind == FaultKind::UpstreamRefused => {
+            Fault { kind: FaultKind::BadRequest, blame: Blame::Request, ..fault }
+        }
+        _ => fault,
     }
 }
 

@@ -213,7 +213,9 @@ impl<'a> Tries<'a> {
         let (outcome, ends) = verdict(&seat.errors, &fault);
         lease.settle(outcome);
         if ends {
-            return Err(fault);
+            // No other account, and no other model either.
+            let blame = if fault.blame == Blame::Gateway { Blame::Gateway } else { Blame::Request };
+            return Err(Fault { blame, ..fault });
         }
         // What an upstream said tells more than that another could not be asked.
         if fault.blame != Blame::Pairing || self.last.is_none() {
