@@ -170,6 +170,7 @@ async fn what_a_failure_would_do_next_is_told() {
     let gateway = setup.start().await;
     let told = explain(&gateway, &format!("model={MODEL}")).await;
     assert_eq!((&told["next"]["rounds"], &told["next"]["wait_ms"]), (&json!(2), &json!(250)), "{told}");
+    assert_eq!(told["next"]["fallback"][0]["order"], json!(["two#1"]), "after the second round: {told}");
     gateway.rewrite_config(&setup.with("request-retry", json!(0)).text()).unwrap();
     assert!(soon(gateway.logged("configuration reloaded")).await);
     let told = explain(&gateway, &format!("model={MODEL}(high)")).await;

@@ -193,23 +193,21 @@ impl Case<'_> {
             ..self.candidate(seat, route.standing(at, &look), &look)
         });
         let candidates: Vec<_> = candidates.collect();
-        let (wait, error) = match &then {
-            Ok(wait) => (Some(*wait), None),
-            Err(fault) => (None, Some(fault)),
-        };
-        let fallback = error.filter(|fault| fallback::may_help(fault)).map(|_| self.fallback(scope, name, &fault));
+        // After further rounds, the last of them ends as the first.
+        let last = then.as_ref().err().unwrap_or(&fault);
+        let fallback = if fallback::may_help(last) { self.fallback(scope, name, &fault) } else { Vec::new() };
         Explanation {
             strategy: Some(route.strategy().name().to_owned()),
-            error: error.filter(|_| pick.is_none()).map(Told::of),
+            error: then.as_ref().err().filter(|_| pick.is_none()).map(Told::of),
             pick,
             order: labels(route, &choices),
             not_shown: route.seats.len() - candidates.len(),
             candidates,
             next: Next {
                 rounds: route.retries.saturating_add(1),
-                wait_ms: wait.map(millis),
-                fallback: fallback.unwrap_or_default(),
-                error: error.map(Told::of),
+                wait_ms: then.as_ref().ok().copied().map(millis),
+                fallback,
+                error: Some(Told::of(last)),
             },
             ..Explanation::default()
         }
