@@ -46,7 +46,7 @@ const COMMON: &[(&str, Common)] = &[
     ("concurrencyLimit", Common::To("max-concurrency", field::count_node)),
     ("queueLimit", Common::To("max-queue", field::count_node)),
     ("isDisabled", Common::To("disabled", switch)),
-    ("priority", Common::To("priority", priority)),
+    ("priority", Common::To(FIRST, priority)),
     ("checkModelName", Common::CheckModel),
     ("checkHealth", Common::Check),
     ("uuid", Common::State),
@@ -83,6 +83,9 @@ const ORDER: &[&str] = &[
     "models",
     "not-supported-models",
 ];
+
+/// What decides who is asked first.
+const FIRST: &str = "priority";
 
 const STATE: &str = "a state of the old program, learned anew";
 const NAMED: &str = "now `name` or `label`";
@@ -197,7 +200,12 @@ impl Account<'_> {
                     }
                     None => self.tell(key, Outcome::Same, "", new),
                 },
-                (Some(Common::To(..)), _) if field::is_off(value) => self.tell(key, Outcome::Same, "", new),
+                // Nothing is the usual everywhere but in priorities, where 0 is the first of all.
+                (Some(Common::To(name, _)), _)
+                    if field::is_nothing(value) || *name != FIRST && field::is_off(value) =>
+                {
+                    self.tell(key, Outcome::Same, "", new);
+                }
                 (Some(Common::To(name, make)), _) => match make(value) {
                     Some(node) => {
                         settings.push((*name, node));

@@ -284,6 +284,17 @@ fn the_folder_of_the_old_accounts_is_no_place_for_new_ones() {
 }
 
 #[test]
+fn smaller_was_first_and_higher_is_first() {
+    let node = |priority: Value| json!({"CLAUDE_API_KEY": format!("k-{priority}"), "CLAUDE_BASE_URL": "https://a.example", "customName": priority.to_string(), "priority": priority});
+    let nodes: Vec<_> = [json!(0), json!(1), json!(100), json!("7"), json!(250)].into_iter().map(node).collect();
+    let pools = json!({"claude-custom": nodes}).to_string();
+    let new = import(Program::AiClient, &Memory::of(&[("/old/configs/provider_pools.json", &pools)])).unwrap();
+    let (config, _) = config::parse(&new.text(), "new", &[]);
+    let priorities: Vec<_> = config.unwrap().claude.iter().map(|entry| entry.priority).collect();
+    assert_eq!(priorities, [100, 99, 0, 93, -150]);
+}
+
+#[test]
 fn remarks_and_values_stay_what_they_are() {
     let old = json!({"port": 8317, "api-keys": ["it's \"mine\": #1"], "payload": {"override": [
         {"models": [{"name": "*"}], "params": {"a.b": null, "c": "1.0", "d": 1.5, "e": [true, {}]}}]}});
