@@ -28,8 +28,8 @@ pub use loss::{Loss, LossKind, Losses};
 pub use mend::mend;
 pub use prompt::Prompt;
 pub use request::{
-    CacheHint, CallKind, Citation, Detail, Extra, File, Foreign, Format, Media, Part, Request, Role, Sampling, Schema,
-    Service, Source, Text, Thought, Tier, Tool, ToolCall, ToolChoice, ToolKind, ToolResult, Turn, UserLocation,
+    Builtin, CacheHint, CallKind, Citation, Detail, Extra, File, Foreign, Format, Media, Part, Request, Role, Sampling,
+    Schema, Service, Source, Text, Thought, Tier, Tool, ToolCall, ToolChoice, ToolKind, ToolResult, Turn, UserLocation,
     WebSearch,
 };
 pub use response::{Response, Stop, StopReason};

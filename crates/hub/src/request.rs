@@ -270,13 +270,22 @@ pub enum ToolKind {
     Custom(Option<Json>),
     /// The provider searches the web by itself.
     WebSearch(WebSearch),
-    /// Another tool that the provider runs; only `origin` can write it back.
+    /// Another tool that the provider runs; only `origin` can write back what is special about it.
     Hosted {
         /// The dialect that understands it.
         origin: crate::DialectId,
         /// The declaration as it stood.
         json: Json,
+        /// What it is, where others have the same under a name of their own.
+        same: Option<Builtin>,
     },
+}
+
+/// A tool that several providers run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builtin {
+    /// Writes and runs programs in the provider's sandbox.
+    Code,
 }
 
 /// How the provider may search the web.

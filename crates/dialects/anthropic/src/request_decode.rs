@@ -2,8 +2,8 @@
 
 use dialect::{Body, Decoded};
 use hub::{
-    Extra, Fault, Format, Json, Level, Losses, Mode, Request, Role, Sampling, Schema, Service, Show, Text, Thinking,
-    Tier, Tool, ToolChoice, ToolKind, Turn, UserLocation, WebSearch,
+    Builtin, Extra, Fault, Format, Json, Level, Losses, Mode, Request, Role, Sampling, Schema, Service, Show, Text,
+    Thinking, Tier, Tool, ToolChoice, ToolKind, Turn, UserLocation, WebSearch,
 };
 use serde_json::value::RawValue;
 
@@ -201,7 +201,10 @@ fn tool(tool: wire::Tool<'_>, place: &Place<'_, '_>) -> Result<Tool, Fault> {
             context_size: None,
             location: tool.user_location.map(location),
         }),
-        Some(_) => ToolKind::Hosted { origin: ID, json: Json::trusted(place.text().unwrap_or("{}")) },
+        Some(kind) => {
+            let same = kind.starts_with("code_execution_").then_some(Builtin::Code);
+            ToolKind::Hosted { origin: ID, json: Json::trusted(place.text().unwrap_or("{}")), same }
+        }
     };
     Ok(Tool { name, description: tool.description, kind, strict: tool.strict, cache, extras: Vec::new() })
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use bytes::BytesMut;
 use dialect::NameMap;
-use hub::{Fault, Json, Losses, Part, Request, Tool, ToolChoice, ToolKind, UserLocation, WebSearch};
+use hub::{Builtin, Fault, Json, Losses, Part, Request, Tool, ToolChoice, ToolKind, UserLocation, WebSearch};
 
 use crate::breakpoints::{Breakpoints, Section};
 use crate::json::Open;
@@ -15,6 +15,10 @@ use crate::schema;
 const SEARCH_TYPE: &str = "web_search_20250305";
 /// The name that the search tool must have.
 const SEARCH_NAME: &str = "web_search";
+/// The tool that runs programs, in its oldest form: it knows Python, as those of others do.
+const CODE: &str = "{\"type\":\"code_execution_20250522\",\"name\":\"code_execution\"}";
+/// How it must be called.
+const CODE_NAME: &str = "code_execution";
 /// The schema of a function that stands for a free-text tool.
 const CUSTOM_SCHEMA: &str = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
 
@@ -120,11 +124,15 @@ fn check_wanted(request: &Request, wanted: &HashSet<&str>) -> Result<(), Fault> 
 
 /// The declared name, except that there is one search tool.
 fn wire_name(tool: &Tool) -> &str {
-    if matches!(tool.kind, ToolKind::WebSearch(_)) { SEARCH_NAME } else { &tool.name }
+    match tool.kind {
+        ToolKind::WebSearch(_) => SEARCH_NAME,
+        ToolKind::Hosted { same: Some(Builtin::Code), .. } => CODE_NAME,
+        _ => &tool.name,
+    }
 }
 
 fn can_send(tool: &Tool) -> bool {
-    !matches!(&tool.kind, ToolKind::Hosted { origin, .. } if *origin != ID)
+    !matches!(&tool.kind, ToolKind::Hosted { origin, same: None, .. } if *origin != ID)
 }
 
 fn choice(request: &Request) -> Option<Choice<'_>> {
@@ -140,8 +148,9 @@ fn choice(request: &Request) -> Option<Choice<'_>> {
 pub(crate) fn write(tools: &[&Tool], names: &NameMap, breakpoints: &mut Breakpoints, out: &mut BytesMut) {
     let mut list = Open::array(out);
     for tool in tools {
-        if let ToolKind::Hosted { json, .. } = &tool.kind {
-            list.item().extend_from_slice(json.as_str().as_bytes());
+        if let ToolKind::Hosted { origin, json, .. } = &tool.kind {
+            let json = if *origin == ID { json.as_str() } else { CODE };
+            list.item().extend_from_slice(json.as_bytes());
             continue;
         }
         let mut object = Open::object(list.item());

@@ -1,7 +1,7 @@
 //! Reads tools and the choice among them.
 
 use dialect::Body;
-use hub::{Fault, Json, Request, Tool, ToolChoice, ToolKind, WebSearch};
+use hub::{Builtin, Fault, Json, Request, Tool, ToolChoice, ToolKind, WebSearch};
 use serde_json::value::RawValue;
 
 use crate::request_decode::Fields;
@@ -74,7 +74,8 @@ fn hosted(key: &str, json: &str) -> Tool {
     let mut name = bytes::BytesMut::new();
     dialect::quoted(key, &mut name);
     let whole = format!("{{{}:{json}}}", String::from_utf8_lossy(&name));
-    tool(key.to_owned(), None, ToolKind::Hosted { origin: ID, json: Json::trusted(whole) })
+    let same = matches!(key, "codeExecution" | "code_execution").then_some(Builtin::Code);
+    tool(key.to_owned(), None, ToolKind::Hosted { origin: ID, json: Json::trusted(whole), same })
 }
 
 fn tool(name: String, description: Option<String>, kind: ToolKind) -> Tool {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use bytes::BytesMut;
 use dialect::{NameMap, NameRule, Object, Target, array, quoted};
-use hub::{CallKind, Fault, Losses, Part, Request, Tool, ToolChoice, ToolKind};
+use hub::{Builtin, CallKind, Fault, Losses, Part, Request, Tool, ToolChoice, ToolKind};
 
 use crate::{ID, schema};
 
@@ -18,6 +18,8 @@ pub(crate) struct Plan<'a> {
     functions: Vec<&'a Tool>,
     hosted: Vec<&'a str>,
     search: bool,
+    /// Programs may be run, asked for in another dialect.
+    code: bool,
     /// Parameters go in the OpenAPI subset.
     openapi: bool,
     choice: Option<(&'static str, Vec<String>)>,
@@ -35,6 +37,7 @@ impl<'a> Plan<'a> {
             functions: Vec::with_capacity(request.tools.len()),
             hosted: Vec::new(),
             search: false,
+            code: false,
             openapi: target.traits.quirks.openapi_parameters,
             choice: None,
             names: names(request),
@@ -50,6 +53,11 @@ impl<'a> Plan<'a> {
         if plan.search && !plan.functions.is_empty() && target.traits.search_with_tools != Some(true) {
             plan.search = false;
             losses.dropped("tools.web_search", "this model takes no search beside function tools");
+        }
+        if plan.code && !plan.functions.is_empty() && target.traits.search_with_tools != Some(true) {
+            losses.dropped("tools.code_execution", "this model runs no programs beside function tools");
+        } else if plan.code {
+            plan.hosted.push("{\"codeExecution\":{}}");
         }
         plan.choose(request, losses)?;
         if request.parallel_tools == Some(false) && !plan.functions.is_empty() {
@@ -74,11 +82,12 @@ impl<'a> Plan<'a> {
                     losses.dropped("tools.web_search", "the search cannot be limited here");
                 }
             }
-            ToolKind::Hosted { origin, json } if *origin == ID => self.hosted.push(json.as_str()),
+            ToolKind::Hosted { origin, json, .. } if *origin == ID => self.hosted.push(json.as_str()),
             ToolKind::Hosted { .. } if request.tool_choice == Some(ToolChoice::Tool(tool.name.clone())) => {
                 let words = format!("{} has no tool {:?}: choose another tool, or none", target.model, tool.name);
                 return Err(Fault::unsupported("tool_choice", words));
             }
+            ToolKind::Hosted { same: Some(Builtin::Code), .. } => self.code = true,
             ToolKind::Hosted { .. } => {
                 losses.dropped(format!("tools.{}", tool.name), "the upstream has no such built-in tool");
             }

@@ -58,7 +58,7 @@ fn tool(index: usize, raw: &RawValue) -> Result<Tool, Fault> {
         (kind, _, _) => Ok(Tool {
             name: kind.to_owned(),
             description: None,
-            kind: ToolKind::Hosted { origin: ID, json: Json::trusted(raw.get()) },
+            kind: ToolKind::Hosted { origin: ID, json: Json::trusted(raw.get()), same: None },
             strict: None,
             cache: None,
             extras: Vec::new(),

@@ -3,12 +3,14 @@
 use std::collections::HashSet;
 
 use dialect::Body;
-use hub::{Fault, Json, Request, Tool, ToolChoice, ToolKind, UserLocation, WebSearch};
+use hub::{Builtin, Fault, Json, Request, Tool, ToolChoice, ToolKind, UserLocation, WebSearch};
 use serde_json::value::RawValue;
 
 use crate::wire::{self, Choice, Raw, Str, as_text, lenient};
 use crate::{ID, spaces};
 
+/// The tool that runs programs.
+pub(crate) const CODE: &str = "code_interpreter";
 /// Items that declare tools.
 const ADDING: [&str; 2] = ["\"additional_tools\"", "\"tool_search_output\""];
 
@@ -121,7 +123,10 @@ fn one(path: &str, raw: &RawValue, tool: wire::Tool<'_>, space: Option<&str>) ->
             let search = web_search(tool.filters, tool.user_location, tool.search_context_size);
             ("web_search".to_owned(), ToolKind::WebSearch(search))
         }
-        hosted => (hosted.to_owned(), ToolKind::Hosted { origin: ID, json: Json::trusted(raw.get()) }),
+        hosted => {
+            let same = Some(Builtin::Code).filter(|_| hosted == CODE && is_plain_code(raw));
+            (hosted.to_owned(), ToolKind::Hosted { origin: ID, json: Json::trusted(raw.get()), same })
+        }
     };
     Ok(Tool {
         name,
@@ -131,6 +136,22 @@ fn one(path: &str, raw: &RawValue, tool: wire::Tool<'_>, space: Option<&str>) ->
         cache: None,
         extras: Vec::new(),
     })
+}
+
+/// Whether programs are to run in a fresh sandbox: one that exists, or files in it, only their owner has.
+fn is_plain_code(raw: &RawValue) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Sandboxed<'a> {
+        #[serde(borrow)]
+        container: Sandbox<'a>,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sandbox<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: Str<'a>,
+    }
+    serde_json::from_str::<Sandboxed<'_>>(raw.get()).is_ok_and(|tool| &*tool.container.kind == "auto")
 }
 
 fn web_search(filters: Option<wire::Filters<'_>>, place: Option<wire::Place<'_>>, size: Option<Str<'_>>) -> WebSearch {

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use bytes::BytesMut;
 use dialect::openai::schema;
 use dialect::{NameMap, NameRule, Object, Target};
-use hub::{Fault, Json, Losses, Part, Request, Tool, ToolChoice, ToolKind, WebSearch};
+use hub::{Builtin, Fault, Json, Losses, Part, Request, Tool, ToolChoice, ToolKind, WebSearch};
 use serde_json::value::RawValue;
 
+use crate::decode_tools::CODE;
 use crate::{ID, decode_knobs};
 
 /// What OpenAI allows in a tool name.
@@ -58,6 +59,7 @@ impl<'a> Plan<'a> {
         match &tool.kind {
             ToolKind::Function(_) | ToolKind::Custom(_) | ToolKind::WebSearch(_) => self.tools.push(tool),
             ToolKind::Hosted { origin, .. } if *origin == ID => self.tools.push(tool),
+            ToolKind::Hosted { same: Some(Builtin::Code), .. } => self.tools.push(tool),
             ToolKind::Hosted { .. } if insists_on(request.tool_choice.as_ref(), &tool.name) => {
                 let words = format!("{} has no tool {:?}: choose another tool, or none", target.model, tool.name);
                 return Err(Fault::unsupported("tool_choice", words));
@@ -122,6 +124,7 @@ impl<'a> Plan<'a> {
             ToolKind::Function(_) => object.text("type", "function"),
             ToolKind::Custom(_) => object.text("type", "custom"),
             ToolKind::WebSearch(_) => object.text("type", "web_search"),
+            ToolKind::Hosted { same: Some(Builtin::Code), .. } => object.text("type", CODE),
             ToolKind::Hosted { .. } => object.text("type", &tool.name),
         }
         if matches!(tool.kind, ToolKind::Function(_) | ToolKind::Custom(_)) {
@@ -135,6 +138,9 @@ impl<'a> Plan<'a> {
             ToolKind::Function(parameters) => self.function(tool, parameters.as_ref(), out, losses),
             ToolKind::Custom(format) => self.custom(tool, format.as_ref(), out),
             ToolKind::WebSearch(search) => web_search(search, out, losses),
+            ToolKind::Hosted { origin, same: Some(Builtin::Code), .. } if *origin != ID => {
+                out.extend_from_slice(b"{\"type\":\"code_interpreter\",\"container\":{\"type\":\"auto\"}}");
+            }
             ToolKind::Hosted { json, .. } => out.extend_from_slice(json.as_str().as_bytes()),
         }
     }

@@ -108,7 +108,7 @@ fn tool() -> impl Strategy<Value = Tool> {
         3 => option::of(prop::sample::select(schemas.to_vec())).prop_map(|schema| ToolKind::Function(schema.map(Json::trusted))),
         1 => Just(ToolKind::Custom(None)),
         1 => Just(ToolKind::WebSearch(hub::WebSearch::default())),
-        1 => Just(ToolKind::Hosted { origin: hub::DialectId("other"), json: Json::empty_object() }),
+        1 => Just(ToolKind::Hosted { origin: hub::DialectId("other"), json: Json::empty_object(), same: None }),
     ];
     let name = prop::sample::select(vec!["tool", "long.name/with é", "long_name_with__", "other", "web_search"]);
     (name, kind, option::of(any::<bool>()), cache()).prop_map(|(name, kind, strict, cache)| Tool {

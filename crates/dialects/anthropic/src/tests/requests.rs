@@ -346,8 +346,10 @@ fn tools_of_every_kind() {
         ))),
         ..function("strict")
     };
-    let hosted =
-        Tool { kind: ToolKind::Hosted { origin: DialectId("x"), json: Json::empty_object() }, ..function("h") };
+    let hosted = Tool {
+        kind: ToolKind::Hosted { origin: DialectId("x"), json: Json::empty_object(), same: None },
+        ..function("h")
+    };
     let bare = Tool { kind: ToolKind::Function(None), description: None, ..function("bare") };
     let tools = vec![custom, search, strict, hosted.clone(), bare, function("bare")];
     let (body, encoded) = encode_with(&Request { tools, ..ask() }, &ModelTraits::default()).unwrap();

@@ -196,6 +196,39 @@ fn every_tool_is_known_or_kept_for_its_own() {
     }
 }
 
+#[test]
+fn programs_run_elsewhere_only_in_a_fresh_sandbox() {
+    for (container, same) in [
+        (json!({"type": "auto"}), Some(hub::Builtin::Code)),
+        (json!({"type": "auto", "file_ids": ["file_1"]}), None),
+        (json!("cntr_1"), None),
+    ] {
+        let request = with(&json!({"tools": [{"type": "code_interpreter", "container": container}]}));
+        assert!(
+            matches!(&request.tools[0].kind, ToolKind::Hosted { same: found, .. } if *found == same),
+            "{container}"
+        );
+    }
+    let theirs = hub::Tool {
+        kind: ToolKind::Hosted {
+            origin: hub::DialectId("x"),
+            json: hub::Json::empty_object(),
+            same: Some(hub::Builtin::Code),
+        },
+        name: "code_execution".into(),
+        description: None,
+        strict: None,
+        cache: None,
+        extras: Vec::new(),
+    };
+    let mut request = of_input(&json!("hi"));
+    request.tools = vec![theirs];
+    request.tool_choice = Some(hub::ToolChoice::Tool("code_execution".into()));
+    let sent = encoded(&request);
+    assert_eq!(sent["tools"], json!([{"type": "code_interpreter", "container": {"type": "auto"}}]));
+    assert_eq!(sent["tool_choice"], json!({"type": "code_interpreter"}));
+}
+
 /// Events that say nothing of content yet; all others may be the first that is worth a commit.
 const QUIET: [&str; 5] = [
     "response.created",
