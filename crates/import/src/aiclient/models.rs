@@ -53,7 +53,8 @@ fn one(old: &Old<'_>, path: &str, fields: &Map<String, Value>, new: &mut Import)
     let Some(id) = text("id").or_else(|| text("alias")) else {
         return new.tell(FILE, path, Outcome::Unknown, "left out: it has no `id`");
     };
-    let provider = text("actualProvider").or_else(|| text("provider"));
+    let first = old.settings.get("MODEL_PROVIDER").and_then(field::words).and_then(|types| types.into_iter().next());
+    let provider = text("actualProvider").or_else(|| text("provider")).or(first.as_deref());
     let model = text("actualModel").unwrap_or(id);
     let fits = |name: &str, pool: &str, kind: &str| name == pool || name == kind;
     let places: Vec<(&'static ByKey, usize)> = old

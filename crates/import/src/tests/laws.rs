@@ -295,6 +295,21 @@ fn smaller_was_first_and_higher_is_first() {
 }
 
 #[test]
+fn a_model_without_a_provider_is_one_of_the_usual_provider() {
+    let pools =
+        json!({"claude-custom": [{"CLAUDE_API_KEY": "k"}], "openai-custom": [{"OPENAI_API_KEY": "k"}]}).to_string();
+    let look = Memory::of(&[
+        ("/old/configs/config.json", r#"{"MODEL_PROVIDER": "claude-custom,openai-custom"}"#),
+        ("/old/configs/provider_pools.json", &pools),
+        ("/old/configs/custom_models.json", r#"[{"id": "quick", "actualModel": "claude-haiku-4-5"}]"#),
+    ]);
+    let (config, _) = config::parse(&import(Program::AiClient, &look).unwrap().text(), "new", &[]);
+    let config = config.unwrap();
+    assert!(config.claude[0].models.iter().any(|model| model.alias == "quick"));
+    assert!(config.compat[0].models.iter().all(|model| model.alias != "quick"));
+}
+
+#[test]
 fn remarks_and_values_stay_what_they_are() {
     let old = json!({"port": 8317, "api-keys": ["it's \"mine\": #1"], "payload": {"override": [
         {"models": [{"name": "*"}], "params": {"a.b": null, "c": "1.0", "d": 1.5, "e": [true, {}]}}]}});
