@@ -39,6 +39,8 @@ pub enum Setup {
     Features,
     /// So many accounts for each upstream, nothing else.
     Accounts(usize),
+    /// So many accounts of one upstream, each with ten models of its own list.
+    Crowd(usize),
     /// No upstream: a fresh install.
     Fresh,
 }
@@ -162,10 +164,23 @@ fn config(addr: SocketAddr, mock: SocketAddr, setup: Setup) -> Result<String> {
         text.push_str("demo: true\n");
         return Ok(text);
     }
+    if let Setup::Crowd(accounts) = setup {
+        text.push_str("claude-api-key:\n");
+        for account in 0..accounts {
+            write!(
+                text,
+                "  - api-key: \"bench-upstream-crowd-{account:04}\"\n    base-url: \"http://{mock}\"\n    models:\n"
+            )?;
+            for model in 0..10 {
+                write!(text, "      - name: \"m-claude-{model}\"\n        alias: \"model-{model}\"\n")?;
+            }
+        }
+        return Ok(text);
+    }
     let accounts = match setup {
         Setup::Features => 500,
         Setup::Accounts(count) => count,
-        Setup::Plain | Setup::Fresh => 1,
+        Setup::Plain | Setup::Fresh | Setup::Crowd(_) => 1,
     };
     write!(
         text,
@@ -239,5 +254,7 @@ mod tests {
         }
         assert!(!config(mock, mock, Setup::Fresh).unwrap().contains("bench-upstream"));
         assert_eq!(config(mock, mock, Setup::Features).unwrap().matches("bench-upstream").count(), 2500);
+        let crowd = config(mock, mock, Setup::Crowd(500)).unwrap();
+        assert_eq!((crowd.matches("bench-upstream").count(), crowd.matches("alias:").count()), (500, 5000));
     }
 }

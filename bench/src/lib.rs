@@ -1,5 +1,6 @@
 //! Parts of the benchmark: a mock upstream, a load driver, the bare proxies that set the limit, and readings
-//! from the operating system. Knows nothing of the product but its command line and config file.
+//! from the operating system. Knows nothing of the product but its command line and config file,
+//! save for the choice of accounts, which is too small a part of a request to be seen from outside.
 
 pub mod arena;
 pub mod bodies;
@@ -10,6 +11,7 @@ pub mod process;
 pub mod proxy;
 pub mod report;
 pub mod rows;
+pub mod selection;
 pub mod stats;
 
 /// Any failure that ends the run with a message.

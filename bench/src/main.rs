@@ -10,7 +10,7 @@ use bosporus_bench::process::{self, Served};
 use bosporus_bench::proxy::{self, Model};
 use bosporus_bench::report::{self, Context, Line};
 use bosporus_bench::rows::ROWS;
-use bosporus_bench::{Error, Result};
+use bosporus_bench::{Error, Result, selection};
 
 const HELP: &str = "\
 The product against a bare reverse proxy; needs nothing but loopback.
@@ -96,7 +96,17 @@ fn parse(args: &[String]) -> Result<Options> {
 }
 
 /// Rows that are not in the table of [`ROWS`].
-const OTHERS: [&str; 7] = ["first-token", "first-token-other", "features", "memory", "slow-streams", "start", "reload"];
+const OTHERS: [&str; 9] = [
+    "first-token",
+    "first-token-other",
+    "features",
+    "memory",
+    "slow-streams",
+    "start",
+    "reload",
+    "accounts",
+    "selection",
+];
 
 fn check_names(only: &[String]) -> Result<()> {
     let known: Vec<_> = ROWS.iter().map(|row| row.name).chain(OTHERS).collect();
@@ -109,7 +119,9 @@ fn check_names(only: &[String]) -> Result<()> {
 /// True when all budgets hold, or nobody asked.
 fn bench(options: &Options, args: &[String]) -> Result<bool> {
     let descriptors = process::raise_descriptors()?;
-    let subject = match (&options.product, options.self_test) {
+    // The choice of accounts is measured in this process.
+    let alone = options.only == ["selection"];
+    let subject = match (&options.product, options.self_test || alone) {
         (_, true) => Subject::StandIn,
         (Some(binary), false) => Subject::Product(binary.canonicalize()?),
         (None, false) => Subject::Product(arena::build_product()?),
@@ -205,7 +217,13 @@ async fn measure_all(options: &Options, subject: Subject, effort: Effort) -> Res
         table.add("start", "Start", measure::start(&arena, effort).await);
     }
     if wanted("reload") && !options.self_test {
-        table.add("reload", "Reload under load", measure::reload(&arena, effort).await.map(|line| vec![line]));
+        table.add("reload", "Reload under load", measure::reload(&arena, effort).await);
+    }
+    if wanted("accounts") && !options.self_test {
+        table.add("accounts", "Memory of 500 accounts", measure::accounts(&arena, effort).await.map(|line| vec![line]));
+    }
+    if wanted("selection") {
+        table.add("selection", "Choice of an account", selection::lines(effort));
     }
     Ok(table.lines)
 }

@@ -231,15 +231,33 @@ async fn held(arena: &Arena, row: &Row, streams: usize, party: &Served) -> Resul
 }
 
 /// Takes over a changed config of 500 accounts again and again, under load; a request that fails fails the line.
-pub async fn reload(arena: &Arena, effort: Effort) -> Result<Line> {
-    let product = arena.product(Setup::Accounts(100)).await?;
-    let row = &ROWS[0];
+pub async fn reload(arena: &Arena, effort: Effort) -> Result<Vec<Line>> {
+    let five = |round: usize| Setup::Accounts(100 - round % 2);
+    let crowd = |round: usize| Setup::Crowd(500 - round % 2);
+    let many = reloads(arena, effort, &five, &ROWS[0]).await?;
+    let row = Row { model: "model-0", ..ROWS[1] };
+    let wide = reloads(arena, effort, &crowd, &row).await?;
+    let line = |what: &str, (times, answered): (Vec<f64>, usize)| {
+        let title = format!("Reload with 500 accounts {what}, {answered} requests meanwhile, none dropped");
+        Line::absolute("reload", title, "ms", &[], &times, Budget::AtMost(50.0))
+    };
+    Ok(vec![line("of five kinds, two models each", many), line("of one kind, ten models each", wide)])
+}
+
+/// What reloads took, and how many requests were answered meanwhile. `setup` gives the config of a round.
+async fn reloads(
+    arena: &Arena,
+    effort: Effort,
+    setup: &dyn Fn(usize) -> Setup,
+    row: &Row,
+) -> Result<(Vec<f64>, usize)> {
+    let product = arena.product(setup(0)).await?;
     arena.mock.play(bodies::play(row.answer, row.pace));
     let mut fleet = Fleet::open(call(&product, row), row.connections).await?;
     let before = arena.reloads()?.len();
     let changes = async {
         for round in 1..=effort.rounds * 2 {
-            arena.replace(&product, Setup::Accounts(100 - round % 2))?;
+            arena.replace(&product, setup(round))?;
             tokio::time::timeout(LEG_LIMIT, async {
                 while arena.reloads()?.len() < before + round {
                     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -261,9 +279,23 @@ pub async fn reload(arena: &Arena, effort: Effort) -> Result<Line> {
             }
         }
     }
-    let times = arena.reloads()?.split_off(before);
-    let title = format!("Reload with 500 accounts, {answered} requests meanwhile, none dropped");
-    Ok(Line::absolute("reload", title, "ms", &[], &times, Budget::AtMost(50.0)))
+    Ok((arena.reloads()?.split_off(before), answered))
+}
+
+/// What 500 more accounts, with ten models each, add to the resident memory of a process that has just started.
+pub async fn accounts(arena: &Arena, effort: Effort) -> Result<Line> {
+    let mut added = Vec::new();
+    for _ in 0..effort.rounds {
+        let mut resident = [0.0; 2];
+        for (found, count) in resident.iter_mut().zip([1, 501]) {
+            let product = arena.product(Setup::Crowd(count)).await?;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            *found = product.memory_kib()?.0 as f64 / 1024.0;
+        }
+        added.push(resident[1] - resident[0]);
+    }
+    let title = "500 accounts with ten models each add".to_owned();
+    Ok(Line::absolute("accounts", title, "MiB", &[], &added, Budget::AtMost(5.0)))
 }
 
 /// From exec to the first answers of a fresh install.
