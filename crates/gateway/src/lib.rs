@@ -24,6 +24,7 @@ mod events;
 mod explain;
 mod fallback;
 mod faults;
+mod few;
 mod fidelity;
 mod glob;
 mod headers;

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::app::App;
 use crate::conversation::Conversation;
 use crate::edge::random;
+use crate::few::Few;
 use crate::judge::verdict;
 use crate::route::{Look, ModelRoute};
 use crate::seats::Seat;
@@ -29,7 +30,7 @@ pub(crate) struct Tries<'a> {
     route: &'a ModelRoute,
     model: &'a str,
     session: Option<Session<'a>>,
-    tried: Vec<usize>,
+    tried: Few,
     /// A benched account was asked as a last resort in this round.
     resorted: bool,
     round: u32,
@@ -144,7 +145,7 @@ impl<'a> Tries<'a> {
             route,
             model,
             session,
-            tried: Vec::new(),
+            tried: Few::default(),
             resorted: false,
             round: 0,
             rounds: route.retries,
@@ -200,7 +201,7 @@ impl<'a> Tries<'a> {
         self.session = session;
         let same = next.as_ref().is_some_and(|next| next.seat.account.id == *asked);
         if same {
-            self.tried.pop();
+            self.tried.truncate(self.tried.len() - 1);
         }
         next.filter(|_| !same)
     }
@@ -231,23 +232,29 @@ impl<'a> Tries<'a> {
 
     /// The session's account, else the strategy's choice.
     fn ready(&mut self) -> Option<Try<'a>> {
-        let mut lost = Vec::new();
+        let before = self.tried.len();
+        let taken = self.take_one();
+        // Who was lost to somebody else has not been tried.
+        self.tried.truncate(before);
+        let (Choice { at, spills, .. }, seat, lease) = taken?;
+        Some(if spills { self.lend(at, seat, lease) } else { self.hold(at, seat, lease) })
+    }
+
+    fn take_one(&mut self) -> Option<(Choice, Seat<'a>, Lease)> {
         loop {
-            let Choice { at, spills, .. } = self.choose(&lost)?;
-            let seat = self.route.seats.get(at)?;
+            let choice = self.choose()?;
+            let seat = self.route.seats.get(choice.at)?;
             match seat.account.take(&seat.secret, &seat.shared_model(self.model)) {
-                Ok(lease) if spills => return Some(self.lend(at, seat, lease)),
-                Ok(lease) => return Some(self.hold(at, seat, lease)),
-                // Somebody was quicker.
-                Err(_) => lost.push(at),
+                Ok(lease) => return Some((choice, seat, lease)),
+                // Somebody was quicker: it is passed over as if it had been tried.
+                Err(_) => self.tried.push(choice.at),
             }
         }
     }
 
-    /// Who is asked next, besides those that are lost to others. Takes nobody; only the strategy moves on.
-    fn choose(&mut self, lost: &[usize]) -> Option<Choice> {
-        let passed = [&self.tried[..], lost].concat();
-        let look = self.look(&passed);
+    /// Who is asked next. Takes nobody; only the strategy moves on.
+    fn choose(&mut self) -> Option<Choice> {
+        let look = self.look(&self.tried);
         let (bound, spills) = self.bound(&look);
         let first = self.first.map(|at| (at, Why::Kept));
         let bound = bound.map(|at| (at, Why::Session));
@@ -261,7 +268,7 @@ impl<'a> Tries<'a> {
     pub(crate) fn foresee(mut self, fault: &Fault) -> Foreseen {
         let mut choices = Vec::new();
         while self.tried.len() < self.per_round.min(FORESEEN)
-            && let Some(choice) = self.choose(&[]).or_else(|| self.choose_among_rest())
+            && let Some(choice) = self.choose().or_else(|| self.choose_among_rest())
         {
             self.resorted |= choice.why == Why::LastResort;
             self.tried.push(choice.at);
@@ -378,7 +385,7 @@ impl<'a> Tries<'a> {
     /// What the client is told, when there is none.
     fn turn(&mut self) -> Result<Duration, Fault> {
         let untried = self.tried.is_empty();
-        self.tried.clear();
+        self.tried.truncate(0);
         let (busy_only, back) = self.back();
         let Some(fault) = self.last.take() else {
             return self.nobody(untried, busy_only, back);
