@@ -307,6 +307,47 @@ fn nobody_who_is_well_is_starved_and_shares_are_kept() {
     }
 }
 
+/// Two hundred accounts of four weights. Each is well, then refuses for ten minutes at a time of its own, then is well.
+#[test]
+fn in_a_storm_of_limits_nobody_is_hammered_or_starved_and_shares_come_back() {
+    const ACCOUNTS: u64 = 200;
+    for strategy in ALL {
+        let script = |number: u64| -> (u32, Script) {
+            let from = 300_000 + number * 3_000;
+            let limited = move |now: Moment| (from..from + 600_000).contains(&now.as_millis());
+            let act = move |now| if limited(now) { Act::Fail(FaultKind::RateLimited, Some(60)) } else { Act::Answer };
+            (u32::try_from(1 << (number % 4)).unwrap(), Box::new(act))
+        };
+        let mut world = World::new(strategy, (0..ACCOUNTS).map(script).collect());
+        for _ in 0..30_000 {
+            world.request(None, TICK);
+        }
+        world.finish();
+        assert_eq!(world.answered + world.refused, 30_000, "{strategy:?}");
+        let within = |account: usize, from: u64, to: u64| {
+            world.asked[account].iter().filter(|at| (from..to).contains(&at.as_millis())).count()
+        };
+        for account in 0..ACCOUNTS {
+            let from = 300_000 + account * 3_000;
+            let at = usize::try_from(account).unwrap();
+            let refused = within(at, from, from + 600_000);
+            // A hint of a minute, ten minutes: eleven probes, unless fill-first never comes to it.
+            assert!(refused <= 11, "{strategy:?}: {account} was asked {refused} times");
+        }
+        // When all are well again, 13,200 turns are shared by all alike, or by 750 weights.
+        for account in 0..200 {
+            let (count, share) = match strategy {
+                Strategy::RoundRobin => (within(account, 1_620_000, 2_940_000), 66),
+                Strategy::WeightedRoundRobin => {
+                    (within(account, 1_620_000, 2_940_000), 13_200 * (1 << (account % 4)) / 750)
+                }
+                Strategy::FillFirst | Strategy::LeastUsed | Strategy::Latency => continue,
+            };
+            assert!(count.abs_diff(share) <= 2, "{strategy:?}: {account} has {count}, not {share}");
+        }
+    }
+}
+
 #[test]
 fn sessions_stay_until_their_account_fails_and_then_stay_elsewhere() {
     let scripts = vec![until(1, FaultKind::UpstreamFailed, Some(5)), always(Act::Answer), always(Act::Answer)];

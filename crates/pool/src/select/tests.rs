@@ -197,7 +197,143 @@ fn nothing_is_chosen_from_nothing() {
     }
 }
 
+#[test]
+fn a_light_seat_beside_a_heavy_one_has_its_turn_and_no_more() {
+    let selector = selector(Strategy::WeightedRoundRobin, &[1, 1000]);
+    let seats = Seats::ready(2);
+    let all = picks(&selector, &seats, 10_010);
+    let turns: Vec<_> = all.iter().enumerate().filter(|(_, at)| **at == 0).map(|(turn, _)| turn).collect();
+    assert_eq!(turns.len(), 10);
+    assert!(turns.windows(2).all(|pair| pair[1] - pair[0] == 1001), "{turns:?}");
+    // The heavy one is full: its thousand turns are not waited through one by one.
+    let mut seats = Seats::ready(2);
+    seats.standing[1] = Standing::Busy;
+    assert_eq!(picks(&selector, &seats, 100), [0; 100]);
+    assert!(seats.asked.get() <= 200, "{}", seats.asked.get());
+}
+
+#[test]
+fn the_turns_of_a_busy_seat_go_to_the_others_by_their_weights() {
+    let selector = selector(Strategy::WeightedRoundRobin, &[4, 4, 2, 1, 1]);
+    let mut seats = Seats::ready(5);
+    seats.standing[0] = Standing::Busy;
+    let mut counts = [0_u32; 5];
+    picks(&selector, &seats, 8000).into_iter().for_each(|at| counts[at] += 1);
+    for (count, share) in counts.into_iter().zip([0, 4000, 2000, 1000, 1000]) {
+        assert!(count.abs_diff(share) <= 8, "{counts:?}");
+    }
+}
+
+#[test]
+fn whoever_goes_out_and_comes_back_leaves_the_shares_of_all_as_they_were() {
+    let selector = selector(Strategy::WeightedRoundRobin, &[3, 3, 3, 1]);
+    let mut seats = Seats::ready(4);
+    let count = |seats: &Seats, second: u64, picks: usize| {
+        let mut counts = [0_u32; 4];
+        (0..picks).for_each(|_| counts[selector.pick(seats, ask(second)).unwrap()] += 1);
+        counts
+    };
+    seats.standing[1] = out(10);
+    // Nine of ten turns were the class's; of the seven that are left six are.
+    let counts = count(&seats, 1, 7000);
+    assert!(counts[0].abs_diff(3000) <= 8 && counts[1] == 0 && counts[3].abs_diff(1000) <= 8, "{counts:?}");
+    seats.standing[1] = Standing::Ready;
+    let counts = count(&seats, 10, 10_000);
+    assert!(counts[..3].iter().all(|count| count.abs_diff(3000) <= 8) && counts[3].abs_diff(1000) <= 8, "{counts:?}");
+}
+
+#[test]
+fn of_thousands_that_are_full_the_last_place_is_found_and_none_is_none() {
+    for strategy in ALL {
+        let weights: Vec<_> = (0..10_000).map(|at| 1 + at % 7).collect();
+        let selector = selector(strategy, &weights);
+        let mut seats = Seats::ready(10_000);
+        seats.standing = vec![Standing::Busy; 10_000];
+        seats.standing[1_234] = Standing::Ready;
+        assert_eq!(picks(&selector, &seats, 5), [1_234; 5], "{strategy:?}");
+        seats.standing[1_234] = Standing::Busy;
+        seats.asked.set(0);
+        assert_eq!(selector.pick(&seats, ask(0)), None, "{strategy:?}");
+        assert!(seats.asked.get() <= 10_100, "{strategy:?}: {}", seats.asked.get());
+        assert!(!selector.has_ready(&seats, ask(0)), "{strategy:?}");
+        // Whoever has room again is found at once, for nobody remembers who was only busy.
+        seats.standing[77] = Standing::Ready;
+        assert!(selector.has_ready(&seats, ask(0)), "{strategy:?}");
+        assert_eq!(selector.pick(&seats, ask(0)), Some(77), "{strategy:?}");
+    }
+}
+
+#[test]
+fn in_a_storm_of_refusals_nobody_is_looked_at_twice() {
+    for strategy in ALL {
+        let selector = selector(strategy, &[1; 10_000]);
+        let mut seats = Seats::ready(10_000);
+        let mut picked = 0;
+        while let Some(at) = selector.pick(&seats, ask(0)) {
+            seats.standing[at] = out(30);
+            picked += 1;
+        }
+        assert_eq!(picked, 10_000, "{strategy:?}");
+        // Once when it was chosen, once when it was found benched, and in a draw's neighbourhood.
+        assert!(seats.asked.get() <= 40_000, "{strategy:?}: {}", seats.asked.get());
+        seats.standing = vec![Standing::Ready; 10_000];
+        assert_eq!(selector.pick(&seats, ask(29)), None, "{strategy:?}");
+        assert!(selector.pick(&seats, ask(30)).is_some(), "{strategy:?}");
+    }
+}
+
+#[test]
+fn threads_that_choose_together_keep_the_shares() {
+    let selector = selector(Strategy::WeightedRoundRobin, &[3, 1, 4]);
+    let counts = [const { std::sync::atomic::AtomicU32::new(0) }; 3];
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for at in picks(&selector, &Seats::ready(3), 2000) {
+                    counts[at].fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    assert_eq!(counts.map(std::sync::atomic::AtomicU32::into_inner), [3000, 1000, 4000]);
+}
+
+#[test]
+fn in_a_large_tier_calls_are_spread_nearly_as_if_all_were_compared() {
+    let selector = selector(Strategy::LeastUsed, &[1; 2000]);
+    let mut seats = Seats::ready(2000);
+    for _ in 0..10_000 {
+        let at = selector.pick(&seats, ask(0)).unwrap();
+        seats.load[at] += 1;
+    }
+    // Five for each; chance alone would give somebody more than a dozen.
+    assert!(seats.load.iter().all(|load| (3..=7).contains(load)), "{:?}", seats.load.iter().max());
+}
+
 proptest! {
+    /// With everybody ready, weights are kept exactly in each round, and nearly in every stretch from the beginning.
+    #[test]
+    fn weights_are_kept(weights in proptest::collection::vec(0..12_u32, 1..40)) {
+        let total: u32 = weights.iter().sum();
+        let selector = selector(Strategy::WeightedRoundRobin, &weights);
+        let seats = Seats::ready(weights.len());
+        let mut counts = vec![0_u32; weights.len()];
+        for round in 1..=3 {
+            for turn in 1..=total {
+                let picked = selector.pick(&seats, ask(0));
+                counts[picked.unwrap()] += 1;
+                let turns = (round - 1) * total + turn;
+                for (count, weight) in counts.iter().zip(&weights) {
+                    let share = f64::from(turns) * f64::from(*weight) / f64::from(total);
+                    prop_assert!((f64::from(*count) - share).abs() <= 2.0, "{counts:?} after {turns} of {weights:?}");
+                }
+            }
+            let expected: Vec<_> = weights.iter().map(|weight| weight * round).collect();
+            prop_assert_eq!(&counts, &expected);
+        }
+        prop_assert_eq!(total == 0, selector.pick(&seats, ask(0)).is_none());
+    }
+
     /// Whatever is out and comes back, a choice is ready, and there is one whenever any seat with a weight is ready.
     #[test]
     fn a_choice_is_always_ready(
