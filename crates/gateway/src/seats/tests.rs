@@ -1,18 +1,31 @@
+use dialect::splice::Pieces;
 use pool::{AccountId, Accounts, Cooling, Room};
 use proptest::prelude::{Just, Strategy as _, prop_assert_eq, proptest};
-use upstreams::KINDS;
 
 use super::*;
 
-/// A place without a network.
-fn place() -> upstreams::Place {
-    let config = config::Config { demo: true, ..config::Config::default() };
-    KINDS.iter().flat_map(|kind| (kind.build)(&config)).next().unwrap()
+/// A place that nobody asks.
+#[derive(Debug)]
+struct Nowhere;
+
+impl Upstream for Nowhere {
+    fn kind(&self) -> &'static str {
+        "nowhere"
+    }
+
+    fn wire(&self, _model: &str) -> Option<&'static Dialect> {
+        dialects::ALL.first().copied()
+    }
+
+    fn request(&self, _call: upstreams::Call<'_>, _secret: &Secret) -> Result<http::Request<Pieces>, hub::Fault> {
+        Err(hub::Fault::bad_request("nobody is asked here"))
+    }
 }
 
 /// Members of these priorities, called by their numbers.
 fn roster(priorities: &[i32]) -> Arc<Roster> {
-    let (accounts, place) = (Accounts::default(), place());
+    let accounts = Accounts::default();
+    let upstream: Arc<dyn Upstream> = Arc::new(Nowhere);
     let member = |(number, priority): (usize, &i32)| {
         let id = AccountId::new(&number.to_string());
         let account = Account {
@@ -29,7 +42,7 @@ fn roster(priorities: &[i32]) -> Arc<Roster> {
             site: Site::new(account.id.shared()),
             account: Arc::new(account),
             secret: Secret::default(),
-            upstream: Arc::clone(&place.upstream),
+            upstream: Arc::clone(&upstream),
             providers: [1].into(),
             errors: [].into(),
             retries: u32::try_from(number % 3).unwrap(),
@@ -40,9 +53,7 @@ fn roster(priorities: &[i32]) -> Arc<Roster> {
 }
 
 fn offer(name: &str) -> Offer {
-    let place = place();
-    let model = Model::found(name, name, false, &*place.upstream, None);
-    Offer::new(&model, &*place.upstream)
+    Offer::new(&Model::found(name, name, false, &Nowhere, None), &Nowhere)
 }
 
 fn shown(seat: Seat<'_>) -> (String, String) {
@@ -76,7 +87,6 @@ fn accounts_that_serve_the_same_take_one_run_however_they_were_written() {
 
 #[test]
 fn a_pattern_is_asked_for_what_the_request_names_without_the_prefix() {
-    let place = place();
     let pattern = Offer::new(
         &Model {
             alias: "m-*".to_owned(),
@@ -85,7 +95,7 @@ fn a_pattern_is_asked_for_what_the_request_names_without_the_prefix() {
             traits: Arc::default(),
             card: None,
         },
-        &*place.upstream,
+        &Nowhere,
     );
     let roster = roster(&[0]);
     let mut member = Arc::into_inner(roster).unwrap();
