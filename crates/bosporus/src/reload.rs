@@ -29,7 +29,7 @@ pub(crate) struct Reloader {
 impl Reloader {
     /// For the configuration that was read from `origin`; flags and environment go on to win over the file.
     pub(crate) fn new(app: Arc<App>, tls: Option<ServerTls>, options: ServeOptions, mut origin: Origin) -> Self {
-        let outline = Mutex::new(Outline::of(&origin.bytes));
+        let outline = Mutex::new(std::mem::take(&mut origin.outline));
         let text = Arc::new(Mutex::new(std::mem::take(&mut origin.bytes)));
         let (path, overrides, source) = (origin.path.clone(), origin.overrides.clone(), Arc::clone(&text));
         app.explain_by(move || {
@@ -65,8 +65,7 @@ impl Reloader {
         let file = self.origin.path.display();
         let started = Instant::now();
         let taken = bytes.map_err(|error| format!("cannot be read: {error}")).and_then(|bytes| {
-            let next = Outline::of(bytes);
-            let told = self.take(bytes)?;
+            let (told, next) = self.take(bytes)?;
             let settings = outline.changed(&next).into_iter().map(str::to_owned).collect();
             *outline = next;
             *self.text.lock().unwrap_or_else(PoisonError::into_inner) = bytes.to_vec();
@@ -89,16 +88,16 @@ impl Reloader {
         taken
     }
 
-    fn take(&self, bytes: &[u8]) -> Result<String, String> {
+    fn take(&self, bytes: &[u8]) -> Result<(String, Outline), String> {
         if bytes.trim_ascii().is_empty() {
             return Err("the file is empty".to_owned());
         }
-        let mut config = self.parse(bytes, &[])?;
+        let (mut config, outline) = self.parse(bytes, &[])?;
         let old = self.app.snapshot();
         if config.host != old.config.host {
             tracing::warn!("`host` cannot change while the gateway runs: it stays {} until a restart", old.config.host);
             // Who can reach us decides which keys are good enough, and that is the address we have.
-            config = self.parse(bytes, &[("--host".to_owned(), old.config.host.clone())])?;
+            (config, _) = self.parse(bytes, &[("--host".to_owned(), old.config.host.clone())])?;
         }
         if config.port != old.config.port {
             tracing::warn!("`port` cannot change while the gateway runs: it stays until a restart");
@@ -125,7 +124,7 @@ impl Reloader {
         let snapshot = self.app.snapshot();
         self.apply(&snapshot.config);
         snapshot.contradictions().iter().for_each(|one| tracing::warn!("{one}"));
-        Ok(changes.to_string())
+        Ok((changes.to_string(), outline))
     }
 
     /// What lives outside the snapshot.
@@ -135,13 +134,13 @@ impl Reloader {
         logging::set(config.log.format == LogFormat::Json, config.debug);
     }
 
-    fn parse(&self, bytes: &[u8], pinned: &[(String, String)]) -> Result<Config, String> {
+    fn parse(&self, bytes: &[u8], pinned: &[(String, String)]) -> Result<(Config, Outline), String> {
         let overrides = [&self.origin.overrides, pinned].concat();
-        let (config, report) = setup::parse(bytes, &self.origin.path, &overrides);
+        let (config, report, outline) = setup::outlined(bytes, &self.origin.path, &overrides);
         if pinned.is_empty() {
             report.warnings.iter().for_each(|warning| tracing::warn!("{}", warning.brief()));
         }
         let errors = || report.errors.iter().map(Diagnostic::brief).collect::<Vec<_>>().join("; ");
-        config.ok_or_else(errors)
+        config.map(|config| (config, outline)).ok_or_else(errors)
     }
 }

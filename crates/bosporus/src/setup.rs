@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use config::{Colour, Config, Fresh, Report};
+use config::{Colour, Config, Fresh, Outline, Report};
 
 use crate::args::{Args, Format};
 use crate::{environment, logging};
@@ -24,6 +24,8 @@ pub(crate) struct Origin {
     pub(crate) path: PathBuf,
     /// What the file held.
     pub(crate) bytes: Vec<u8>,
+    /// By which its next version is told from it.
+    pub(crate) outline: Outline,
     /// What wins over the file: environment, then flags.
     pub(crate) overrides: Vec<(String, String)>,
 }
@@ -40,10 +42,10 @@ pub(crate) fn load(args: &Args) -> Result<Setup, String> {
     };
     let overrides = overrides(args);
     let bytes = read(&path)?;
-    let (config, report) = parse(&bytes, &path, &overrides);
+    let (config, report, outline) = outlined(&bytes, &path, &overrides);
     tell(&report);
     let config = config.ok_or_else(|| format!("{} cannot be used as it is", path.display()))?;
-    Ok(Setup { config, origin: Origin { path, bytes, overrides }, fresh })
+    Ok(Setup { config, origin: Origin { path, bytes, outline, overrides }, fresh })
 }
 
 /// `bosporus check`: 0 when the file may be used, 1 when not.
@@ -115,6 +117,11 @@ fn overrides(args: &Args) -> Vec<(String, String)> {
 /// What the text means, with what wins over it.
 pub(crate) fn parse(bytes: &[u8], path: &Path, overrides: &[(String, String)]) -> (Option<Config>, Report) {
     config::parse_bytes(bytes, &path.display().to_string(), overrides)
+}
+
+/// The same, with what tells it from other versions.
+pub(crate) fn outlined(bytes: &[u8], path: &Path, overrides: &[(String, String)]) -> (Option<Config>, Report, Outline) {
+    config::outlined(bytes, &path.display().to_string(), overrides)
 }
 
 fn tell(report: &Report) {

@@ -36,7 +36,7 @@ pub use dotenv::{dotenv, quoted};
 pub use find::{find, places};
 pub use first_start::{Fresh, fresh, write_new, write_private};
 pub use outline::Outline;
-pub use parse::{parse, parse_bytes};
+pub use parse::{outlined, parse, parse_bytes};
 pub use report::{Colour, Diagnostic, Report};
 pub use secret::Secret;
 

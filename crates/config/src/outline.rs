@@ -4,25 +4,15 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use crate::legacy;
-use crate::report::Problems;
-use crate::source::Source;
-use crate::tree::{self, MAX_FILE, Node, Value};
+use crate::tree::{Node, Value};
 
-/// A fingerprint of each top-level part of a file.
+/// A fingerprint of each top-level part of a file, with what wins over it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outline(BTreeMap<String, u64>);
 
 impl Outline {
-    /// Of a file; empty where there is none to be had.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        let mut ignored = Problems::default();
-        let text = str::from_utf8(bytes).unwrap_or_default();
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let text = if text.len() > MAX_FILE { "" } else { text };
-        let Some(mut root) = tree::build(text, Source::File, &mut ignored).root else { return Self::default() };
-        legacy::migrate(&mut root, &mut ignored);
+    /// Of a tree in today's spelling.
+    pub(crate) fn of(root: &Node) -> Self {
         let parts = root.entries().iter().filter(|entry| !entry.value.is_null());
         Self(parts.map(|entry| (entry.key.clone(), fingerprint(&entry.value))).collect())
     }
@@ -66,10 +56,15 @@ fn write(node: &Node, hasher: &mut DefaultHasher) {
 #[cfg(test)]
 mod tests {
     use super::Outline;
+    use crate::parse::outlined;
+
+    fn outline(text: &str) -> Outline {
+        outlined(text.as_bytes(), "config.yaml", &[]).2
+    }
 
     #[test]
     fn only_what_means_something_else_is_a_change() {
-        let before = Outline::of(b"port: 1\nhost: a\nlimits: {a: 1, b: [x, y]}\n");
+        let before = outline("port: 1\nhost: a\nlimits: {a: 1, b: [x, y]}\n");
         for (after, changed) in [
             ("# a comment\nlimits:\n  b: [x, y]\n  a: 1\nhost: a\nport: 1\ndebug:\n", &[][..]),
             ("port: 2\nhost: a\nlimits: {a: 1, b: [x, y]}", &["port"]),
@@ -77,7 +72,7 @@ mod tests {
             ("port: '1'\nhost: a\nlimits: {a: 1, b: [x, y]}", &["port"]),
             ("[", &["host", "limits", "port"]),
         ] {
-            assert_eq!(before.changed(&Outline::of(after.as_bytes())), changed, "{after}");
+            assert_eq!(before.changed(&outline(after)), changed, "{after}");
         }
     }
 }

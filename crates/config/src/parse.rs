@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::checked::Config;
+use crate::outline::Outline;
 use crate::report::{Problems, Report};
 use crate::schema::{self, Field, Kind, ROOT};
 use crate::source::{Source, Text};
@@ -17,36 +18,48 @@ use crate::{legacy, overrides, read, survey};
 ///
 /// The configuration is there exactly when the report has no errors.
 pub fn parse(text: &str, name: &str, overrides: &[(String, String)]) -> (Option<Config>, Report) {
+    let (config, report, _) = staged(text, name, overrides);
+    (config, report)
+}
+
+fn staged(text: &str, name: &str, overrides: &[(String, String)]) -> (Option<Config>, Report, Outline) {
     let mut problems = Problems::default();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.len() > MAX_FILE {
         problems.error(None, format!("the file is larger than {} MiB", MAX_FILE >> 20));
-        return (None, problems.report(name, &Text::new("", Vec::new(), Vec::new()), &[]));
+        return (None, problems.report(name, &Text::new("", Vec::new(), Vec::new()), &[]), Outline::default());
     }
     let syntax = tree::build(text, Source::File, &mut problems);
     let names: Vec<&str> = overrides.iter().map(|(name, _)| name.as_str()).collect();
     let Some(mut root) = syntax.root else {
         let covers = covered_lines(text);
-        return (None, problems.report(name, &Text::new(text, covers, Vec::new()), &names));
+        return (None, problems.report(name, &Text::new(text, covers, Vec::new()), &names), Outline::default());
     };
     overrides::apply(&mut root, overrides, &mut problems);
     legacy::migrate(&mut root, &mut problems);
+    let outline = Outline::of(&root);
     let covers = survey::survey(&root, &mut problems);
     let config = read::read(&root, &mut problems);
     drop(root);
     let config = (!problems.has_errors()).then_some(config);
-    (config, problems.report(name, &Text::new(text, covers, syntax.scalars), &names))
+    (config, problems.report(name, &Text::new(text, covers, syntax.scalars), &names), outline)
 }
 
 /// The same for bytes as they came from a disk.
 pub fn parse_bytes(bytes: &[u8], name: &str, overrides: &[(String, String)]) -> (Option<Config>, Report) {
+    let (config, report, _) = outlined(bytes, name, overrides);
+    (config, report)
+}
+
+/// The same, with the outline by which two versions are told apart; empty where the text is no YAML.
+pub fn outlined(bytes: &[u8], name: &str, overrides: &[(String, String)]) -> (Option<Config>, Report, Outline) {
     match str::from_utf8(bytes) {
-        Ok(text) => parse(text, name, overrides),
+        Ok(text) => staged(text, name, overrides),
         Err(wrong) => {
             let mut problems = Problems::default();
             let line = bytes.iter().take(wrong.valid_up_to()).filter(|byte| **byte == b'\n').count() + 1;
             problems.error(None, format!("the file is not UTF-8 text (first wrong byte on line {line})"));
-            (None, problems.report(name, &Text::new("", Vec::new(), Vec::new()), &[]))
+            (None, problems.report(name, &Text::new("", Vec::new(), Vec::new()), &[]), Outline::default())
         }
     }
 }

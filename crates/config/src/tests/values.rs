@@ -296,3 +296,15 @@ fn tls_needs_both_files() {
     assert_eq!((tls.cert, tls.key), (PathBuf::from("c"), PathBuf::from("k")));
     assert!(error("tls: {enable: true, cert: c}").contains("`tls.key` names no file"));
 }
+
+#[test]
+fn a_key_that_is_set_twice_is_found_in_a_large_mapping_too() {
+    let keys: String = (0..40).map(|number| format!("  k{number}: 1\n")).collect();
+    let text = format!("api-keys: [0123456789abcdefghij]\nx-notes:\n{keys}  k3: 2\n  k39: 2\n  k3: 3\n");
+    let (config, report) = parse(&text);
+    assert!(config.is_none());
+    let told: Vec<_> = report.errors.iter().map(|error| (error.position().unwrap().0, error.help().unwrap())).collect();
+    let first = |line: usize| format!("the first one is on line {line}; keep one");
+    let expected = [(43, first(6)), (44, first(42)), (45, first(43))];
+    assert_eq!(told, expected.each_ref().map(|(line, help)| (*line, help.as_str())));
+}

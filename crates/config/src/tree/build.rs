@@ -13,6 +13,8 @@ use crate::words;
 
 /// What begins a comment, an anchor, an alias or a tag, unless it stands in a scalar.
 const SIGNS: [char; 4] = ['#', '&', '*', '!'];
+/// Entries of a mapping among which an earlier key is looked for one by one: nearly all are this small.
+const FEW: usize = 16;
 /// The key that copies another mapping's entries.
 const MERGE: &str = "<<";
 
@@ -56,7 +58,24 @@ struct Frame {
 
 enum Items {
     List(Vec<Node>),
-    Mapping { entries: Vec<Entry>, seen: HashMap<String, Span>, key: Option<(String, Span)> },
+    Mapping { entries: Vec<Entry>, seen: Seen, key: Option<(String, Span)> },
+}
+
+/// Where keys of a large mapping stood last.
+#[derive(Default)]
+struct Seen(HashMap<String, Span>);
+
+impl Seen {
+    /// Where a key that comes now stood before.
+    fn before(&mut self, key: &str, span: Span, entries: &[Entry]) -> Option<Span> {
+        if entries.len() < FEW {
+            return entries.iter().rev().find(|entry| entry.key == key).map(|entry| entry.key_span);
+        }
+        if self.0.is_empty() {
+            self.0 = entries.iter().map(|entry| (entry.key.clone(), entry.key_span)).collect();
+        }
+        self.0.insert(key.to_owned(), span)
+    }
 }
 
 struct Anchor {
@@ -122,7 +141,7 @@ impl<'a> Builder<'a> {
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.tag(tag.as_deref(), span)?;
-                self.open(span, anchor, Items::Mapping { entries: Vec::new(), seen: HashMap::new(), key: None })
+                self.open(span, anchor, Items::Mapping { entries: Vec::new(), seen: Seen::default(), key: None })
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(id) => self.alias(id, span),
@@ -205,7 +224,7 @@ impl<'a> Builder<'a> {
             Items::List(items) => items.push(node),
             Items::Mapping { entries, seen, key } => match key.take() {
                 Some((key, key_span)) => {
-                    if let Some(earlier) = seen.insert(key.clone(), key_span) {
+                    if let Some(earlier) = seen.before(&key, key_span, entries) {
                         let message = format!("{} is set twice", words::key(&key));
                         self.problems.error(key_span, message).set_before(earlier);
                     }
