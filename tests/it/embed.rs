@@ -236,3 +236,25 @@ async fn the_demo_embeds_at_once() {
         assert!(vectors.iter().all(|vector| vector.len() == 64), "{caller:?}");
     }
 }
+
+/// Of two accounts behind one name, one has no such call: nobody sees that.
+#[tokio::test]
+async fn an_account_that_cannot_embed_is_passed_over() {
+    let (claude, openai) = (FakeAnthropic::start().await.unwrap(), FakeOpenAi::start().await.unwrap());
+    let setup = Setup::new()
+        .claude(json!({"api-key": claude.key(), "base-url": claude.url(), "models": [{"name": "claude-model", "alias": "both"}]}))
+        .compat(json!({"name": "place", "base-url": openai.base_url(), "api-key-entries": [{"api-key": openai.key()}],
+            "models": [{"name": "chat-model", "alias": "both"}]}));
+    let gateway = setup.start().await;
+    for (path, input) in [("/v1/embeddings", "a"), ("/v1/moderations", "b")] {
+        for _ in 0..4 {
+            let url = format!("{}{path}", gateway.url());
+            let body = json!({"model": "both", "input": input}).to_string();
+            let headers = [("authorization", BEARER), ("content-type", "application/json")];
+            let got = soon(client::send(Method::POST, &url, &headers, body)).await.unwrap();
+            assert_eq!(got.status, 200, "{path}: {}", got.text());
+        }
+    }
+    assert!(claude.requests().is_empty());
+    assert_eq!(openai.requests().len(), 8);
+}

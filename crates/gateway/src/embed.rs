@@ -6,7 +6,7 @@ use dialect::Dialect;
 use dialect::embed::{EmbedCall, EmbedClient, EmbedInput, EmbedRequest, EmbedWire, Embedded};
 use dialect::splice::{self, Pieces};
 use http::{HeaderMap, HeaderValue};
-use hub::{Fault, FaultKind, Losses, Usage};
+use hub::{Blame, Fault, FaultKind, Losses, Usage};
 use upstreams::{Call, Purpose};
 
 use crate::attempt::{Attempt, Committed, look_for_json};
@@ -38,7 +38,9 @@ impl Attempt<'_> {
             record.way.1 = self.seat.upstream.kind();
             let request = client.decode(&inbound.body)?;
             fidelity::hold(inbound.adjust.fidelity, &request.losses, None, model)?;
-            let answer = self.seat.upstream.embed(&request)?;
+            // Another account of the model may give vectors.
+            let answer =
+                self.seat.upstream.embed(&request).map_err(|fault| Fault { blame: Blame::Pairing, ..fault })?;
             return vectors(client, &request, &answer, &request.losses, inbound, record);
         };
         record.way.1 = wire.id.0;

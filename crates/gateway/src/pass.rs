@@ -61,7 +61,9 @@ impl Attempt<'_> {
         let wire = self.seat.upstream.takes(Purpose::Pass(service), model);
         let wire = wire.filter(|wire| wire.id == self.client.dialect()).ok_or_else(|| {
             let (kind, name) = (self.seat.upstream.kind(), service.name());
-            Fault::unsupported("model", format!("the model is served by `{kind}`, which has no {name}"))
+            let fault = Fault::unsupported("model", format!("the model is served by `{kind}`, which has no {name}"));
+            // Another account of the model may have it.
+            Fault { blame: Blame::Pairing, ..fault }
         })?;
         record.way.1 = wire.id.0;
         Ok(wire)
