@@ -2,6 +2,7 @@
 
 use dialect::{Body, Object, array, quoted};
 use hub::{Fault, Format, Json, Level, Losses, Mode, Request, Sampling, Schema, Service, Show, Thinking, Tier};
+use memchr::memmem;
 use serde_json::value::RawValue;
 
 use crate::decode_items::stored;
@@ -45,7 +46,8 @@ pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> R
 
 /// Items that change settings from where they stand: the last word counts for the answer that is asked for.
 fn updates(body: &Body, request: &mut Request, losses: &mut Losses) -> Result<(), Fault> {
-    let input = body.raw("input").filter(|input| input.contains("\"configuration_update\""));
+    let says = |input: &&str| memmem::find(input.as_bytes(), b"\"configuration_update\"").is_some();
+    let input = body.raw("input").filter(says);
     let items: Vec<&RawValue> = input.and_then(|input| serde_json::from_str(input).ok()).unwrap_or_default();
     for raw in items {
         let update: wire::Update<'_> = wire::lenient(Some(raw));

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use dialect::Body;
 use hub::{Builtin, Fault, Json, Request, Tool, ToolChoice, ToolKind, UserLocation, WebSearch};
+use memchr::memmem;
 use serde_json::value::RawValue;
 
 use crate::wire::{self, Choice, Raw, Str, as_text, lenient};
@@ -36,7 +37,7 @@ pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
 
 /// The tools that items of the input add, as Codex does when it finds some on its way, and a search among tools.
 pub(crate) fn additional(body: &Body) -> Vec<(String, &RawValue)> {
-    let adds = |json: &str| ADDING.iter().any(|kind| json.contains(kind));
+    let adds = |json: &str| ADDING.iter().any(|kind| memmem::find(json.as_bytes(), kind.as_bytes()).is_some());
     let input = body.raw("input").filter(|input| adds(input));
     let items: Vec<&RawValue> = input.and_then(|input| serde_json::from_str(input).ok()).unwrap_or_default();
     let mut found = Vec::new();

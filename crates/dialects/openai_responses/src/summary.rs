@@ -10,6 +10,7 @@ use dialect::{Body, Object, mint, quoted};
 use hub::{
     Carried, Foreign, Format, Json, Part, Request, Role, Sampling, Seal, Stop, StopReason, Text, ToolChoice, Turn,
 };
+use memchr::memmem;
 use serde_json::value::RawValue;
 
 use crate::ID;
@@ -20,6 +21,9 @@ pub(crate) const KIND: &str = "compaction";
 /// Whose words the packed text is.
 const VENDOR: &str = "bosporus";
 const WHAT: &str = "summary";
+
+/// Longest trigger at the end of an input, in bytes: it has a type and an id.
+const TRIGGER: usize = 1_024;
 
 /// Asks for the summary, as the last thing that is said.
 const QUESTION: &str = "\
@@ -54,7 +58,11 @@ pub(crate) fn ask(request: &mut Request) {
 
 /// Whether the last item asks for the conversation to be made shorter.
 pub(crate) fn is_asked(body: &Body) -> bool {
-    let Some(input) = body.raw("input").filter(|input| input.contains("\"compaction_trigger\"")) else { return false };
+    let Some(input) = body.raw("input") else { return false };
+    let tail = &input.as_bytes()[input.len().saturating_sub(TRIGGER)..];
+    if memmem::find(tail, b"\"compaction_trigger\"").is_none() {
+        return false;
+    }
     let items: Vec<&RawValue> = serde_json::from_str(input).unwrap_or_default();
     items.last().is_some_and(|raw| lenient::<wire::Item<'_>>(Some(raw)).kind.as_deref() == Some("compaction_trigger"))
 }
