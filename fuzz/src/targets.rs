@@ -3,6 +3,7 @@
 //! No target names a dialect: they go through the registry, so a new dialect is under fire as soon as it is listed.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use bytes::{Bytes, BytesMut};
 use dialect::embed::{EmbedClient, EmbedWire, VectorForm};
@@ -107,6 +108,8 @@ fn dotenv(data: &[u8]) {
 /// the upstream's model name, and twice the same.
 fn request(data: &[u8]) {
     let Ok(body) = Body::parse(Bytes::copy_from_slice(data)) else { return };
+    let known = dialect::opening(&body).map_or(0, |opening| opening.question.len());
+    assert!(known <= 8 * 1024, "a conversation is known by {known} bytes");
     for client in clients() {
         let opened = client.peek(&head(), &body).and_then(|mut peek| client.inside(body.clone(), &mut peek));
         let body = opened.unwrap_or_else(|_| body.clone());
@@ -442,6 +445,23 @@ fn listing(data: &[u8]) {
     }
 }
 
+/// A place of each kind, and of each OpenAI-compatible place that is known by name.
+fn places() -> &'static [upstreams::Place] {
+    static PLACES: LazyLock<Vec<upstreams::Place>> = LazyLock::new(|| {
+        let like = |name: &&str| {
+            format!("  - {{name: {name}, base-url: 'http://h', models: [{{name: m}}], quirks: {{like: {name}}}}}\n")
+        };
+        let known: String = config::KNOWN_PLACES.iter().map(like).collect();
+        let keys = "[{api-key: k, base-url: 'http://h', models: [{name: m, alias: m}]}]";
+        let lists = ["claude", "codex", "gemini", "xai", "vertex"].map(|kind| format!("{kind}-api-key: {keys}\n"));
+        let text = format!("{}ollama: [{{models: [{{name: m}}]}}]\nopenai-compatibility:\n{known}", lists.concat());
+        let config = config::parse(&text, "config.yaml", &[]).0.expect("the configuration is sound");
+        upstreams::KINDS.iter().flat_map(|kind| (kind.build)(&config)).collect()
+    });
+    &PLACES
+}
+
+/// Errors are read, and what a place makes of them does not change when it is asked again.
 fn fault(data: &[u8]) {
     let statuses = [400, 401, 403, 404, 413, 429, 500, 502, 503, 529];
     let status = StatusCode::from_u16(statuses[cut(data) % statuses.len()]).unwrap_or(StatusCode::BAD_GATEWAY);
@@ -453,6 +473,11 @@ fn fault(data: &[u8]) {
             body: Bytes::copy_from_slice(data),
         };
         let fault = wire.read_fault(raw);
+        for place in places().iter().filter(|place| place.upstream.wire("m").is_some_and(|own| own.id == dialect.id)) {
+            let once = place.upstream.blame(fault.clone());
+            let twice = place.upstream.blame(once.clone());
+            assert_eq!((once.kind, once.blame, once.retry_after), (twice.kind, twice.blame, twice.retry_after));
+        }
         for client in clients() {
             let answer = client.render_fault(&fault, "req_1");
             assert!(answer.status.is_client_error() || answer.status.is_server_error(), "{fault:?}");
