@@ -157,3 +157,17 @@ async fn what_an_answer_would_refuse_is_refused_here_too() {
     assert_eq!(got.status, 400, "{}", got.text());
     assert!(places.gemini.requests().is_empty());
 }
+
+#[tokio::test]
+async fn a_place_that_cannot_count_is_asked_once_and_stays_in_use() {
+    let chat = FakeOpenAi::start().await.unwrap();
+    let entry = entry(&chat.base_url(), &chat.key(), "chat-model", "at-codex");
+    let gateway = Setup::new().with("codex-api-key", entry).with("disable-cooling", json!(false)).start().await;
+    for caller in CALLERS {
+        let got = ask(&gateway, caller, "at-codex").await;
+        assert!(caller.number(&got) > 0, "{caller:?}: {}", got.text());
+        assert_eq!(got.header("x-bosporus-estimate"), Some("true"), "{caller:?}");
+    }
+    assert_eq!(chat.requests().len(), 1, "{:?}", chat.requests());
+    assert!(!gateway.log().iter().any(|line| line.contains("benched")), "{:#?}", gateway.log());
+}

@@ -27,7 +27,7 @@ mod words;
 
 pub use checked::{
     AccountCheck, AccountRules, ChannelAlias, ClientKey, ClientSecret, Compat, CompatKey, Concurrency, Config, Cors,
-    Deadlines, ErrorAction, ErrorPattern, ErrorRule, Fidelity, HeaderRule, HeaderValueRule, HealthCheck, Hedge,
+    Deadlines, ErrorAction, ErrorPattern, ErrorRule, Fetch, Fidelity, HeaderRule, HeaderValueRule, HealthCheck, Hedge,
     HedgeAfter, KNOWN_PLACES, KeyEntry, KeyLimits, Limits, Log, LogFormat, MaxTokensField, Modality, Model, Ollama,
     PromptMode, Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, ReasoningField, ResponsesStore, Routing, StoreMode,
     Strategy, Streaming, SystemPrompt, ThinkingLevel, ThinkingRange, Tls, payload,

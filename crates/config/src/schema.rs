@@ -165,6 +165,7 @@ pub(crate) const ROOT: &[Field] = &[
     used("system-prompt", Kind::Section(SYSTEM_PROMPT)),
     used("fidelity", Kind::Text),
     used("model-refresh", Kind::Measure),
+    used("fetch", Kind::Section(FETCH)),
     later("plugins"),
     later("pprof"),
     later("commercial-mode"),
@@ -336,6 +337,15 @@ const SYSTEM_PROMPT: &[Field] = &[
     used("file", Kind::Text),
     used("mode", Kind::Text),
     used("replacements", Kind::List(&Kind::Section(REPLACEMENT))),
+];
+
+const FETCH: &[Field] = &[
+    used("enabled", Kind::Flag),
+    used("max-bytes", Kind::Measure),
+    used("timeout", Kind::Measure),
+    used("max-redirects", Kind::Number),
+    used("at-once", Kind::Number),
+    used("allow-private", Kind::Flag),
 ];
 
 const REPLACEMENT: &[Field] = &[used("old", Kind::Free), used("new", Kind::Free)];

@@ -37,7 +37,7 @@ pub use arguments::{object_arguments, unwrap_custom_input, wrap_custom_input};
 pub use body::Body;
 pub use context::{Decoded, Echo, Encoded, Envelope, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Signal};
 pub use framing::{Frame, Framer, Framing, Sink};
-pub use media::{DataUrl, parse_data_url, sniff};
+pub use media::{DataUrl, inline, parse_data_url, sniff};
 pub use memory::{Memory, Reader, Recorded, Recorder, Round, Terms, Verb};
 pub use mint::mint;
 pub use names::{NameMap, NameRule};

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+
 /// The parts of a data URL, the payload as standard base64 without line breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataUrl<'a> {
@@ -51,6 +53,13 @@ fn clean_base64(payload: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
+/// Bytes as standard base64, and the media type that their beginning gives away.
+pub fn inline(bytes: &[u8]) -> (String, Option<&'static str>) {
+    let base64 = base64::engine::general_purpose::STANDARD.encode(bytes);
+    let kind = sniff(&base64);
+    (base64, kind)
+}
+
 /// The media type that the first bytes of a base64 payload give away.
 pub fn sniff(base64: &str) -> Option<&'static str> {
     // Base64 of the magic numbers; six bits a character, so prefixes end on whole characters.
@@ -87,7 +96,6 @@ mod tests {
 
     #[test]
     fn magic_bytes_tell_the_type() {
-        use base64::Engine as _;
         let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
         for (bytes, name) in [
             (&b"\x89PNG\r\n\x1a\n0000"[..], "image/png"),

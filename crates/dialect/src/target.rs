@@ -26,6 +26,8 @@ pub struct ModelTraits {
     pub images: Option<bool>,
     /// Takes PDF documents.
     pub pdfs: Option<bool>,
+    /// Takes content by its address on the web.
+    pub addresses: Option<bool>,
     /// Takes sound.
     pub audio: Option<bool>,
     /// Takes films.

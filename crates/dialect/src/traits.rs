@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use http::Method;
 use http::request::Parts;
-use hub::{DialectId, Event, Fault, Losses, Prompt, RawFault, Request, Response, Thinking};
+use hub::{DialectId, Event, Fault, Losses, Prompt, RawFault, RemoteKind, Request, Response, Thinking};
 
 use crate::count::Count;
 use crate::embed::{EmbedClient, EmbedWire};
@@ -196,6 +196,11 @@ pub trait WireSide: Send + Sync {
     /// # Errors
     /// An unsupported fault that names the field, where leaving it out would change the answer's meaning.
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault>;
+
+    /// Whether the wire can carry what is at an address by the address alone.
+    fn takes_address(&self, _kind: RemoteKind, _address: &str, _target: &Target<'_>) -> bool {
+        true
+    }
 
     /// Reads a whole answer.
     ///

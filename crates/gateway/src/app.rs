@@ -16,6 +16,7 @@ use crate::lists::Lists;
 use crate::management::{Management, Order};
 use crate::routes::Routes;
 use crate::snapshot::{Snapshot, SnapshotError};
+use crate::uncounted::Uncounted;
 
 /// The process-wide state. Shared by all workers; nothing in it is locked across an await.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct App {
     pub(crate) management: Management,
     /// What upstreams' own lists of models told.
     pub(crate) lists: Lists,
+    /// Which places count no tokens.
+    pub(crate) uncounted: Uncounted,
     /// Held while a snapshot is made: the configuration as it came, where lists of models may make another of it.
     origin: Mutex<Option<Config>>,
 }
@@ -72,6 +75,7 @@ impl App {
             reloads: Notify::new(),
             management: Management::default(),
             lists,
+            uncounted: Uncounted::default(),
             origin: Mutex::new(origin),
         })
     }

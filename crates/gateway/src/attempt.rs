@@ -29,7 +29,7 @@ use crate::restore::{Rename, Restore};
 use crate::seats::Seat;
 use crate::snapshot::Snapshot;
 use crate::translate::Translated;
-use crate::{faults, headers, wrap};
+use crate::{faults, fetched, headers, wrap};
 
 /// Longest error body that is read, in bytes.
 const ERROR_BODY: usize = 64 * 1024;
@@ -221,7 +221,12 @@ impl Attempt<'_> {
         let (model, traits) = self.seat.model(&requested);
         let stream = inbound.peek.reply.stream;
         let decoded = inbound.decoded(self.client)?;
-        let encoded = side.encode_request(&decoded.request, &Target { model, stream, traits: &traits })?;
+        let target = Target { model, stream, traits: &traits };
+        if fetched::is_needed(&mut decoded.request, side, &target, self.snapshot) {
+            let (request, client) = (&mut decoded.request, &self.worker.client);
+            Box::pin(fetched::inline_addresses(request, side, &target, self.snapshot, client)).await?;
+        }
+        let encoded = side.encode_request(&decoded.request, &target)?;
         let mut losses = decoded.losses.clone();
         let Encoded { body, headers, memo, losses: more } = encoded;
         losses.extend(more);

@@ -18,6 +18,7 @@ use crate::inbound::Inbound;
 use crate::record::Record;
 use crate::seats::Seat;
 use crate::serve::Serve;
+use crate::uncounted::has_no_such_call;
 use crate::{estimate, faults, headers};
 
 /// What is sent to be counted.
@@ -40,11 +41,18 @@ impl Serve<'_> {
         let model = inbound.peek.model.clone();
         let own = route.seats.iter().find(|seat| counter(*seat, &model).is_some_and(|wire| self.speaks(wire)));
         let native = own.or_else(|| route.seats.iter().find(|seat| counter(*seat, &model).is_some()));
-        if let Some(seat) = native {
+        let now = self.worker.app.accounts.clock().now();
+        let counts = |seat: &Seat<'_>| !self.worker.app.uncounted.knows(&place_of(*seat, &model), now);
+        if let Some(seat) = native.filter(counts) {
             match self.count_upstream(seat, inbound, record).await {
                 Ok(body) => return Ok(counted(body)),
                 Err(fault) if self.concerns_request(&fault) => return Err(fault),
-                Err(fault) => tracing::debug!(id = &*record.id, %fault, "the upstream did not count; estimating"),
+                Err(fault) => {
+                    tracing::debug!(id = &*record.id, %fault, "the upstream did not count; estimating");
+                    if has_no_such_call(&fault) {
+                        self.worker.app.uncounted.note(place_of(seat, &model), now);
+                    }
+                }
             }
         }
         let decoded = inbound.decoded(self.client)?;
@@ -57,10 +65,8 @@ impl Serve<'_> {
     /// Whether a fault is the request's own. An upstream's refusal is that only in the client's own words, and when it
     /// does not mean that there is no such call: counting must not fail because of our translation.
     fn concerns_request(&self, fault: &Fault) -> bool {
-        let meant = fault
-            .upstream
-            .as_ref()
-            .is_none_or(|raw| raw.dialect == self.client.dialect() && !matches!(raw.status.as_u16(), 404 | 405 | 501));
+        let meant =
+            fault.upstream.as_ref().is_none_or(|raw| raw.dialect == self.client.dialect() && !has_no_such_call(fault));
         fault.blame == Blame::Request && meant
     }
 
@@ -100,7 +106,9 @@ impl Serve<'_> {
             client: &inbound.head.headers,
         };
         let asked = attempt.ask(wire, side, call, record).await;
-        let outcome = asked.as_ref().err().map_or(Outcome::Answered, Outcome::of);
+        // What it has not says nothing of how it answers.
+        let failed = asked.as_ref().err().filter(|fault| !has_no_such_call(fault));
+        let outcome = failed.map_or(Outcome::Answered, Outcome::of);
         lease.settle(outcome);
         let limit = self.snapshot.config.limits.reply_bytes;
         let body = asked?.body.collect(limit).await.map_err(|error| faults::of_read(&error))?;
@@ -130,6 +138,12 @@ fn relayed(seat: Seat<'_>, side: &dyn WireSide, inbound: &Inbound<'_>) -> Result
     let relay = side.relay(inbound.head, body, &Target { model, stream: false, traits: &traits });
     let body = splice::apply_in_pieces(body.bytes(), body.index(), &relay.edits);
     Ok(Ask { body, headers: relay.headers })
+}
+
+/// A place and a model, as they are remembered.
+fn place_of(seat: Seat<'_>, requested: &str) -> String {
+    let origin = seat.upstream.origin().unwrap_or_default();
+    format!("{} {origin} {}", seat.upstream.kind(), seat.upstream_model(requested))
 }
 
 /// The dialect in which a seat counts.

@@ -70,7 +70,7 @@ impl<'a> Inbound<'a> {
     ///
     /// # Errors
     /// The fault of a request that makes no sense.
-    pub(crate) fn decoded(&mut self, client: &dyn ClientSide) -> Result<&Decoded, Fault> {
+    pub(crate) fn decoded(&mut self, client: &dyn ClientSide) -> Result<&mut Decoded, Fault> {
         if self.decoded.is_none() {
             let whole = self.recall.as_ref().map_or(Ok(None), |recall| recall.for_hub(&self.body))?;
             let mut decoded = client.decode_request(self.head, whole.as_ref().unwrap_or(&self.body))?;
@@ -79,6 +79,6 @@ impl<'a> Inbound<'a> {
             self.decoded = Some(Box::new(decoded));
             self.peek.reply.echo = Arc::new(client.echo(&self.body, whole.as_ref().unwrap_or(&self.body)));
         }
-        self.decoded.as_deref().ok_or_else(|| Fault::new(hub::FaultKind::Internal, "the request was not decoded"))
+        self.decoded.as_deref_mut().ok_or_else(|| Fault::new(hub::FaultKind::Internal, "the request was not decoded"))
     }
 }

@@ -12,6 +12,7 @@ mod json;
 mod loss;
 mod mend;
 mod prompt;
+mod remote;
 mod request;
 mod response;
 mod seal;
@@ -27,6 +28,7 @@ pub use json::Json;
 pub use loss::{Loss, LossKind, Losses};
 pub use mend::mend;
 pub use prompt::Prompt;
+pub use remote::{Remote, RemoteKind, remotes};
 pub use request::{
     Builtin, CacheHint, CallKind, Citation, Detail, Extra, File, Foreign, Format, Media, Part, Request, Role, Sampling,
     Schema, Service, Source, Text, Thought, Tier, Tool, ToolCall, ToolChoice, ToolKind, ToolResult, Turn, UserLocation,

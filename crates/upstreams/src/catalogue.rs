@@ -49,6 +49,7 @@ struct Family<'a> {
     input: Vec<Input>,
     #[serde(borrow)]
     thinking: Option<Thinking<'a>>,
+    addresses: Option<bool>,
     sampling: Option<bool>,
     system_turns: Option<bool>,
     prefill: Option<bool>,
@@ -231,6 +232,7 @@ impl Family<'static> {
         let traits = &mut known.traits;
         traits.context = self.context.or(traits.context);
         traits.max_output = self.output.or(traits.max_output);
+        traits.addresses = self.addresses.or(traits.addresses);
         traits.sampling = self.sampling.or(traits.sampling);
         traits.system_turns = self.system_turns.or(traits.system_turns);
         traits.prefill = self.prefill.or(traits.prefill);

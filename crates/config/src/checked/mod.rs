@@ -2,6 +2,7 @@
 //! [`crate::parse`] builds it from text, and tests build it by hand from [`Config::default`].
 
 mod checkup;
+mod fetch;
 mod hedge;
 mod keys;
 mod network;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use checkup::{AccountCheck, HealthCheck};
+pub use fetch::Fetch;
 pub use hedge::{Hedge, HedgeAfter};
 pub use keys::{ClientKey, ClientSecret, KeyLimits};
 pub use network::{Cors, Proxy, ProxyScheme, ProxyUrl, ProxyUser};
@@ -103,6 +105,8 @@ pub struct Config {
     pub system_prompt: Option<SystemPrompt>,
     /// What becomes of a translation that loses something.
     pub fidelity: Fidelity,
+    /// What may be fetched for clients; `None` is nothing.
+    pub fetch: Option<Fetch>,
     /// How often accounts without `models` are asked for their own list; `None` never asks.
     pub model_refresh: Option<Duration>,
     /// Sizes and counts that bound what a client or an upstream can make us hold.
@@ -281,6 +285,7 @@ impl Default for Config {
             payload: payload::Payload::default(),
             system_prompt: None,
             fidelity: Fidelity::Report,
+            fetch: Some(Fetch::default()),
             model_refresh: Some(Duration::from_secs(12 * 3600)),
             limits: Limits::default(),
             responses_store: ResponsesStore::default(),

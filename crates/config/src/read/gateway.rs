@@ -6,7 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::{
-    Section, channels, checkup, fallback, hedge, keys, labels, number, payload, place, prompt, provider, safety,
+    Section, channels, checkup, fallback, fetch, hedge, keys, labels, number, payload, place, prompt, provider, safety,
 };
 use crate::checked::{
     Concurrency, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, ResponsesStore, Routing, StoreMode, Strategy,
@@ -68,6 +68,7 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         payload: payload::payload(&root.section("payload", problems), problems),
         system_prompt: prompt::system_prompt(&root.section("system-prompt", problems), problems),
         fidelity: prompt::fidelity(&root, problems).unwrap_or_default(),
+        fetch: fetch::fetch(&root.section("fetch", problems), problems),
         model_refresh: model_refresh(&root, problems),
         limits: limits(&root.section("limits", problems), problems),
         responses_store: responses_store(&root.section("responses-store", problems), problems),

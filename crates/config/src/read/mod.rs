@@ -5,6 +5,7 @@ mod channels;
 mod checkup;
 mod errors;
 mod fallback;
+mod fetch;
 mod gateway;
 mod hedge;
 mod keys;

@@ -9,7 +9,7 @@ use dialect::{
 };
 use http::HeaderMap;
 use http::request::Parts;
-use hub::{DialectId, Fault, FaultKind, Losses, Prompt, RawFault, Request, Response, Thinking};
+use hub::{DialectId, Fault, FaultKind, Losses, Prompt, RawFault, RemoteKind, Request, Response, Thinking};
 
 use crate::path::{self, Asked};
 use crate::{
@@ -107,6 +107,14 @@ pub(crate) fn session(headers: &HeaderMap) -> Option<String> {
 }
 
 impl WireSide for Gemini {
+    /// Google reads its own stores and, for newer models, the encrypted web.
+    fn takes_address(&self, _: RemoteKind, address: &str, target: &Target<'_>) -> bool {
+        let own =
+            ["gs://", "https://generativelanguage.googleapis.com/", "https://www.youtube.com/", "https://youtu.be/"];
+        let newer = target.traits.addresses != Some(false);
+        own.iter().any(|own| address.starts_with(own)) || (newer && address.starts_with("https://"))
+    }
+
     fn relay(&self, _: &Parts, body: &Body, target: &Target<'_>) -> Relay {
         let mut losses = Losses::default();
         let edits = relay::edits(body, target, &mut losses);

@@ -10,7 +10,7 @@ use dialect::{
 };
 use http::HeaderMap;
 use http::request::Parts;
-use hub::{DialectId, Fault, Losses, Prompt, RawFault, Request, Response, Thinking};
+use hub::{DialectId, Fault, Losses, Prompt, RawFault, RemoteKind, Request, Response, Thinking};
 
 use crate::stream_encode::{Encoder, Form};
 use crate::{embed, fault, request_decode, request_encode, response, scanner, stream_decode};
@@ -66,6 +66,11 @@ impl ClientSide for Chat {
 }
 
 impl WireSide for Chat {
+    /// Pictures come as bytes only.
+    fn takes_address(&self, kind: RemoteKind, _: &str, target: &Target<'_>) -> bool {
+        kind != RemoteKind::Picture || target.traits.images == Some(false)
+    }
+
     fn relay(&self, _: &Parts, _: &Body, target: &Target<'_>) -> Relay {
         let mut edits = vec![Edit::set("model", json_text(target.model)), default("truncate", None, "false")];
         if let Some(window) = target.traits.quirks.context_window {

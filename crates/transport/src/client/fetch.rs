@@ -4,13 +4,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::{ACCEPT, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{Request, StatusCode};
 use tokio::time::timeout;
 use url::Url;
 
 use super::{Client, Deadlines, ProxySetting, ReadError, SendError, Site, UpstreamReply};
 use crate::address::AddressPolicy;
+
+/// We say who we are.
+const OUR_NAME: &str = concat!("bosporus/", env!("CARGO_PKG_VERSION"));
 
 /// The bounds of one fetch.
 #[derive(Debug, Clone)]
@@ -100,7 +103,8 @@ impl Client {
         }
         let mut plain = url.clone();
         plain.set_fragment(None);
-        let request = Request::get(plain.as_str()).header(http::header::ACCEPT, "*/*").body(Bytes::new());
+        let request =
+            Request::get(plain.as_str()).header(ACCEPT, "*/*").header(USER_AGENT, OUR_NAME).body(Bytes::new());
         let request = request.map_err(|_| FetchError::Url("it is not a URL"))?;
         let deadlines = Deadlines { connect: limits.within, first_byte: limits.within, idle: limits.within };
         Ok(self.send(site, request, &deadlines).await?)
