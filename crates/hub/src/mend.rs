@@ -6,7 +6,7 @@
 //! order; call ids are unique in the whole history; consecutive assistant turns are one. The same history gives the
 //! same bytes every time, or prompt caches would miss.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::{Losses, Part, Request, Role, Text, ToolResult, Turn};
 
@@ -15,7 +15,7 @@ const NO_RESULT: &str = "no result recorded (interrupted)";
 
 /// Repairs `request.turns` in place and notes what it had to bend.
 pub fn mend(request: &mut Request, losses: &mut Losses) {
-    let mut mender = Mender { out: Vec::with_capacity(request.turns.len()), used: HashSet::new(), open: None, losses };
+    let mut mender = Mender { out: Vec::with_capacity(request.turns.len()), used: Ids::default(), open: None, losses };
     for turn in std::mem::take(&mut request.turns) {
         match turn.role {
             Role::Assistant => mender.assistant(turn.parts),
@@ -28,14 +28,18 @@ pub fn mend(request: &mut Request, losses: &mut Losses) {
 
 struct Mender<'a> {
     out: Vec<Turn>,
-    used: HashSet<String>,
+    used: Ids,
     open: Option<OpenCalls>,
     losses: &'a mut Losses,
 }
 
 /// The calls of the last assistant turn, and what came since.
+#[derive(Default)]
 struct OpenCalls {
     calls: Vec<OpenCall>,
+    /// Where the calls of an id stand that have no result yet, and the last one that has.
+    waiting: HashMap<String, VecDeque<usize>>,
+    answered: HashMap<String, usize>,
     /// What the client said after the calls, results taken out.
     since: Vec<Turn>,
 }
@@ -59,7 +63,7 @@ impl Mender<'_> {
         }
         let calls = self.adopt(parts);
         if !calls.is_empty() {
-            self.open.get_or_insert_with(|| OpenCalls { calls: Vec::new(), since: Vec::new() }).calls.extend(calls);
+            self.open.get_or_insert_default().extend(calls);
         }
     }
 
@@ -67,18 +71,23 @@ impl Mender<'_> {
     fn adopt(&mut self, parts: Vec<Part>) -> Vec<OpenCall> {
         let mut calls = Vec::new();
         let Some(turn) = self.out.last_mut() else { return calls };
+        let is_call = |part: &Part| matches!(part, Part::ToolCall(_));
+        let first_call = turn.parts.iter().position(is_call).unwrap_or(turn.parts.len());
+        let mut rest = turn.parts.split_off(first_call);
         for mut part in parts {
             if let Part::ToolCall(call) = &mut part {
                 let theirs = call.id.clone();
-                call.id = unique(&mut self.used, &theirs);
+                call.id = self.used.unique(&theirs);
                 calls.push(OpenCall { theirs, ours: call.id.clone(), name: call.name.clone(), result: None });
             }
-            let first_call = turn.parts.iter().position(|part| matches!(part, Part::ToolCall(_)));
-            match (&part, first_call) {
-                (Part::Text(_) | Part::Refusal(_), Some(at)) => turn.parts.insert(at, part),
-                _ => turn.parts.push(part),
+            let before = rest.is_empty() && !is_call(&part);
+            match part {
+                Part::Text(_) | Part::Refusal(_) => turn.parts.push(part),
+                _ if before => turn.parts.push(part),
+                _ => rest.push(part),
             }
         }
+        turn.parts.append(&mut rest);
         calls
     }
 
@@ -103,11 +112,8 @@ impl Mender<'_> {
 
     /// Gives a result to its call; one that answers nothing becomes words, because its data may matter.
     fn answer(&mut self, mut result: ToolResult, kept: &mut Vec<Part>) {
-        let calls = self.open.as_mut().map(|open| open.calls.as_mut_slice()).unwrap_or_default();
-        let waiting = calls.iter().position(|call| call.theirs == result.call_id && call.result.is_none());
-        let answered = || calls.iter().rposition(|call| call.theirs == result.call_id);
-        match waiting.or_else(answered) {
-            Some(at) => {
+        match self.open.as_mut().and_then(|open| Some((open.place_of(&result.call_id)?, &mut open.calls))) {
+            Some((at, calls)) => {
                 if calls[at].result.is_some() {
                     self.losses.dropped(
                         "tool result",
@@ -142,8 +148,24 @@ impl Mender<'_> {
 }
 
 impl OpenCalls {
+    fn extend(&mut self, calls: Vec<OpenCall>) {
+        for call in calls {
+            self.waiting.entry(call.theirs.clone()).or_default().push_back(self.calls.len());
+            self.calls.push(call);
+        }
+    }
+
+    /// The first call of an id that waits for its result, else the last one of that id.
+    fn place_of(&mut self, id: &str) -> Option<usize> {
+        let waiting = self.waiting.get_mut(id).and_then(VecDeque::pop_front);
+        if let Some(at) = waiting {
+            self.answered.insert(id.to_owned(), at);
+        }
+        waiting.or_else(|| self.answered.get(id).copied())
+    }
+
     fn unanswered(&self) -> bool {
-        self.calls.iter().all(|call| call.result.is_none())
+        self.answered.is_empty()
     }
 }
 
@@ -163,17 +185,29 @@ impl OpenCall {
     }
 }
 
-/// An id never used before in this history: the client's own where it can be.
-fn unique(used: &mut HashSet<String>, theirs: &str) -> String {
-    let base = if theirs.is_empty() { "call" } else { theirs };
-    let mut id = base.to_owned();
-    let mut round = 1;
-    while used.contains(&id) {
-        round += 1;
-        id = format!("{base}_{round}");
+/// The ids of a history.
+#[derive(Default)]
+struct Ids {
+    used: HashSet<String>,
+    /// How often an id was made from another, so that the next one is found at once.
+    rounds: HashMap<String, u32>,
+}
+
+impl Ids {
+    /// An id never used before in this history: the client's own where it can be.
+    fn unique(&mut self, theirs: &str) -> String {
+        let base = if theirs.is_empty() { "call" } else { theirs };
+        let mut id = base.to_owned();
+        if self.used.contains(&id) {
+            let round = self.rounds.entry(base.to_owned()).or_insert(1);
+            while self.used.contains(&id) {
+                *round += 1;
+                id = format!("{base}_{round}");
+            }
+        }
+        self.used.insert(id.clone());
+        id
     }
-    used.insert(id.clone());
-    id
 }
 
 #[cfg(test)]

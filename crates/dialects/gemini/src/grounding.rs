@@ -1,14 +1,21 @@
 //! Sources of an answer: Google counts places in UTF-8 bytes, the hub in characters.
 
+use std::collections::HashSet;
+
 use bytes::BytesMut;
 use dialect::Object;
 use hub::Citation;
 
+use crate::said::Said;
 use crate::wire::{CitationMetadata, Grounding, Raw, filled, lenient};
 
+/// Longest text that is repeated beside its source, in bytes: what is cited is a sentence, and every source of a long
+/// text would repeat all of it.
+const MAX_QUOTE: usize = 8 << 10;
+
 /// The sources that a grounding and a citation record name, for the text that was said.
-pub(crate) fn read(grounding: Raw<'_>, citations: Raw<'_>, said: &str) -> Vec<Citation> {
-    let mut found = Vec::new();
+pub(crate) fn read(grounding: Raw<'_>, citations: Raw<'_>, said: &mut Said) -> Vec<Citation> {
+    let (mut found, mut known) = (Vec::new(), HashSet::new());
     let grounding: Grounding<'_> = lenient(grounding);
     let chunks = grounding.grounding_chunks.unwrap_or_default();
     for support in grounding.grounding_supports.unwrap_or_default() {
@@ -25,7 +32,8 @@ pub(crate) fn read(grounding: Raw<'_>, citations: Raw<'_>, said: &str) -> Vec<Ci
                 native: None,
                 url,
             };
-            if citation.url.is_some() && !found.contains(&citation) {
+            let same = (citation.url.clone(), citation.title.clone(), citation.cited_text.clone(), span);
+            if citation.url.is_some() && known.insert(same) {
                 found.push(citation);
             }
         }
@@ -41,11 +49,10 @@ pub(crate) fn read(grounding: Raw<'_>, citations: Raw<'_>, said: &str) -> Vec<Ci
 }
 
 /// Bytes to characters; `None` for places outside the text.
-fn span(said: &str, start: Option<usize>, end: Option<usize>) -> Option<(u64, u64)> {
+fn span(said: &mut Said, start: Option<usize>, end: Option<usize>) -> Option<(u64, u64)> {
     let (start, end) = (start.unwrap_or(0), end?);
-    let before = said.get(..start)?.chars().count() as u64;
-    let inside = said.get(start..end)?.chars().count() as u64;
-    Some((before, before + inside))
+    let (before, after) = (said.chars_before(start)?, said.chars_before(end)?);
+    (before <= after).then_some((before, after))
 }
 
 /// A source and the bytes of the visible text that it supports.
@@ -58,20 +65,16 @@ pub(crate) struct Support {
 
 impl Support {
     /// The support of a text that lies at `from..to` of what was said, unless the citation knows its place better.
-    pub(crate) fn new(citation: &Citation, said: &str, from: usize, to: usize) -> Option<Self> {
+    pub(crate) fn new(citation: &Citation, said: &mut Said, from: usize, to: usize) -> Option<Self> {
         citation.url.as_ref()?;
-        let byte = |chars: u64| {
-            let chars = usize::try_from(chars).ok()?;
-            said.char_indices().map(|(at, _)| at).chain([said.len()]).nth(chars)
-        };
-        let exact = citation.span.and_then(|(start, end)| Some((byte(start)?, byte(end)?)));
+        let exact = citation.span.and_then(|(start, end)| Some((said.byte_at(start)?, said.byte_at(end)?)));
         let (from, to) = exact.filter(|(start, end)| start <= end).unwrap_or((from, to));
         Some(Self { citation: citation.clone(), from, to })
     }
 }
 
 /// Writes a grounding record.
-pub(crate) fn write(supports: &[Support], said: &str, out: &mut BytesMut) {
+pub(crate) fn write(supports: &[Support], said: &Said, out: &mut BytesMut) {
     let mut record = Object::open(out);
     record.array("groundingChunks", supports, |support, out| {
         let mut chunk = Object::open(out);
@@ -86,7 +89,8 @@ pub(crate) fn write(supports: &[Support], said: &str, out: &mut BytesMut) {
         let mut segment = Object::open(object.key("segment"));
         segment.number("startIndex", support.from);
         segment.number("endIndex", support.to);
-        segment.text("text", said.get(support.from..support.to).unwrap_or_default());
+        let quote = said.as_str().get(support.from..support.to).filter(|quote| quote.len() <= MAX_QUOTE);
+        segment.text_if("text", quote);
         segment.close();
         object.raw("groundingChunkIndices", &format!("[{number}]"));
         object.close();
@@ -100,16 +104,17 @@ mod tests {
 
     #[test]
     fn bytes_and_characters_are_converted_both_ways() {
-        let said = "Blåbær 🐝 is it.";
+        let mut said = Said::default();
+        said.push("Blåbær 🐝 is it.");
         let json = r#"{"groundingChunks":[{"web":{"uri":"https://a.example","title":"A"}},{"web":{}},{}],
             "groundingSupports":[{"segment":{"startIndex":9,"endIndex":13,"text":"🐝"},"groundingChunkIndices":[0,1,2,7,0]}]}"#;
         let raw: &serde_json::value::RawValue = serde_json::from_str(json).unwrap();
-        let found = read(Some(raw), None, said);
+        let found = read(Some(raw), None, &mut said);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].span, Some((7, 8)));
-        let support = Support::new(&found[0], said, 0, 0).unwrap();
+        let support = Support::new(&found[0], &mut said, 0, 0).unwrap();
         assert_eq!((support.from, support.to), (9, 13));
-        assert_eq!(span(said, Some(3), Some(4)), None, "inside a character");
-        assert_eq!(span(said, Some(9), Some(99)), None);
+        assert_eq!(span(&mut said, Some(3), Some(4)), None, "inside a character");
+        assert_eq!(span(&mut said, Some(9), Some(99)), None);
     }
 }

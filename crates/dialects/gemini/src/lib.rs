@@ -24,6 +24,7 @@ mod request_encode;
 mod response;
 mod results;
 mod rethink;
+mod said;
 mod scanner;
 mod schema;
 mod schema_openapi;

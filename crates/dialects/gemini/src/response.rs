@@ -6,6 +6,7 @@ use dialect::{Memo, Object, Reply, mint, object_arguments, wrap_custom_input};
 use hub::{Assembler, CallKind, Fault, Media, Part, Response, Seal, Source, StopReason, ToolCall};
 
 use crate::grounding::{self, Support};
+use crate::said::Said;
 use crate::stream_decode::{Decoder, parse};
 use crate::{ID, seals, usage};
 
@@ -34,16 +35,16 @@ pub(crate) fn finish_reason(reason: StopReason) -> &'static str {
 
 /// Writes a whole answer.
 pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
-    let mut said = String::new();
+    let mut said = Said::default();
     let mut supports = Vec::new();
     let mut parts: Vec<BytesMut> = Vec::with_capacity(response.parts.len());
     let mut calls = 0;
     for part in &response.parts {
         if let Part::Text(text) = part {
             let from = said.len();
-            said.push_str(&text.text);
-            let found = text.citations.iter().filter_map(|cited| Support::new(cited, &said, from, said.len()));
-            supports.extend(found);
+            said.push(&text.text);
+            let to = said.len();
+            supports.extend(text.citations.iter().filter_map(|cited| Support::new(cited, &mut said, from, to)));
         }
         calls += u32::from(matches!(part, Part::ToolCall(_)));
         write_part(part, response.stop.reason, reply, calls, &mut parts);

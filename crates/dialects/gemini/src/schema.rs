@@ -171,54 +171,60 @@ fn root(fields: &mut Fields<'_>) {
     }
 }
 
-/// Joins branches into one schema: all properties; what every branch requires, or with `all` any of them.
+/// Joins branches into one schema: all properties; what every branch requires, or with `all` any of them. What is known
+/// already is looked up and never searched for: there are schemas with thousands of branches.
 fn merge<'a>(fields: &mut Fields<'a>, branches: Vec<Node<'a>>, all: bool) {
-    let mut required: Option<Vec<Node<'a>>> = None;
+    let mut properties = match fields.take("properties") {
+        Some(Node::Object(inner)) => inner,
+        _ => Fields::default(),
+    };
+    let mut names: HashSet<Cow<'a, str>> = properties.0.iter().map(|(name, _)| name.clone()).collect();
+    let mut keys: HashSet<Cow<'a, str>> = fields.0.iter().map(|(key, _)| key.clone()).collect();
+    let mut required = Vec::with_capacity(branches.len());
     for branch in branches {
         let Node::Object(mut branch) = branch else { continue };
-        let names = match branch.take("required") {
+        required.push(match branch.take("required") {
             Some(Node::Array(names)) => names,
             _ => Vec::new(),
-        };
-        required = Some(match required {
-            None => names,
-            Some(before) if all => union(before, names),
-            Some(before) => {
-                let names: HashSet<String> = names.iter().map(Node::json).collect();
-                before.into_iter().filter(|name| names.contains(&name.json())).collect()
-            }
         });
         for (key, value) in branch.0 {
             match (&*key, value) {
-                ("properties", Node::Object(more)) => add_properties(fields, more),
-                (_, value) if fields.get(&key).is_none() => fields.0.push((key, value)),
+                ("properties", Node::Object(more)) => {
+                    properties.0.extend(more.0.into_iter().filter(|(name, _)| names.insert(name.clone())));
+                }
+                (_, value) if keys.insert(key.clone()) => fields.0.push((key, value)),
                 _ => (),
             }
         }
+    }
+    if !properties.0.is_empty() {
+        fields.set("properties", Node::Object(properties));
     }
     let own = match fields.take("required") {
         Some(Node::Array(names)) => names,
         _ => Vec::new(),
     };
-    let required = union(own, required.unwrap_or_default());
+    let required = union(own, if all { required.into_iter().flatten().collect() } else { common(required) });
     if !required.is_empty() {
         fields.set("required", Node::Array(required));
     }
 }
 
-fn add_properties<'a>(fields: &mut Fields<'a>, more: Fields<'a>) {
-    let mut properties = match fields.take("properties") {
-        Some(Node::Object(inner)) => inner,
-        _ => Fields::default(),
-    };
-    let known: HashSet<String> = properties.0.iter().map(|(name, _)| name.to_string()).collect();
-    properties.0.extend(more.0.into_iter().filter(|(name, _)| !known.contains(&**name)));
-    fields.set("properties", Node::Object(properties));
+/// What stands in every list, in the order of the first.
+fn common(lists: Vec<Vec<Node<'_>>>) -> Vec<Node<'_>> {
+    let count = lists.len();
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for list in &lists {
+        let names: HashSet<String> = list.iter().map(Node::json).collect();
+        names.into_iter().for_each(|name| *seen.entry(name).or_default() += 1);
+    }
+    let first = lists.into_iter().next().unwrap_or_default();
+    first.into_iter().filter(|name| seen.get(&name.json()) == Some(&count)).collect()
 }
 
 fn union<'a>(mut left: Vec<Node<'a>>, right: Vec<Node<'a>>) -> Vec<Node<'a>> {
-    let known: HashSet<String> = left.iter().map(Node::json).collect();
-    left.extend(right.into_iter().filter(|item| !known.contains(&item.json())));
+    let mut known: HashSet<String> = left.iter().map(Node::json).collect();
+    left.extend(right.into_iter().filter(|item| known.insert(item.json())));
     left
 }
 

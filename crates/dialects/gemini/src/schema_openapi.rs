@@ -3,6 +3,7 @@
 //! what the subset cannot say is told in the description.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use dialect::tree::{Fields, Node};
 
@@ -10,6 +11,10 @@ use dialect::tree::{Fields, Node};
 const UNFOLDED: usize = 1;
 /// Most schemas that are written out for one tool: references that name each other could grow without end.
 const MAX_NODES: usize = 4_096;
+/// Most bytes of definitions that are written out for one tool, for what grows without schemas: long lists of values.
+const MAX_WRITTEN: usize = 1 << 20;
+/// How deep references may stand in each other; each level takes its share of the stack.
+const MAX_OPEN: usize = 64;
 /// Keywords of the subset (google-genai 3.4, `Schema`).
 const KNOWN: [&str; 14] = [
     "type",
@@ -34,10 +39,12 @@ const FORMATS: [&str; 6] = ["date-time", "enum", "int32", "int64", "float", "dou
 
 /// What is on the way down.
 struct Walk<'a> {
-    definitions: Fields<'a>,
+    /// Each with its length as text.
+    definitions: HashMap<Cow<'a, str>, (usize, Node<'a>)>,
     /// References that are being written out.
     open: Vec<String>,
     nodes: usize,
+    written: usize,
     lost: Vec<String>,
 }
 
@@ -45,10 +52,10 @@ struct Walk<'a> {
 pub(crate) fn lower(schema: &str) -> (String, Vec<String>) {
     let Some(Node::Object(mut fields)) = Node::read(schema) else { return (schema.to_owned(), Vec::new()) };
     let definitions = match fields.take("$defs") {
-        Some(Node::Object(map)) => map,
-        _ => Fields::default(),
+        Some(Node::Object(map)) => map.0.into_iter().map(|(name, node)| (name, (node.json().len(), node))).collect(),
+        _ => HashMap::new(),
     };
-    let mut walk = Walk { definitions, open: Vec::new(), nodes: 0, lost: Vec::new() };
+    let mut walk = Walk { definitions, open: Vec::new(), nodes: 0, written: 0, lost: Vec::new() };
     let lowered = walk.schema(Node::Object(fields));
     (lowered.json(), walk.lost)
 }
@@ -86,11 +93,15 @@ impl<'a> Walk<'a> {
     fn reference(&mut self, target: &str) -> Node<'a> {
         let name = target.rsplit('/').next().unwrap_or(target);
         let inside = self.open.iter().filter(|open| *open == name).count();
-        let Some(found) = self.definitions.get(name).filter(|_| inside < UNFOLDED).cloned() else {
+        let has_room = |size: usize| {
+            inside < UNFOLDED && self.open.len() < MAX_OPEN && self.written.saturating_add(size) <= MAX_WRITTEN
+        };
+        let Some((size, found)) = self.definitions.get(name).filter(|(size, _)| has_room(*size)).cloned() else {
             self.note("$ref");
             let words = if inside > 0 { format!("(again as in {name})") } else { format!("(as in {name})") };
             return Node::Object(any(&words));
         };
+        self.written += size;
         self.open.push(name.to_owned());
         let written = self.schema(found);
         self.open.pop();
@@ -246,6 +257,29 @@ mod tests {
         let schema = format!("{{\"$ref\":\"#/$defs/L0\",\"$defs\":{{{}}}}}", levels.join(","));
         let (json, lost) = lower(&schema);
         assert!(json.len() < 2_000_000 && lost == ["$ref"], "{}", json.len());
+    }
+
+    #[test]
+    fn long_lists_behind_references_are_bounded() {
+        let values: Vec<String> = (0..20_000).map(|n| format!("\"v{n}\"")).collect();
+        let references: Vec<String> = (0..2_000).map(|n| format!(r##""r{n}":{{"$ref":"#/$defs/L"}}"##)).collect();
+        let schema = format!(
+            r#"{{"type":"object","properties":{{{}}},"$defs":{{"L":{{"enum":[{}]}}}}}}"#,
+            references.join(","),
+            values.join(",")
+        );
+        let (json, lost) = lower(&schema);
+        assert!(json.len() < 2_000_000 && lost == ["$ref"], "{}", json.len());
+    }
+
+    #[test]
+    fn references_deep_in_each_other_are_bounded() {
+        let level =
+            |n: usize| format!(r##""L{n}":{{"type":"object","properties":{{"a":{{"$ref":"#/$defs/L{}"}}}}}}"##, n + 1);
+        let levels: Vec<String> = (0..20_000).map(level).collect();
+        let schema = format!("{{\"$ref\":\"#/$defs/L0\",\"$defs\":{{{}}}}}", levels.join(","));
+        let (json, lost) = lower(&schema);
+        assert!(json.len() < 10_000 && lost == ["$ref"], "{}", json.len());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use dialect::{Frame, Memo, StreamDecoder, object_arguments, unwrap_custom_input}
 use hub::{Block, BlockId, CallKind, Event, Fault, Foreign, Json, Seal, Stop, StopReason, Usage};
 use serde_json::value::RawValue;
 
+use crate::said::Said;
 use crate::wire::{self, Candidate, Chunk, Content, Feedback, FunctionCall, Part, as_text, filled, lenient};
 use crate::{ID, fault, grounding, part_decode, seals, usage};
 
@@ -21,7 +22,7 @@ pub(crate) struct Decoder {
     open: Option<(BlockId, Prose)>,
     called: bool,
     /// What was said visibly: sources name places in it.
-    said: String,
+    said: Said,
     finish: Option<Stop>,
     usage: Usage,
     sources: usize,
@@ -194,7 +195,7 @@ impl Decoder {
     fn text(&mut self, text: &str, signature: Option<&str>, out: &mut Vec<Event>) {
         if !text.is_empty() {
             let block = self.prose(Prose::Text, out);
-            self.said.push_str(text);
+            self.said.push(text);
             out.push(Event::Delta { block, text: text.to_owned() });
         }
         self.carrier(signature, if text.is_empty() { seals::EMPTY } else { seals::TEXT }, out);
@@ -303,7 +304,7 @@ impl Decoder {
         if grounding.is_none() && citations.is_none() {
             return;
         }
-        let found = grounding::read(grounding, citations, &self.said);
+        let found = grounding::read(grounding, citations, &mut self.said);
         let new = found.into_iter().skip(self.sources);
         let before = out.len();
         out.extend(new.map(|citation| Event::Cite { block, citation }));

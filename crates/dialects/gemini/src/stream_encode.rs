@@ -7,6 +7,7 @@ use hub::{Block, BlockId, Citation, Event, Fault, Seal, Stop, StopReason, ToolCa
 
 use crate::grounding::{self, Support};
 use crate::response::{call_part, finish_reason, identity, image_part, is_cut, is_whole, text_part, thought_part};
+use crate::said::Said;
 use crate::{ID, fault, usage};
 
 /// The state of one stream.
@@ -26,7 +27,7 @@ pub(crate) struct Encoder {
     /// Calls whose arguments are no object: whether they were cut is known at the end only.
     damaged: Vec<(u32, ToolCall)>,
     usage: Usage,
-    said: String,
+    said: Said,
     supports: Vec<Support>,
     stopped: bool,
 }
@@ -66,7 +67,7 @@ impl Encoder {
             calls: 0,
             damaged: Vec::new(),
             usage: Usage::default(),
-            said: String::new(),
+            said: Said::default(),
             supports: Vec::new(),
             stopped: false,
         }
@@ -140,7 +141,7 @@ impl Encoder {
         let Some((_, open)) = self.blocks.iter_mut().find(|(known, _)| *known == block) else { return };
         match open {
             Open::Text { .. } => {
-                self.said.push_str(text);
+                self.said.push(text);
                 self.part(out, |out| text_part(text, out));
             }
             Open::Thinking => self.part(out, |out| thought_part(text, None, out)),
@@ -169,7 +170,8 @@ impl Encoder {
         }
         match self.blocks.remove(at).1 {
             Open::Text { from, sources } => {
-                let (said, to) = (&self.said, self.said.len());
+                let to = self.said.len();
+                let said = &mut self.said;
                 self.supports.extend(sources.iter().filter_map(|cited| Support::new(cited, said, from, to)));
             }
             Open::Call { number, call, .. } => {
@@ -222,7 +224,7 @@ impl Encoder {
 }
 
 /// What the candidate of the last chunk holds besides its content.
-fn last(stop: &Stop, supports: &[Support], said: &str, out: &mut BytesMut) {
+fn last(stop: &Stop, supports: &[Support], said: &Said, out: &mut BytesMut) {
     let reason: StopReason = stop.reason;
     out.extend_from_slice(b"\"finishReason\":\"");
     out.extend_from_slice(finish_reason(reason).as_bytes());

@@ -9,7 +9,7 @@ use super::rounds::{assemble, read, told, write};
 use crate::ALL;
 
 /// A request with this text, this schema of the one tool, and these arguments of an earlier call of it.
-fn request(dialect: &Dialect, text: &str, schema: &str, arguments: &str) -> String {
+pub(super) fn request(dialect: &Dialect, text: &str, schema: &str, arguments: &str) -> String {
     let quoted = serde_json::to_string(arguments).unwrap();
     match dialect.word {
         "claude" => format!(

@@ -1,0 +1,362 @@
+//! Work grows with the size of what is read and written, and not with its square.
+//!
+//! What is measured is the CPU time of the thread, which other programs on the machine do not change, for a size and
+//! for four times that size: linear work takes four times as long, quadratic sixteen times. A case fails when it is
+//! nearer to the latter each time that it is tried. Where the system does not tell CPU time, nothing is measured.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use dialect::{Body, Dialect, Framer, Memo, ModelTraits, Reply, Target, splice};
+use hub::{
+    Block, BlockId, CallKind, Citation, Event, Part, Prompt, Request, Role, StopReason, Thinking, ToolCall, ToolResult,
+    Turn,
+};
+
+use super::hostile::request;
+use super::matrix::head;
+use crate::ALL;
+
+/// Least time that is judged, in nanoseconds: less is noise.
+const LEAST: u64 = 2_000_000;
+/// Four times the size takes four times the work; the doubt goes to the code.
+const MOST: u64 = 9;
+
+fn cpu() -> Option<u64> {
+    std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
+}
+
+/// Work that is all prepared.
+type Work<'a> = Box<dyn FnOnce() + 'a>;
+
+fn time(work: Work<'_>) -> Option<u64> {
+    let before = cpu()?;
+    work();
+    // The figure is brought up to date when the thread is put aside.
+    std::thread::yield_now();
+    Some(cpu()? - before)
+}
+
+/// The times for a size and for four times that size, where they grow too fast.
+fn grows<'a>(prepare: &dyn Fn(usize) -> Work<'a>) -> Option<(u64, u64)> {
+    let mut worst = None;
+    for _ in 0..3 {
+        let mut size = 64;
+        let mut small = time(prepare(size))?;
+        while small < LEAST && size < 1 << 11 {
+            size *= 2;
+            small = time(prepare(size))?;
+        }
+        let large = time(prepare(size * 4))?;
+        worst = Some((small, large));
+        if large <= MOST * small || large < 8 * LEAST {
+            return None;
+        }
+    }
+    worst
+}
+
+fn pairs() -> impl Iterator<Item = (&'static Dialect, &'static Dialect)> {
+    let clients = ALL.iter().filter(|dialect| dialect.client.is_some());
+    clients.flat_map(|client| ALL.iter().filter(|wire| wire.wire.is_some()).map(move |wire| (*client, *wire)))
+}
+
+/// Everything that is done with a request on its way: read, relayed, mended and written for another dialect.
+fn pass(client: &Dialect, wire: &Dialect, text: &str) {
+    let body = Body::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap();
+    let traits = ModelTraits::default();
+    let target = Target { model: "up", stream: true, traits: &traits };
+    let side = wire.wire.unwrap();
+    if client.id == wire.id {
+        let _ = client.client.unwrap().peek(&head(client), &body);
+        let mut edits = side.relay(&head(client), &body, &target).edits;
+        edits.extend(side.rethink(&body, Thinking::from_suffix("high").unwrap(), &target, &mut hub::Losses::default()));
+        edits.extend(side.instruct(&body, &Prompt { words: "w".into(), ..Prompt::default() }));
+        splice::apply(body.bytes(), body.index(), &edits);
+    }
+    let Ok(decoded) = client.client.unwrap().decode_request(&head(client), &body) else { return };
+    let (mut request, mut losses) = (decoded.request, decoded.losses);
+    hub::mend(&mut request, &mut losses);
+    let _ = side.encode_request(&request, &target);
+}
+
+/// Something of a request that can be large: the text, the schema and the arguments of `request`.
+type Large = (&'static str, fn(usize) -> (String, String, String));
+
+const PLAIN: &str = r#"{"type":"object","properties":{"a":{"type":"string"}}}"#;
+
+fn schema(of: String) -> (String, String, String) {
+    (r#""q""#.into(), of, "{}".into())
+}
+
+static MADE: AtomicUsize = AtomicUsize::new(0);
+
+fn listed(count: usize, each: impl Fn(usize) -> String) -> String {
+    (0..count).map(each).collect::<Vec<_>>().join(",")
+}
+
+const LARGE: [Large; 14] = [
+    ("text", |n| (format!("\"{}\"", "word ".repeat(n * 8)), PLAIN.into(), "{}".into())),
+    ("escapes", |n| (format!("\"{}\"", r"\n\u00e9\ud83d\ude00".repeat(n * 2)), PLAIN.into(), "{}".into())),
+    ("line ends", |n| (format!("\"{}\"", "\u{2028}\u{85}é".repeat(n * 2)), PLAIN.into(), "{}".into())),
+    ("arguments", |n| (r#""q""#.into(), PLAIN.into(), format!("{{{}}}", listed(n, |at| format!(r#""a{at}":[{at}]"#))))),
+    ("properties", |n| {
+        schema(format!(
+            r#"{{"type":"object","properties":{{{}}}}}"#,
+            listed(n, |at| format!(r#""p{at}":{{"type":"string","pattern":"^{at}$"}}"#))
+        ))
+    }),
+    ("required", |n| {
+        schema(format!(
+            r#"{{"type":"object","required":[{}],"properties":{{{}}}}}"#,
+            listed(n, |at| format!(r#""p{at}""#)),
+            listed(n, |at| format!(r#""p{at}":{{"type":"STRING"}}"#))
+        ))
+    }),
+    ("flags", |n| {
+        schema(format!(
+            r#"{{"type":"object","properties":{{{}}}}}"#,
+            listed(n, |at| format!(r#""p{at}":{{"required":true,"nullable":true,"type":"array"}}"#))
+        ))
+    }),
+    ("choices", |n| {
+        schema(format!(
+            r#"{{"type":"object","properties":{{"a":{{"oneOf":[{}]}}}}}}"#,
+            listed(n, |at| format!(r#"{{"const":{at},"not":{{}}}}"#))
+        ))
+    }),
+    ("root choices", |n| {
+        schema(format!(
+            r#"{{"anyOf":[{}]}}"#,
+            listed(n, |at| format!(r#"{{"type":"object","required":["p{at}"],"properties":{{"p{at}":{{}}}}}}"#))
+        ))
+    }),
+    ("all of", |n| {
+        schema(format!(
+            r#"{{"type":"object","properties":{{"a":{{"allOf":[{}]}}}}}}"#,
+            listed(n, |at| format!(r#"{{"required":["p{at}"],"properties":{{"p{at}":{{}}}}}}"#))
+        ))
+    }),
+    ("keywords", |n| {
+        schema(format!(
+            r#"{{"type":"object","properties":{{"a":{{}}}},{}}}"#,
+            listed(n, |at| format!(r#""k{at}":{at}"#))
+        ))
+    }),
+    ("double keys", |n| {
+        schema(format!(
+            r#"{{"type":"object",{},"properties":{{"a":{{}}}}}}"#,
+            listed(n, |_| r#""type":"object""#.into())
+        ))
+    }),
+    ("values", |n| {
+        schema(format!(r#"{{"type":"object","properties":{{"a":{{"enum":[{}]}}}}}}"#, listed(n, |at| format!("{at}"))))
+    }),
+    ("references", |n| {
+        schema(format!(
+            r##"{{"type":"object","properties":{{{}}},"$defs":{{{}}}}}"##,
+            listed(n, |at| format!(r##""p{at}":{{"$ref":"#/$defs/d{at}"}}"##)),
+            listed(n, |at| format!(
+                r##""d{at}":{{"type":"object","properties":{{"x":{{"$ref":"#/$defs/d{}"}}}}}}"##,
+                at + 1
+            ))
+        ))
+    }),
+];
+
+#[test]
+fn requests_cost_no_more_than_they_are_large() {
+    for (client, wire) in pairs() {
+        for (name, large) in LARGE {
+            let prepare = |size: usize| {
+                let (text, schema, arguments) = large(size);
+                // Another schema each time: what was lowered before is remembered.
+                let count = MADE.fetch_add(1, Ordering::Relaxed);
+                let schema = schema.replacen('{', &format!(r#"{{"title":"{count}","#), 1);
+                let text = request(client, &text, &schema, &arguments);
+                Box::new(move || pass(client, wire, &text)) as Work<'static>
+            };
+            let found = grows(&prepare);
+            assert_eq!(found, None, "{} to {}: {name}", client.id, wire.id);
+        }
+    }
+}
+
+/// A stream that can be long in some way.
+type Long = (&'static str, fn(usize) -> Vec<Event>);
+
+fn start() -> Event {
+    Event::Start { id: "i".into(), model: "m".into() }
+}
+
+fn stop() -> Event {
+    Event::Stop(StopReason::ToolCalls.into())
+}
+
+fn delta(block: usize, text: &str) -> Event {
+    Event::Delta { block: id(block), text: text.into() }
+}
+
+fn id(block: usize) -> BlockId {
+    BlockId(u32::try_from(block).unwrap())
+}
+
+fn call(block: usize) -> Event {
+    let kind = Block::ToolCall { id: format!("c{block}"), name: format!("t{block}"), kind: CallKind::Function };
+    Event::Open { block: id(block), kind }
+}
+
+/// One block in many pieces.
+fn pieces(open: Event, piece: &str, last: &str, count: usize) -> Vec<Event> {
+    let mut events = vec![start(), open];
+    events.extend((0..count).map(|_| delta(0, piece)));
+    events.extend([delta(0, last), Event::Close { block: id(0) }, stop()]);
+    events
+}
+
+fn opened(kind: Block) -> Event {
+    Event::Open { block: id(0), kind }
+}
+
+/// Many blocks, one after the other.
+fn row(open: impl Fn(usize) -> Event, text: &str, count: usize) -> Vec<Event> {
+    let mut events = vec![start()];
+    for at in 0..count {
+        events.extend([open(at), delta(at, text), Event::Close { block: id(at) }]);
+    }
+    events.push(stop());
+    events
+}
+
+/// Many calls at once, their pieces mixed.
+fn mixed(count: usize) -> Vec<Event> {
+    // More than a thousand at once are refused.
+    let width = count.min(256);
+    let mut events = vec![start()];
+    events.extend((0..width).map(call));
+    events.extend((0..width).map(|at| delta(at, "{\"a\":\"")));
+    events.extend((0..count).map(|at| delta(at % width, "x")));
+    events.extend((0..width).flat_map(|at| [delta(at, "\"}"), Event::Close { block: id(at) }]));
+    events.push(stop());
+    events
+}
+
+fn cited(count: usize) -> Vec<Event> {
+    let mut events = vec![start(), opened(Block::Text), delta(0, "said")];
+    events.extend((0..count).map(|at| {
+        let citation = Citation { url: Some(format!("https://a.example/{at}")), ..Citation::default() };
+        Event::Cite { block: id(0), citation }
+    }));
+    events.extend([Event::Close { block: id(0) }, stop()]);
+    events
+}
+
+const LONG: [Long; 8] = [
+    ("text", |n| pieces(opened(Block::Text), "é ", "", n)),
+    ("thinking", |n| pieces(opened(Block::Thinking), "hm", "", n)),
+    ("arguments", |n| pieces(call(0), "[", "x", n)),
+    ("picture", |n| pieces(opened(Block::Image { media_type: "image/png".into() }), "AAAA", "", n)),
+    ("calls", |n| row(call, "{}", n)),
+    ("texts", |n| {
+        row(|at| Event::Open { block: id(at), kind: if at % 2 == 0 { Block::Text } else { Block::Thinking } }, "a", n)
+    }),
+    ("mixed calls", mixed),
+    ("sources", cited),
+];
+
+fn encode(client: &Dialect, events: &[Event]) -> BytesMut {
+    let mut encoder = client.client.unwrap().stream_encoder(Reply { usage_frame: true, ..Reply::new("m", true) });
+    let mut out = BytesMut::new();
+    events.iter().for_each(|event| encoder.push(event, &mut out));
+    encoder.end(&mut out);
+    out
+}
+
+fn decode(wire: &Dialect, stream: &[u8]) {
+    let mut decoder = wire.wire.unwrap().stream_decoder(Memo::default());
+    let mut framer = Framer::new(wire.framing, 64 << 20);
+    let mut events = Vec::new();
+    for piece in stream.chunks(64) {
+        let _ = framer.feed(piece, &mut |frame| decoder.feed(frame, &mut events));
+        events.clear();
+    }
+}
+
+fn watch(wire: &Dialect, stream: &[u8]) {
+    let mut scanner = wire.wire.unwrap().scanner();
+    let mut framer = Framer::new(wire.framing, 64 << 20);
+    for piece in stream.chunks(64) {
+        let _ = framer.feed(piece, &mut |frame| {
+            let _ = scanner.frame(frame);
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn streams_cost_no_more_than_they_are_long() {
+    for dialect in ALL.iter().filter(|dialect| dialect.client.is_some() && dialect.wire.is_some()) {
+        for (name, long) in LONG {
+            let written = |size: usize| {
+                let events = long(size);
+                Box::new(move || drop(encode(dialect, &events))) as Work<'static>
+            };
+            let read = |size: usize| {
+                let stream = encode(dialect, &long(size));
+                Box::new(move || decode(dialect, &stream)) as Work<'static>
+            };
+            let watched = |size: usize| {
+                let stream = encode(dialect, &long(size));
+                Box::new(move || watch(dialect, &stream)) as Work<'static>
+            };
+            let ways: [(&str, &dyn Fn(usize) -> Work<'static>); 3] =
+                [("written", &written), ("read", &read), ("watched", &watched)];
+            for (way, prepare) in ways {
+                assert_eq!(grows(prepare), None, "{}: {name} {way}", dialect.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_grows_too_fast_is_noticed() {
+    let square = |size: usize| {
+        let text = vec![1_u8; size];
+        let sum = move |_: u8| text.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+        Box::new(move || assert!(std::hint::black_box(vec![1; size]).into_iter().map(sum).sum::<u64>() > 0))
+            as Work<'static>
+    };
+    assert!(cpu().is_none() || grows(&square).is_some());
+}
+
+#[test]
+fn a_history_of_calls_costs_no_more_than_it_is_long() {
+    let one = |at: usize, same: bool| ToolCall {
+        id: if same { String::new() } else { format!("c{at}") },
+        name: "t".into(),
+        arguments: "{}".into(),
+        kind: CallKind::Function,
+        seal: None,
+        cache: None,
+    };
+    for same in [false, true] {
+        let prepare = |size: usize| {
+            let calls: Vec<Part> = (0..size).map(|at| Part::ToolCall(one(at, same))).collect();
+            let result = |at: usize| ToolResult { call_id: one(at, same).id, ..ToolResult::default() };
+            let results: Vec<Part> = (0..size).map(|at| Part::ToolResult(result(at))).collect();
+            let turns = vec![Turn { role: Role::Assistant, parts: calls }, Turn { role: Role::User, parts: results }];
+            let request = Request { turns, ..Request::default() };
+            Box::new(move || write_everywhere(request)) as Work<'static>
+        };
+        assert_eq!(grows(&prepare), None, "same ids: {same}");
+    }
+}
+
+/// Mends a request and writes it for every dialect.
+fn write_everywhere(mut request: Request) {
+    hub::mend(&mut request, &mut hub::Losses::default());
+    let traits = ModelTraits::default();
+    for wire in ALL.iter().filter_map(|dialect| dialect.wire) {
+        wire.encode_request(&request, &Target { model: "up", stream: true, traits: &traits }).unwrap();
+    }
+}
