@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use bytes::BytesMut;
 use memchr::memmem::Finder;
 
-use crate::{Object, array, quoted, scan};
+use crate::{Lowered, Object, array, quoted, remembered, scan};
 
 const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
 /// Deeper schemas are copied as they are.
@@ -29,9 +29,15 @@ pub fn repair(schema: &str) -> Cow<'_, str> {
     if root.is_sound_root() && !looks_broken(text) {
         return Cow::Borrowed(text);
     }
+    let repaired =
+        remembered("openai tool", text, |text| Lowered { json: Some(written(&root, text)), lost: Vec::new() });
+    Cow::Owned(repaired.json.clone().unwrap_or_default())
+}
+
+fn written(root: &Node<'_>, text: &str) -> String {
     let mut out = BytesMut::with_capacity(text.len() + 64);
-    write_root(&root, &mut out);
-    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+    write_root(root, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"type\""));

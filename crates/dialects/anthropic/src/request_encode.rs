@@ -3,9 +3,10 @@
 //! The version sent is 2023-06-01: it answers every field that is written here, sampling included.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use bytes::BytesMut;
-use dialect::{Encoded, Memo, NameMap, Target};
+use dialect::{Encoded, Lowered, Memo, NameMap, Target};
 use hub::{CallKind, Fault, Format, Json, Losses, Request, Sampling, Schema, Service, Tier, Tool, ToolKind};
 
 use crate::breakpoints::Breakpoints;
@@ -111,7 +112,7 @@ fn refuse(sampling: &Sampling) -> Result<(), Fault> {
 enum Form<'a> {
     Free,
     /// `output_config.format` with this schema.
-    Native(String),
+    Native(Rc<Lowered>),
     /// A forced function with this schema.
     Tool(&'a Schema),
     /// Words in the system prompt.
@@ -129,10 +130,11 @@ impl<'a> Form<'a> {
             Format::Schema(schema) => schema,
         };
         let text = wanted.schema.as_str();
-        if target.traits.structured_output != Some(false)
-            && let Some(subset) = schema::strict(text, wanted.description.as_deref())
-        {
-            return Self::Native(subset);
+        let described = wanted.description.as_deref().and_then(|words| schema::described(text, words));
+        let lowered = schema::strict(described.as_deref().unwrap_or(text));
+        if target.traits.structured_output != Some(false) && lowered.json.is_some() {
+            schema::report(&lowered, || "response_format.schema".to_owned(), losses);
+            return Self::Native(lowered);
         }
         let thinks =
             request.thinking.level.is_some() || matches!(request.thinking.mode, Some(mode) if mode != hub::Mode::Off);
@@ -191,7 +193,7 @@ impl Parts<'_> {
         service(&self.request.service, &mut body, losses);
         // The cache sees tools, system and messages in this order; so do the breakpoints.
         if !self.tools.list.is_empty() {
-            tools_encode::write(&self.tools.list, self.names, &mut breakpoints, body.key("tools"));
+            tools_encode::write(&self.tools.list, self.names, &mut breakpoints, body.key("tools"), losses);
             tools_encode::write_choice(self.tools.choice, self.tools.one_at_a_time, self.names, &mut body);
         }
         let mut writer = Writer { names: self.names, ids: &ids, breakpoints: &mut breakpoints };
@@ -238,7 +240,7 @@ impl Parts<'_> {
 
     fn output_config(&self, body: &mut Open<'_>) {
         let schema = match self.form {
-            Form::Native(schema) => Some(schema),
+            Form::Native(lowered) => lowered.json.as_deref(),
             Form::Free | Form::Tool(_) | Form::Words(_) => None,
         };
         if self.plan.effort.is_none() && schema.is_none() {

@@ -5,37 +5,66 @@
 //! moves into the description, where the model still reads it. Both rewritings are idempotent.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashSet;
+use std::rc::Rc;
 
+use hub::Losses;
 use memchr::memmem;
 
 use dialect::tree::{Fields, Node};
+use dialect::{Lowered, remembered};
 
 /// The schema of a tool without arguments.
 pub(crate) const NO_ARGUMENTS: &str = r#"{"type":"object","properties":{}}"#;
 
+/// How many keywords are named as taken out.
+const MAX_LOST: usize = 16;
 /// String formats that strict schemas keep.
 const FORMATS: [&str; 10] =
     ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"];
 
-/// A tool's schema as it can be sent; most are already.
-pub(crate) fn for_tool(schema: &str) -> Cow<'_, str> {
-    if is_sound(schema) {
-        return Cow::Borrowed(schema);
-    }
+/// A tool's schema as it can be sent, where it cannot be as it is; most can.
+pub(crate) fn for_tool(schema: &str) -> Option<Rc<Lowered>> {
+    let repair = |schema: &str| Lowered { json: Some(repaired(schema)), lost: Vec::new() };
+    (!is_sound(schema)).then(|| remembered("anthropic tool", schema, repair))
+}
+
+fn repaired(schema: &str) -> String {
     match Node::read(schema) {
-        Some(Node::Object(fields)) => Cow::Owned(Node::Object(repair_root(fields)).json()),
-        _ => Cow::Borrowed(NO_ARGUMENTS),
+        Some(Node::Object(fields)) => Node::Object(repair_root(fields)).json(),
+        _ => NO_ARGUMENTS.to_owned(),
     }
 }
 
-/// A schema in the subset that strict tools and structured answers take; `None` when it cannot be read.
-pub(crate) fn strict(schema: &str, description: Option<&str>) -> Option<String> {
+/// A schema in the subset that strict tools and structured answers take, and what was taken out of it; `json` is `None`
+/// when it cannot be read.
+pub(crate) fn strict(schema: &str) -> Rc<Lowered> {
+    remembered("anthropic strict", schema, |schema| match Node::read(schema) {
+        Some(root @ Node::Object(_)) => {
+            let lost = RefCell::new(Vec::new());
+            let json = subset(repair(root), &lost).json();
+            Lowered { json: Some(json), lost: lost.into_inner() }
+        }
+        _ => Lowered::default(),
+    })
+}
+
+/// A schema with a description, where it has none.
+pub(crate) fn described(schema: &str, words: &str) -> Option<String> {
     let Node::Object(mut fields) = Node::read(schema)? else { return None };
-    if let (None, Some(words)) = (fields.get("description"), description) {
-        fields.set("description", Node::text(words));
+    if fields.get("description").is_some() {
+        return None;
     }
-    Some(subset(repair(Node::Object(fields))).json())
+    fields.set("description", Node::text(words));
+    Some(Node::Object(fields).json())
+}
+
+/// Says what was taken out of a schema.
+pub(crate) fn report(lowered: &Lowered, field: impl FnOnce() -> String, losses: &mut Losses) {
+    if !lowered.lost.is_empty() {
+        losses.approximated(field(), format!("moved into descriptions: {}", lowered.lost.join(", ")));
+    }
 }
 
 /// Whether the root of a schema is an object schema.
@@ -223,14 +252,14 @@ fn promote_required(fields: &mut Fields<'_>) {
 }
 
 /// One repaired schema in the strict subset.
-fn subset(node: Node<'_>) -> Node<'_> {
+fn subset<'a>(node: Node<'a>, lost: &RefCell<Vec<String>>) -> Node<'a> {
     let Node::Object(mut fields) = node else { return Node::Object(Fields::default()) };
     if let Some(reference) = fields.take("$ref") {
         let mut kept = Fields(vec![(Cow::Borrowed("$ref"), reference)]);
         // The root may be a reference into its own definitions.
         if let Some(definitions) = fields.take("$defs") {
             kept.set("$defs", definitions);
-            each_schema(&mut kept, &subset);
+            each_schema(&mut kept, &|inner| subset(inner, lost));
         }
         return Node::Object(kept);
     }
@@ -242,14 +271,14 @@ fn subset(node: Node<'_>) -> Node<'_> {
     if is_object {
         fields.set("additionalProperties", Node::leaf("false"));
     }
-    let hints = drop_unknown(&mut fields);
+    let hints = drop_unknown(&mut fields, &mut lost.borrow_mut());
     describe(&mut fields, &hints);
-    each_schema(&mut fields, &|inner| if inner.is_leaf("false") { inner } else { subset(inner) });
+    each_schema(&mut fields, &|inner| if inner.is_leaf("false") { inner } else { subset(inner, lost) });
     Node::Object(fields)
 }
 
 /// Takes out what the subset does not know, as `key: value` hints.
-fn drop_unknown(fields: &mut Fields<'_>) -> Vec<String> {
+fn drop_unknown(fields: &mut Fields<'_>, lost: &mut Vec<String>) -> Vec<String> {
     let mut hints = Vec::new();
     fields.0.retain(|(key, value)| {
         let known = match &**key {
@@ -273,6 +302,9 @@ fn drop_unknown(fields: &mut Fields<'_>) -> Vec<String> {
         let is_noise = matches!(&**key, "$schema" | "$id" | "$comment") || key.starts_with("x-");
         if !known && !is_noise {
             hints.push(format!("{key}: {}", value.json()));
+            if lost.len() < MAX_LOST && !lost.iter().any(|known| known == key) {
+                lost.push(key.to_string());
+            }
         }
         known
     });

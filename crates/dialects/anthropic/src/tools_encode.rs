@@ -145,7 +145,13 @@ fn choice(request: &Request) -> Option<Choice<'_>> {
 }
 
 /// Writes the list.
-pub(crate) fn write(tools: &[&Tool], names: &NameMap, breakpoints: &mut Breakpoints, out: &mut BytesMut) {
+pub(crate) fn write(
+    tools: &[&Tool],
+    names: &NameMap,
+    breakpoints: &mut Breakpoints,
+    out: &mut BytesMut,
+    losses: &mut Losses,
+) {
     let mut list = Open::array(out);
     for tool in tools {
         if let ToolKind::Hosted { origin, json, .. } = &tool.kind {
@@ -155,7 +161,7 @@ pub(crate) fn write(tools: &[&Tool], names: &NameMap, breakpoints: &mut Breakpoi
         }
         let mut object = Open::object(list.item());
         match &tool.kind {
-            ToolKind::Function(parameters) => function(tool, parameters.as_ref(), names, &mut object),
+            ToolKind::Function(parameters) => function(tool, parameters.as_ref(), names, &mut object, losses),
             ToolKind::Custom(grammar) => custom(tool, grammar.as_ref(), names, &mut object),
             ToolKind::WebSearch(search) => web_search(search, &mut object),
             ToolKind::Hosted { .. } => (),
@@ -168,15 +174,21 @@ pub(crate) fn write(tools: &[&Tool], names: &NameMap, breakpoints: &mut Breakpoi
     list.end();
 }
 
-fn function(tool: &Tool, parameters: Option<&Json>, names: &NameMap, object: &mut Open<'_>) {
+fn function(tool: &Tool, parameters: Option<&Json>, names: &NameMap, object: &mut Open<'_>, losses: &mut Losses) {
     object.text("name", names.wire(&tool.name));
     object.maybe_text("description", tool.description.as_deref());
     let parameters = parameters.map_or(schema::NO_ARGUMENTS, Json::as_str);
-    let sound = schema::for_tool(parameters);
-    let subset = tool.strict.filter(|strict| *strict).and_then(|_| schema::strict(&sound, None));
-    object.raw("input_schema", subset.as_deref().unwrap_or(&sound));
+    let repaired = schema::for_tool(parameters);
+    let sound = repaired.as_ref().and_then(|lowered| lowered.json.as_deref()).unwrap_or(parameters);
+    let strict = tool.strict == Some(true);
+    let lowered = strict.then(|| schema::strict(sound));
+    let subset = lowered.as_ref().and_then(|lowered| lowered.json.as_deref());
+    object.raw("input_schema", subset.unwrap_or(sound));
     if subset.is_some() {
         object.flag("strict", true);
+    }
+    if let Some(lowered) = lowered {
+        schema::report(&lowered, || format!("tools.{}.parameters", tool.name), losses);
     }
 }
 

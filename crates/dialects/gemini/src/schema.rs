@@ -6,18 +6,13 @@
 //! was lowered is remembered by content.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use dialect::tree::{Fields, Node};
+use dialect::{Lowered, remembered};
 
 use crate::schema_openapi;
-
-/// Most bytes of schemas that one thread remembers; over it, all is forgotten.
-const CACHE: usize = 8 << 20;
-/// Larger schemas are not remembered, in bytes.
-const CACHE_ONE: usize = 128 << 10;
 
 /// Keywords that stay (types of google-genai 3.4). `$schema` and `x-*` say nothing to a model.
 const KNOWN: [&str; 20] = [
@@ -43,32 +38,24 @@ const KNOWN: [&str; 20] = [
     "propertyOrdering",
 ];
 
-/// A schema as it can be sent.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Lowered {
-    /// The schema; `None` when it takes no arguments.
-    pub(crate) json: Option<String>,
-    /// The keywords that were taken out, each once.
-    pub(crate) lost: Vec<String>,
-}
-
-#[derive(Default)]
-struct Cache {
-    known: HashMap<(Box<str>, Use), Rc<Lowered>>,
-    bytes: usize,
-}
-
-thread_local! {
-    static CACHED: RefCell<Cache> = RefCell::default();
-}
-
 /// What a schema is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Use {
     Tool,
     /// A tool's, in the OpenAPI subset.
     OldTool,
     Answer,
+}
+
+impl Use {
+    /// The name under which the rewriting is remembered.
+    fn rule(self) -> &'static str {
+        match self {
+            Self::Tool => "gemini tool",
+            Self::OldTool => "gemini openapi tool",
+            Self::Answer => "gemini answer",
+        }
+    }
 }
 
 /// The schema of a tool's arguments: always an object.
@@ -87,22 +74,7 @@ pub(crate) fn for_answer(schema: &str) -> Rc<Lowered> {
 }
 
 fn cached(schema: &str, purpose: Use) -> Rc<Lowered> {
-    CACHED.with_borrow_mut(|cache| {
-        let key = (Box::from(schema), purpose);
-        if let Some(known) = cache.known.get(&key) {
-            return Rc::clone(known);
-        }
-        let lowered = Rc::new(lowered_for(schema, purpose));
-        let size = schema.len() + lowered.json.as_ref().map_or(0, String::len);
-        if size <= CACHE_ONE {
-            if cache.bytes + size > CACHE {
-                *cache = Cache::default();
-            }
-            cache.bytes += size;
-            cache.known.insert(key, Rc::clone(&lowered));
-        }
-        lowered
-    })
+    remembered(purpose.rule(), schema, |schema| lowered_for(schema, purpose))
 }
 
 fn lowered_for(schema: &str, purpose: Use) -> Lowered {

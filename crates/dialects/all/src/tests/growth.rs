@@ -7,10 +7,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use dialect::{Body, Dialect, Framer, Memo, ModelTraits, Reply, Target, splice};
+use dialect::{Body, Dialect, Framer, Memo, ModelTraits, Reply, Target, WireQuirks, splice};
 use hub::{
-    Block, BlockId, CallKind, Citation, Event, Part, Prompt, Request, Role, StopReason, Thinking, ToolCall, ToolResult,
-    Turn,
+    Block, BlockId, CallKind, Citation, Event, Json, Part, Prompt, Request, Role, StopReason, Text, Thinking, Tool,
+    ToolCall, ToolKind, ToolResult, Turn,
 };
 
 use super::hostile::request;
@@ -316,6 +316,39 @@ fn streams_cost_no_more_than_they_are_long() {
             }
         }
     }
+}
+
+#[test]
+fn tools_that_come_again_are_not_rewritten_again() {
+    let tool = |at: usize| Tool {
+        name: format!("t{at}"),
+        description: None,
+        kind: ToolKind::Function(Some(Json::trusted(format!(
+            r#"{{"type":"OBJECT","properties":{{"a{at}":{{"type":"STRING","pattern":"^x","required":true}}}}}}"#
+        )))),
+        strict: Some(true),
+        cache: None,
+        extras: Vec::new(),
+    };
+    let user = Turn { role: Role::User, parts: vec![Part::Text(Text::plain("q"))] };
+    let request = Request { tools: (0..120).map(tool).collect(), turns: vec![user], ..Request::default() };
+    let openapi = WireQuirks { openapi_parameters: true, ..WireQuirks::default() };
+    for traits in [ModelTraits::default(), ModelTraits { quirks: openapi, ..ModelTraits::default() }] {
+        for dialect in ALL.iter().filter(|dialect| dialect.wire.is_some()) {
+            let target = Target { model: "up", stream: true, traits: &traits };
+            let first = dialect.wire.unwrap().encode_request(&request, &target).unwrap();
+            let made = dialect::made();
+            let second = dialect.wire.unwrap().encode_request(&request, &target).unwrap();
+            assert_eq!(dialect::made(), made, "{}", dialect.id);
+            assert_eq!(
+                (first.body, first.losses),
+                (second.body, second.losses),
+                "{}: what was lost is said again",
+                dialect.id
+            );
+        }
+    }
+    assert!(dialect::made() >= 3 * 120, "these schemas must be rewritten somewhere");
 }
 
 #[test]
