@@ -84,8 +84,12 @@ impl Places {
     }
 
     async fn gateway(&self) -> Gateway {
+        self.join(Setup::new()).start().await
+    }
+
+    fn join(&self, setup: Setup) -> Setup {
         let codex = format!("{}/v1", self.responses.url());
-        Setup::new()
+        setup
             .with("claude-api-key", entry(&self.claude.url(), &self.claude.key(), "claude-model", "at-claude"))
             .with("gemini-api-key", entry(&self.gemini.url(), &self.gemini.key(), "gemini-2.5-model", "at-gemini"))
             .with("codex-api-key", entry(&codex, &self.responses.key(), "gpt-5-model", "at-codex"))
@@ -95,8 +99,6 @@ impl Places {
             )
             .with("demo", json!(true))
             .openai(&self.chat, 0)
-            .start()
-            .await
     }
 }
 
@@ -170,4 +172,42 @@ async fn a_place_that_cannot_count_is_asked_once_and_stays_in_use() {
     }
     assert_eq!(chat.requests().len(), 1, "{:?}", chat.requests());
     assert!(!gateway.log().iter().any(|line| line.contains("benched")), "{:#?}", gateway.log());
+}
+
+/// What is counted is what an answer would be asked with: the operator's prompt, payload rules and the suffix behind the
+/// model's name are in it, and what the call does not take is not.
+#[tokio::test]
+async fn what_is_counted_is_what_would_be_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("prompt.txt");
+    std::fs::write(&file, "Own words.").unwrap();
+    let places = Places::start().await;
+    let rules = json!({"override": [
+        {"models": [{"name": "*", "protocol": "gemini"}], "params": {"generationConfig.temperature": 0.25}},
+        {"models": [{"name": "*", "protocol": "claude"}], "params": {"temperature": 0.25}},
+        {"models": [{"name": "*", "protocol": "responses"}], "params": {"temperature": 0.25, "truncation": "auto"}},
+    ]});
+    let setup = Setup::new().with("system-prompt", json!({"file": file.to_str()})).with("payload", rules);
+    let gateway = places.join(setup).start().await;
+    for caller in CALLERS {
+        for model in ["at-claude(low)", "at-gemini(low)", "at-codex(low)"] {
+            let got = ask(&gateway, caller, model).await;
+            assert!(caller.number(&got) > 0, "{caller:?} {model}: {}", got.text());
+            assert_eq!(got.header("x-bosporus-estimate"), None, "{caller:?} {model}: {}", got.text());
+        }
+    }
+    for call in places.claude.requests().iter().map(testkit::Recorded::json) {
+        assert!(call["system"].to_string().contains("Own words."), "{call}");
+        assert_eq!(call["temperature"], Value::Null, "{call}");
+    }
+    for call in places.responses.requests().iter().map(testkit::Recorded::json) {
+        assert!(call.to_string().contains("Own words.") && call["reasoning"]["effort"] == "low", "{call}");
+        assert_eq!((&call["truncation"], &call["temperature"]), (&json!("auto"), &Value::Null), "{call}");
+    }
+    for call in places.gemini.requests().iter().map(testkit::Recorded::json) {
+        let asked = &call["generateContentRequest"];
+        assert!(asked["systemInstruction"].to_string().contains("Own words."), "{call}");
+        assert_eq!(asked["generationConfig"]["temperature"], json!(0.25), "{call}");
+        assert_eq!(asked["model"], "models/gemini-2.5-model", "{call}");
+    }
 }

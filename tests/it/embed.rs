@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use testkit::client::{self, Got};
 use testkit::{FakeAnthropic, FakeGemini, FakeOpenAi, Gateway, Reply, Trouble, vector};
 
-use crate::harness::{BEARER, Setup, request_lines, soon};
+use crate::harness::{BEARER, MODEL, Setup, request_lines, soon};
 
 const LENGTH: usize = 6;
 
@@ -257,4 +257,17 @@ async fn an_account_that_cannot_embed_is_passed_over() {
     }
     assert!(claude.requests().is_empty());
     assert_eq!(openai.requests().len(), 8);
+}
+
+#[tokio::test]
+async fn payload_rules_reach_vectors_relayed_and_translated() {
+    let openai = FakeOpenAi::start().await.unwrap();
+    let rules = json!({"override": [{"models": [{"name": "*", "protocol": "openai"}], "params": {"user": "rules"}}]});
+    let gateway = Setup::new().openai(&openai, 0).with("payload", rules).start().await;
+    for caller in [OpenAi, GeminiOne, Ollama] {
+        let got = ask(&gateway, caller, MODEL, &["a"]).await;
+        assert_eq!(got.status, 200, "{caller:?}: {}", got.text());
+        let sent = openai.last_request().unwrap().json();
+        assert_eq!(sent["user"], "rules", "{caller:?}: {sent}");
+    }
 }

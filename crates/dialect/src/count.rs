@@ -15,6 +15,8 @@ pub struct Count {
     /// The fields of a request that the call takes; empty takes all. What else would shape the answer is left out: it
     /// has no tokens.
     pub keeps: &'static [&'static str],
+    /// The request that the body of such a call stands for; `None` where it is that request.
+    pub inside: fn(&Body) -> Option<Body>,
     /// Puts the request, for a model, where the call wants it.
     pub wrap: fn(&Bytes, &str) -> Bytes,
     /// The key of the number.
@@ -44,6 +46,11 @@ impl Count {
 }
 
 /// For languages whose call is a request like any other.
+pub fn itself(_: &Body) -> Option<Body> {
+    None
+}
+
+/// Likewise.
 pub fn as_it_is(body: &Bytes, _: &str) -> Bytes {
     body.clone()
 }
@@ -54,7 +61,7 @@ mod tests {
 
     #[test]
     fn what_the_call_does_not_take_is_left_out() {
-        let count = Count { keeps: &["model", "input"], wrap: as_it_is, answer: "input_tokens" };
+        let count = Count { keeps: &["model", "input"], inside: itself, wrap: as_it_is, answer: "input_tokens" };
         let body = Bytes::from_static(br#"{"model":"m","stream":true,"input":"x","max_output_tokens":3}"#);
         assert_eq!(count.request(body, "m").unwrap(), r#"{"model":"m","input":"x"}"#);
         assert_eq!(count.read(br#"{"object":"response.input_tokens","input_tokens":12}"#), Some(12));

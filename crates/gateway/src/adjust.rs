@@ -33,6 +33,11 @@ pub(crate) struct Adjust {
 }
 
 impl Adjust {
+    /// Whether a request stays as it is.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.effort.is_none() && self.prompt.is_none()
+    }
+
     /// Changes a request in hub form.
     pub(crate) fn request(&self, request: &mut Request) {
         if let Some(prompt) = &self.prompt {

@@ -335,7 +335,7 @@ impl Attempt<'_> {
     }
 
     /// The body with what the operator's payload rules make of it.
-    fn ruled(&self, body: Pieces, wire: &Dialect, inbound: &Inbound<'_>) -> Pieces {
+    pub(crate) fn ruled(&self, body: Pieces, wire: &Dialect, inbound: &Inbound<'_>) -> Pieces {
         if self.rules.is_empty() {
             return body;
         }

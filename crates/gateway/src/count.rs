@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use config::payload::Rule;
 use dialect::splice::{self, Pieces};
-use dialect::{Dialect, Target, WireSide};
+use dialect::{Body, Dialect, Target, WireSide};
 use http::{HeaderMap, HeaderValue, Response};
-use hub::{Blame, Fault, FaultKind};
+use hub::{Blame, Fault, FaultKind, Losses};
 use pool::{Lease, Outcome};
 use transport::ReplyBody;
 use upstreams::{Call, Purpose};
@@ -44,7 +45,7 @@ impl Serve<'_> {
         let now = self.worker.app.accounts.clock().now();
         let counts = |seat: &Seat<'_>| !self.worker.app.uncounted.knows(&place_of(*seat, &model), now);
         if let Some(seat) = native.filter(counts) {
-            match self.count_upstream(seat, inbound, record).await {
+            match self.count_upstream(seat, &route.rules, inbound, record).await {
                 Ok(body) => return Ok(counted(body)),
                 Err(fault) if self.concerns_request(&fault) => return Err(fault),
                 Err(fault) => {
@@ -78,6 +79,7 @@ impl Serve<'_> {
     async fn count_upstream(
         &self,
         seat: Seat<'_>,
+        rules: &[Arc<Rule>],
         inbound: &mut Inbound<'_>,
         record: &mut Record,
     ) -> Result<Bytes, Fault> {
@@ -86,15 +88,13 @@ impl Serve<'_> {
         let wire = counter(seat, &asked_for).ok_or_else(cannot)?;
         let side = wire.wire.ok_or_else(cannot)?;
         let same = self.speaks(wire);
-        let ask = if same { relayed(seat, side, inbound)? } else { self.translated(seat, side, inbound)? };
         let lease = Lease::new(Arc::clone(&seat.account), seat.secret.clone());
-        let attempt = Attempt {
-            worker: self.worker,
-            snapshot: &self.snapshot,
-            client: self.client,
-            seat,
-            lease: &lease,
-            rules: &[],
+        let attempt =
+            Attempt { worker: self.worker, snapshot: &self.snapshot, client: self.client, seat, lease: &lease, rules };
+        let ask = if same {
+            relayed(&attempt, wire, side, inbound)?
+        } else {
+            self.translated(&attempt, wire, side, inbound)?
         };
         let call = Call {
             purpose: Purpose::CountTokens,
@@ -121,23 +121,53 @@ impl Serve<'_> {
     }
 
     /// The same translation as for an answer, so that what an answer would refuse is refused here, too.
-    fn translated(&self, seat: Seat<'_>, side: &dyn WireSide, inbound: &mut Inbound<'_>) -> Result<Ask, Fault> {
+    fn translated(
+        &self,
+        attempt: &Attempt<'_>,
+        wire: &Dialect,
+        side: &dyn WireSide,
+        inbound: &mut Inbound<'_>,
+    ) -> Result<Ask, Fault> {
         let asked_for = inbound.peek.model.clone();
-        let (model, traits) = seat.model(&asked_for);
+        let (model, traits) = attempt.seat.model(&asked_for);
         let count = side.beside().count.ok_or_else(cannot)?;
         let decoded = inbound.decoded(self.client)?;
         let encoded = side.encode_request(&decoded.request, &Target { model, stream: false, traits: &traits })?;
-        Ok(Ask { body: count.request(encoded.body, model)?.into(), headers: encoded.headers })
+        let body = attempt.ruled(encoded.body.into(), wire, inbound).joined();
+        Ok(Ask { body: count.request(body, model)?.into(), headers: encoded.headers })
     }
 }
 
-/// The client's own request, under the upstream's name of the model.
-fn relayed(seat: Seat<'_>, side: &dyn WireSide, inbound: &Inbound<'_>) -> Result<Ask, Fault> {
-    let (model, traits) = seat.model(&inbound.peek.model);
-    let body = inbound.relayed(&seat.account.id)?;
-    let relay = side.relay(inbound.head, body, &Target { model, stream: false, traits: &traits });
+/// The client's own request, under the upstream's name of the model. Where the model's name, the operator's prompt or a
+/// payload rule changes an answer's request, it is that request which is counted, and not what the client sent.
+fn relayed(attempt: &Attempt<'_>, wire: &Dialect, side: &dyn WireSide, inbound: &Inbound<'_>) -> Result<Ask, Fault> {
+    let (model, traits) = attempt.seat.model(&inbound.peek.model);
+    let target = Target { model, stream: false, traits: &traits };
+    let body = inbound.relayed(&attempt.seat.account.id)?;
+    if !inbound.adjust.is_idle() || !attempt.rules.is_empty() {
+        return changed(attempt, wire, side, inbound, body, &target);
+    }
+    let relay = side.relay(inbound.head, body, &target);
     let body = splice::apply_in_pieces(body.bytes(), body.index(), &relay.edits);
     Ok(Ask { body, headers: relay.headers })
+}
+
+fn changed(
+    attempt: &Attempt<'_>,
+    wire: &Dialect,
+    side: &dyn WireSide,
+    inbound: &Inbound<'_>,
+    body: &Body,
+    target: &Target<'_>,
+) -> Result<Ask, Fault> {
+    let count = side.beside().count.ok_or_else(cannot)?;
+    let inner = (count.inside)(body);
+    // What is lost on the way is told with the answer.
+    let body = inbound.adjust.body(inner.as_ref().unwrap_or(body), side, target, &mut Losses::default());
+    let relay = side.relay(inbound.head, &body, target);
+    let body = splice::apply_in_pieces(body.bytes(), body.index(), &relay.edits);
+    let body = attempt.ruled(body, wire, inbound).joined();
+    Ok(Ask { body: count.request(body, target.model)?.into(), headers: relay.headers })
 }
 
 /// A place and a model, as they are remembered.

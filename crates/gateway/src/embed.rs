@@ -116,7 +116,7 @@ impl Attempt<'_> {
             wire: wire.id,
             model,
             stream: false,
-            body,
+            body: self.ruled(body, wire, inbound),
             headers: HeaderMap::new(),
             client: &inbound.head.headers,
         };

@@ -35,7 +35,7 @@ mod wire;
 use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
-use dialect::count::{Count, as_it_is};
+use dialect::count::{Count, as_it_is, itself};
 use dialect::limits::Left;
 use dialect::splice::Edit;
 use dialect::{
@@ -164,6 +164,7 @@ static COUNT: Count = Count {
         "mcp_servers",
         "context_management",
     ],
+    inside: itself,
     wrap: as_it_is,
     answer: "input_tokens",
 };

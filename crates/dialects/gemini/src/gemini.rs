@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use dialect::count::Count;
-use dialect::splice::Edit;
+use dialect::splice::{self, Edit};
 use dialect::{
     Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
     StreamEncoder, Target, WireSide, quoted,
@@ -21,7 +21,14 @@ use crate::{
 const SESSIONS: [&str; 3] = ["session-id", "x-session-id", "x-session-affinity"];
 
 /// A count takes a whole request one level deeper, which must name the model of the address.
-static COUNT: Count = Count { keeps: &[], wrap: wrapped, answer: "totalTokens" };
+static COUNT: Count = Count { keeps: &[], inside: unwrapped, wrap: wrapped, answer: "totalTokens" };
+
+/// The request that is to be counted, where the call holds a whole one; its model is named anew when it is put back.
+fn unwrapped(body: &Body) -> Option<Body> {
+    let inner = relay::WRAPPERS.iter().find_map(|wrapper| body.raw(wrapper))?;
+    let inner = Body::parse(Bytes::copy_from_slice(inner.as_bytes())).ok()?;
+    Body::parse(splice::apply(inner.bytes(), inner.index(), &[Edit::remove("model")])).ok()
+}
 
 fn wrapped(body: &Bytes, model: &str) -> Bytes {
     let mut out = BytesMut::with_capacity(body.len() + model.len() + 64);

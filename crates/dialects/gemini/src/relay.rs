@@ -12,7 +12,7 @@ use memchr::memmem;
 use crate::seals;
 
 /// Where a body may hold contents: itself, or the request inside a token count.
-const WRAPPERS: [&str; 2] = ["generateContentRequest", "generate_content_request"];
+pub(crate) const WRAPPERS: [&str; 2] = ["generateContentRequest", "generate_content_request"];
 
 /// The edits of one request.
 pub(crate) fn edits(body: &Body, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit> {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
-use dialect::count::{Count, as_it_is};
+use dialect::count::{Count, as_it_is, itself};
 use dialect::limits::{Left, x_ratelimit};
 use dialect::splice::{Change, Edit};
 use dialect::{
@@ -40,6 +40,7 @@ static COUNT: Count = Count {
         "text",
         "truncation",
     ],
+    inside: itself,
     wrap: as_it_is,
     answer: "input_tokens",
 };
