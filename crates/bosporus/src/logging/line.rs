@@ -3,6 +3,7 @@
 //!
 //! Nothing that a line quotes can break out of it: control characters are escaped everywhere.
 
+use std::cell::RefCell;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,28 +22,51 @@ pub(super) struct Lines {
     pub(super) json: Arc<AtomicBool>,
 }
 
+thread_local! {
+    /// Where this thread writes its lines, so that none needs memory of its own.
+    static ROOM: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// The longest line whose room is used again, in bytes.
+const LONGEST: usize = 4 * 1024;
+
 impl<S, N> FormatEvent<S, N> for Lines
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        // A value that logs while it is written finds another room.
+        let mut line = ROOM.take();
         let now = Timestamp::now();
-        if self.json.load(Ordering::Relaxed) { json(&mut out, &now, event) } else { text(&mut out, &now, event) }
+        let written = match self.json.load(Ordering::Relaxed) {
+            true => json(&mut line, &now, event),
+            false => text(&mut line, out.has_ansi_escapes(), &now, event),
+        };
+        let written = written.and_then(|()| out.write_str(&line));
+        if line.capacity() <= LONGEST {
+            line.clear();
+            ROOM.set(line);
+        }
+        written
     }
 }
 
-fn text(out: &mut Writer<'_>, now: &Timestamp, event: &Event<'_>) -> fmt::Result {
+fn text(line: &mut String, ansi: bool, now: &Timestamp, event: &Event<'_>) -> fmt::Result {
     let meta = event.metadata();
-    if out.has_ansi_escapes() {
-        write!(out, "\x1b[2m{now}\x1b[0m {} \x1b[2m{}:\x1b[0m", coloured(*meta.level()), meta.target())?;
+    if ansi {
+        write!(line, "\x1b[2m{now}\x1b[0m {} \x1b[2m{}:\x1b[0m", coloured(*meta.level()), meta.target())?;
     } else {
-        write!(out, "{now} {:>5} {}:", meta.level().as_str(), meta.target())?;
+        line.push_str(now.as_str());
+        line.push_str(padded(*meta.level()));
+        line.push_str(meta.target());
+        line.push(':');
     }
-    let mut fields = TextFields { out, result: Ok(()) };
+    let mut fields = TextFields { line, result: Ok(()) };
     event.record(&mut fields);
     fields.result?;
-    out.write_char('\n')
+    line.push('\n');
+    Ok(())
 }
 
 fn coloured(level: Level) -> &'static str {
@@ -55,138 +79,173 @@ fn coloured(level: Level) -> &'static str {
     }
 }
 
-fn json(out: &mut Writer<'_>, now: &Timestamp, event: &Event<'_>) -> fmt::Result {
+fn padded(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => " ERROR ",
+        Level::WARN => "  WARN ",
+        Level::INFO => "  INFO ",
+        Level::DEBUG => " DEBUG ",
+        Level::TRACE => " TRACE ",
+    }
+}
+
+fn json(line: &mut String, now: &Timestamp, event: &Event<'_>) -> fmt::Result {
     let meta = event.metadata();
-    write!(out, "{{\"timestamp\":\"{now}\",\"level\":\"{}\",\"target\":\"{}\"", meta.level().as_str(), meta.target())?;
-    let mut fields = JsonFields { out, result: Ok(()) };
+    for part in ["{\"timestamp\":\"", now.as_str(), "\",\"level\":\"", meta.level().as_str()] {
+        line.push_str(part);
+    }
+    for part in ["\",\"target\":\"", meta.target(), "\""] {
+        line.push_str(part);
+    }
+    let mut fields = JsonFields { line, result: Ok(()) };
     event.record(&mut fields);
     fields.result?;
-    out.write_str("}\n")
+    line.push_str("}\n");
+    Ok(())
 }
 
 /// ` name=value`; the message stands without a name.
-struct TextFields<'a, 'w> {
-    out: &'a mut Writer<'w>,
+struct TextFields<'a> {
+    line: &'a mut String,
     result: fmt::Result,
 }
 
-impl TextFields<'_, '_> {
-    fn field(&mut self, field: &Field, write: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        if self.result.is_ok() {
-            self.result = self.out.write_char(' ').and_then(|()| match field.name() {
-                "message" => write(self.out),
-                name => self.out.write_str(name).and_then(|()| self.out.write_char('=')).and_then(|()| write(self.out)),
-            });
+impl TextFields<'_> {
+    /// Writes the name, and gives the place for the value.
+    fn field(&mut self, field: &Field) -> &mut String {
+        self.line.push(' ');
+        if field.name() != "message" {
+            self.line.push_str(field.name());
+            self.line.push('=');
         }
+        self.line
     }
 }
 
-impl Visit for TextFields<'_, '_> {
+impl Visit for TextFields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.field(field, |out| {
-            out.write_char('"')?;
-            Escaped(out).write_str(value)?;
-            out.write_char('"')
-        });
+        quote(self.field(field), value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.field(field, |out| number(out, value));
+        number(self.field(field), value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.field(field).push_str(if value { "true" } else { "false" });
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // What displays itself stands as it is, so that a sentence stays readable; only its control characters go.
-        self.field(field, |out| write!(OneLine(out), "{value:?}"));
+        let written = write!(OneLine(self.field(field)), "{value:?}");
+        self.result = self.result.and(written);
     }
 }
 
 /// `,"name":value`
-struct JsonFields<'a, 'w> {
-    out: &'a mut Writer<'w>,
+struct JsonFields<'a> {
+    line: &'a mut String,
     result: fmt::Result,
 }
 
-impl JsonFields<'_, '_> {
-    fn field(&mut self, field: &Field, write: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        if self.result.is_ok() {
-            self.result = self.out.write_str(",\"").and_then(|()| {
-                // Names are Rust identifiers: nothing in them needs an escape.
-                self.out.write_str(field.name())?;
-                self.out.write_str("\":")?;
-                write(self.out)
-            });
-        }
-    }
-
-    fn quoted(&mut self, field: &Field, value: fmt::Arguments<'_>) {
-        self.field(field, |out| {
-            out.write_char('"')?;
-            Escaped(out).write_fmt(value)?;
-            out.write_char('"')
-        });
+impl JsonFields<'_> {
+    /// Writes the name, and gives the place for the value.
+    fn field(&mut self, field: &Field) -> &mut String {
+        // Names are Rust identifiers: nothing in them needs an escape.
+        self.line.push_str(",\"");
+        self.line.push_str(field.name());
+        self.line.push_str("\":");
+        self.line
     }
 }
 
-impl Visit for JsonFields<'_, '_> {
+impl Visit for JsonFields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.quoted(field, format_args!("{value}"));
+        quote(self.field(field), value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.field(field, |out| number(out, value));
+        number(self.field(field), value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.field(field, |out| write!(out, "{value}"));
+        let written = write!(self.field(field), "{value}");
+        self.result = self.result.and(written);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.field(field, |out| out.write_str(if value { "true" } else { "false" }));
+        self.field(field).push_str(if value { "true" } else { "false" });
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        match value.is_finite() {
-            true => self.field(field, |out| write!(out, "{value}")),
-            false => self.field(field, |out| out.write_str("null")),
-        }
+        let written = match value.is_finite() {
+            true => write!(self.field(field), "{value}"),
+            false => self.field(field).write_str("null"),
+        };
+        self.result = self.result.and(written);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.quoted(field, format_args!("{value:?}"));
+        let line = self.field(field);
+        line.push('"');
+        let written = write!(Escaped(line), "{value:?}");
+        line.push('"');
+        self.result = self.result.and(written);
     }
 }
 
-/// Escapes as JSON does: quotes, backslashes and control characters, those of Unicode too.
-struct Escaped<'a, 'w>(&'a mut Writer<'w>);
+fn quote(line: &mut String, text: &str) {
+    line.push('"');
+    escape(line, text);
+    line.push('"');
+}
 
-impl Write for Escaped<'_, '_> {
+/// Escapes as JSON does: quotes, backslashes and control characters, those of Unicode too.
+struct Escaped<'a>(&'a mut String);
+
+impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let plain = |byte: &u8| (b' '..0x7f).contains(byte) && *byte != b'"' && *byte != b'\\';
-        if text.as_bytes().iter().all(plain) {
-            return self.0.write_str(text);
+        escape(self.0, text);
+        Ok(())
+    }
+}
+
+fn escape(line: &mut String, text: &str) {
+    let plain = |byte: u8| (b' '..0x7f).contains(&byte) && byte != b'"' && byte != b'\\';
+    // No early exit, so that many bytes are compared at once.
+    if text.bytes().fold(true, |all, byte| all & plain(byte)) {
+        return line.push_str(text);
+    }
+    for c in text.chars() {
+        match c {
+            '"' => line.push_str("\\\""),
+            '\\' => line.push_str("\\\\"),
+            c => escape_break(line, c),
         }
-        text.chars().try_for_each(|c| match c {
-            '"' => self.0.write_str("\\\""),
-            '\\' => self.0.write_str("\\\\"),
-            c if breaks(c) => write!(self.0, "\\u{:04x}", u32::from(c)),
-            c => self.0.write_char(c),
-        })
     }
 }
 
 /// Escapes what could end the line or steer a terminal.
-struct OneLine<'a, 'w>(&'a mut Writer<'w>);
+struct OneLine<'a>(&'a mut String);
 
-impl Write for OneLine<'_, '_> {
+impl Write for OneLine<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if !text.chars().any(breaks) {
-            return self.0.write_str(text);
+        match text.chars().any(breaks) {
+            false => self.0.push_str(text),
+            true => text.chars().for_each(|c| escape_break(self.0, c)),
         }
-        text.chars().try_for_each(|c| match breaks(c) {
-            true => write!(self.0, "\\u{:04x}", u32::from(c)),
-            false => self.0.write_char(c),
-        })
+        Ok(())
     }
+}
+
+fn escape_break(line: &mut String, c: char) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    if !breaks(c) {
+        return line.push(c);
+    }
+    let code = u32::from(c);
+    line.push_str("\\u");
+    [12, 8, 4, 0].into_iter().for_each(|shift| line.push(char::from(DIGITS[(code >> shift & 0xf) as usize])));
 }
 
 /// Control characters, and the separators that some readers take for line ends.
@@ -194,8 +253,16 @@ fn breaks(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-fn number(out: &mut Writer<'_>, value: u64) -> fmt::Result {
-    write!(out, "{value}")
+fn number(line: &mut String, mut value: u64) {
+    let mut places = [b'0'; 20];
+    let mut at = places.len() - 1;
+    while value > 9 {
+        places[at] += (value % 10) as u8;
+        value /= 10;
+        at -= 1;
+    }
+    places[at] += value as u8;
+    line.push_str(std::str::from_utf8(&places[at..]).unwrap_or_default());
 }
 
 /// A time in UTC, to the microsecond, as RFC 3339 writes it.
@@ -222,9 +289,15 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(std::str::from_utf8(&self.0).unwrap_or_default())
+        f.write_str(self.as_str())
     }
 }
 
@@ -267,6 +340,15 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00.000007Z"),
         ] {
             assert_eq!(Timestamp::new(seconds, 7).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_as_others_write_them() {
+        for value in [0, 7, 9, 10, 99, 100, 12_345, 999_999, u64::MAX - 1, u64::MAX] {
+            let mut line = String::new();
+            number(&mut line, value);
+            assert_eq!(line, value.to_string());
         }
     }
 
