@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -69,14 +70,51 @@ fn surrogate(text: &str) -> Option<u16> {
 
 /// A count, whether written as an integer, a float or a text; `None` for anything else.
 pub fn as_count(raw: Raw<'_>) -> Option<u64> {
-    let text = raw?.get().trim_matches('"');
+    count(raw?.get())
+}
+
+/// The same of JSON text.
+pub fn count(json: &str) -> Option<u64> {
+    let text = json.trim_matches('"');
     // Casts of floats saturate, and a negative or absurd figure becomes the nearest count.
     text.parse().ok().or_else(|| text.parse::<f64>().ok().filter(|value| value.is_finite()).map(|value| value as u64))
 }
 
+/// The text inside a JSON text without escapes; `None` for every other value.
+pub fn plain(json: &str) -> Option<&str> {
+    let text = json.strip_prefix('"')?.strip_suffix('"')?;
+    (!text.contains('\\')).then_some(text)
+}
+
+/// The plain text behind a quoted key that stands in JSON exactly once; `None` for everything else.
+pub fn only_text<'a>(key: &Finder<'_>, json: &'a str) -> Option<&'a str> {
+    let mut found = key.find_iter(json.as_bytes());
+    let (at, None) = (found.next()?, found.next()) else { return None };
+    let value = json.get(at + key.needle().len()..)?.trim_ascii_start().strip_prefix(':')?;
+    let text = value.trim_ascii_start().strip_prefix('"')?;
+    let (text, _) = text.split_once('"')?;
+    (!text.contains('\\')).then_some(text)
+}
+
+/// Whether what stands behind a quoted key is the number 0, wherever it stands in JSON.
+pub fn only_zeros(key: &Finder<'_>, json: &str) -> bool {
+    let value = |at: usize| json.get(at + key.needle().len()..)?.trim_ascii_start().strip_prefix(':');
+    let zero = |value: &str| value.trim_ascii_start().strip_prefix('0').is_some_and(|rest| !rest.starts_with(is_digit));
+    key.find_iter(json.as_bytes()).all(|at| value(at).is_some_and(zero))
+}
+
+fn is_digit(c: char) -> bool {
+    matches!(c, '0'..='9' | '.' | 'e' | 'E')
+}
+
 /// A list or an object whose odd shape must not cost the answer around it: then it counts as absent.
 pub fn lenient<'a, T: Deserialize<'a> + Default>(raw: Raw<'a>) -> T {
-    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+    lenient_text(raw.map(RawValue::get))
+}
+
+/// The same of JSON text.
+pub fn lenient_text<'a, T: Deserialize<'a> + Default>(json: Option<&'a str>) -> T {
+    json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

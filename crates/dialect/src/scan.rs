@@ -56,12 +56,12 @@ pub enum ScanError {
 /// # Errors
 /// When the text is not exactly one valid JSON object.
 pub fn object(text: &[u8]) -> Result<Object, ScanError> {
-    let mut scanner = Cursor { text, at: 0, is_ascii: true };
+    let mut scanner = Cursor { text, at: 0, is_ascii: true, escaped: false };
     scanner.space();
     if scanner.peek() != Some(b'{') {
         return Err(if text.is_empty() { ScanError::Unfinished } else { ScanError::NotAnObject });
     }
-    let object = scanner.object()?;
+    let (object, plain) = scanner.object()?;
     scanner.space();
     if scanner.at < text.len() {
         return Err(ScanError::Malformed(scanner.at));
@@ -70,7 +70,7 @@ pub fn object(text: &[u8]) -> Result<Object, ScanError> {
     if !scanner.is_ascii {
         std::str::from_utf8(text).map_err(|error| ScanError::Utf8(error.valid_up_to()))?;
     }
-    object.refuse_duplicates(text)?;
+    object.refuse_duplicates(text, plain)?;
     Ok(object)
 }
 
@@ -92,7 +92,7 @@ pub fn list(text: &[u8]) -> Result<Vec<Range<usize>>, ScanError> {
 /// # Errors
 /// When the text, as far as it was read, is not exactly one list.
 pub fn walk(text: &[u8], mut visit: impl FnMut(Range<usize>) -> ControlFlow<()>) -> Result<(), ScanError> {
-    let mut scanner = Cursor { text, at: 0, is_ascii: true };
+    let mut scanner = Cursor { text, at: 0, is_ascii: true, escaped: false };
     scanner.space();
     scanner.expect(b'[')?;
     scanner.space();
@@ -138,10 +138,11 @@ impl Object {
         })
     }
 
-    fn refuse_duplicates(&self, text: &[u8]) -> Result<(), ScanError> {
+    /// `plain`: no key holds an escape.
+    fn refuse_duplicates(&self, text: &[u8], plain: bool) -> Result<(), ScanError> {
         // Few short keys without escapes are compared faster than they are hashed.
         let raw = |field: &Field| &text[field.key.clone()];
-        if self.fields.len() <= 16 && self.fields.iter().all(|field| !raw(field).contains(&b'\\')) {
+        if self.fields.len() <= 16 && plain {
             let again = |(at, field): (usize, &Field)| self.fields[..at].iter().any(|other| raw(other) == raw(field));
             if !self.fields.iter().enumerate().any(again) {
                 return Ok(());
@@ -168,7 +169,26 @@ impl Field {
 
     fn is(&self, text: &[u8], key: &str) -> bool {
         let raw = &text[self.key.clone()];
-        raw == key.as_bytes() || (raw.contains(&b'\\') && self.name(text) == key)
+        // An escape is longer than what it stands for.
+        raw == key.as_bytes() || (raw.len() > key.len() && raw.contains(&b'\\') && self.name(text) == key)
+    }
+}
+
+/// What is wrong with a text, in two registers: every step of the cursor may give it back.
+#[derive(Clone, Copy)]
+enum Flaw {
+    Unfinished,
+    Malformed(usize),
+    TooDeep,
+}
+
+impl From<Flaw> for ScanError {
+    fn from(flaw: Flaw) -> Self {
+        match flaw {
+            Flaw::Unfinished => Self::Unfinished,
+            Flaw::Malformed(at) => Self::Malformed(at),
+            Flaw::TooDeep => Self::TooDeep,
+        }
     }
 }
 
@@ -177,6 +197,8 @@ struct Cursor<'a> {
     at: usize,
     /// No string so far holds a byte above 0x7f.
     is_ascii: bool,
+    /// The last string holds an escape.
+    escaped: bool,
 }
 
 impl Cursor<'_> {
@@ -184,8 +206,8 @@ impl Cursor<'_> {
         self.text.get(self.at).copied()
     }
 
-    fn next(&mut self) -> Result<u8, ScanError> {
-        let byte = self.peek().ok_or(ScanError::Unfinished)?;
+    fn next(&mut self) -> Result<u8, Flaw> {
+        let byte = self.peek().ok_or(Flaw::Unfinished)?;
         self.at += 1;
         Ok(byte)
     }
@@ -196,11 +218,11 @@ impl Cursor<'_> {
         }
     }
 
-    fn malformed<T>(&self) -> Result<T, ScanError> {
-        Err(if self.at < self.text.len() { ScanError::Malformed(self.at) } else { ScanError::Unfinished })
+    fn malformed<T>(&self) -> Result<T, Flaw> {
+        Err(if self.at < self.text.len() { Flaw::Malformed(self.at) } else { Flaw::Unfinished })
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), ScanError> {
+    fn expect(&mut self, byte: u8) -> Result<(), Flaw> {
         if self.peek() != Some(byte) {
             return self.malformed();
         }
@@ -208,31 +230,33 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    /// The object at the cursor, its fields noted.
-    fn object(&mut self) -> Result<Object, ScanError> {
+    /// The object at the cursor, its fields noted, and whether none of its keys holds an escape.
+    fn object(&mut self) -> Result<(Object, bool), Flaw> {
         self.expect(b'{')?;
         let mut object = Object { inside: self.at, fields: Vec::with_capacity(16) };
+        let mut plain = true;
         self.space();
         if self.peek() == Some(b'}') {
             self.at += 1;
-            return Ok(object);
+            return Ok((object, plain));
         }
         loop {
             let key = self.key()?;
+            plain &= !self.escaped;
             let from = self.at;
             self.value()?;
             object.fields.push(Field { key, value: from..self.at });
             self.space();
             match self.next()? {
                 b',' => self.space(),
-                b'}' => return Ok(object),
-                _ => return Err(ScanError::Malformed(self.at - 1)),
+                b'}' => return Ok((object, plain)),
+                _ => return Err(Flaw::Malformed(self.at - 1)),
             }
         }
     }
 
     /// A key and its colon; the cursor is left on the value.
-    fn key(&mut self) -> Result<Range<usize>, ScanError> {
+    fn key(&mut self) -> Result<Range<usize>, Flaw> {
         let from = self.at + 1;
         self.string()?;
         let key = from..self.at - 1;
@@ -243,7 +267,10 @@ impl Cursor<'_> {
     }
 
     /// Skips one value of any kind. Nesting is a stack of bits: set for an object, clear for an array.
-    fn value(&mut self) -> Result<(), ScanError> {
+    fn value(&mut self) -> Result<(), Flaw> {
+        if !matches!(self.peek(), Some(b'{' | b'[')) {
+            return self.scalar();
+        }
         let mut nest = Nest::default();
         loop {
             if self.enter(&mut nest)? {
@@ -256,7 +283,7 @@ impl Cursor<'_> {
     }
 
     /// Takes a scalar, an empty container, or steps into a container. True: a value is wanted next.
-    fn enter(&mut self, nest: &mut Nest) -> Result<bool, ScanError> {
+    fn enter(&mut self, nest: &mut Nest) -> Result<bool, Flaw> {
         match self.peek() {
             Some(b'{') => {
                 self.at += 1;
@@ -284,7 +311,7 @@ impl Cursor<'_> {
     }
 
     /// After a value: closes containers up to the next comma. True: the outermost value is complete.
-    fn leave(&mut self, nest: &mut Nest) -> Result<bool, ScanError> {
+    fn leave(&mut self, nest: &mut Nest) -> Result<bool, Flaw> {
         while let Some(in_object) = nest.top() {
             self.space();
             match (self.next()?, in_object) {
@@ -298,13 +325,13 @@ impl Cursor<'_> {
                     return Ok(false);
                 }
                 (b'}', true) | (b']', false) => nest.pop(),
-                _ => return Err(ScanError::Malformed(self.at - 1)),
+                _ => return Err(Flaw::Malformed(self.at - 1)),
             }
         }
         Ok(true)
     }
 
-    fn scalar(&mut self) -> Result<(), ScanError> {
+    fn scalar(&mut self) -> Result<(), Flaw> {
         match self.peek() {
             Some(b'"') => self.string(),
             Some(b't') => self.word(b"true"),
@@ -315,15 +342,15 @@ impl Cursor<'_> {
         }
     }
 
-    fn word(&mut self, word: &[u8]) -> Result<(), ScanError> {
+    fn word(&mut self, word: &[u8]) -> Result<(), Flaw> {
         if !self.text[self.at..].starts_with(word) {
-            return Err(ScanError::Malformed(self.at));
+            return Err(Flaw::Malformed(self.at));
         }
         self.at += word.len();
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), ScanError> {
+    fn number(&mut self) -> Result<(), Flaw> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -345,7 +372,7 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    fn digits(&mut self) -> Result<(), ScanError> {
+    fn digits(&mut self) -> Result<(), Flaw> {
         let from = self.at;
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
@@ -353,41 +380,74 @@ impl Cursor<'_> {
         if self.at == from { self.malformed() } else { Ok(()) }
     }
 
-    fn string(&mut self) -> Result<(), ScanError> {
+    fn string(&mut self) -> Result<(), Flaw> {
         self.expect(b'"')?;
+        self.escaped = false;
+        self.leap();
+        if self.peek() == Some(b'"') {
+            self.at += 1;
+            return Ok(());
+        }
         loop {
             let rest = &self.text[self.at..];
-            let run = memchr::memchr2(b'"', b'\\', rest).ok_or(ScanError::Unfinished)?;
+            let run = memchr::memchr2(b'"', b'\\', rest).ok_or(Flaw::Unfinished)?;
             // One signed comparison finds control characters and bytes above 0x7f. No early exit, so that the loop
             // is vectorised: with the search for the quote it is all that a megabyte of base64 costs.
             if rest[..run].iter().fold(false, |found, byte| found | (byte.cast_signed() < 0x20)) {
                 self.is_ascii = false;
                 if rest[..run].iter().fold(false, |found, byte| found | (*byte < 0x20)) {
-                    return Err(ScanError::Malformed(self.at));
+                    return Err(Flaw::Malformed(self.at));
                 }
             }
             self.at += run + 1;
             if rest[run] == b'"' {
                 return Ok(());
             }
+            self.escaped = true;
             self.escape()?;
         }
     }
 
-    fn escape(&mut self) -> Result<(), ScanError> {
+    /// Steps over the beginning of a string as long as it is plain ASCII. Keys and most values end here: to start the
+    /// search for a quote would cost more than they are long.
+    fn leap(&mut self) {
+        for word in self.text[self.at..].as_chunks().0.iter().take(LEAPS) {
+            let telling = telling(u64::from_le_bytes(*word));
+            if telling != 0 {
+                self.at += telling.trailing_zeros() as usize / 8;
+                return;
+            }
+            self.at += 8;
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Flaw> {
         match self.next()? {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
             b'u' => {
-                let hex = self.text.get(self.at..self.at + 4).ok_or(ScanError::Unfinished)?;
+                let hex = self.text.get(self.at..self.at + 4).ok_or(Flaw::Unfinished)?;
                 if !hex.iter().all(u8::is_ascii_hexdigit) {
-                    return Err(ScanError::Malformed(self.at));
+                    return Err(Flaw::Malformed(self.at));
                 }
                 self.at += 4;
                 Ok(())
             }
-            _ => Err(ScanError::Malformed(self.at - 1)),
+            _ => Err(Flaw::Malformed(self.at - 1)),
         }
     }
+}
+
+/// How many words of eight bytes a string is looked at before it counts as a long one.
+const LEAPS: usize = 6;
+
+/// The top bits of the bytes in a word that are a quote, a backslash, a control character or no ASCII. The lowest is
+/// exact; above it a borrow may make others.
+fn telling(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = ONES << 7;
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
+    let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (word | below(word, 0x20) | equal(b'"') | equal(b'\\')) & TOPS
 }
 
 /// A stack of bits with a fixed ceiling.
@@ -398,8 +458,8 @@ struct Nest {
 }
 
 impl Nest {
-    fn push(&mut self, bit: bool) -> Result<(), ScanError> {
-        let word = self.bits.get_mut(self.depth / 64).ok_or(ScanError::TooDeep)?;
+    fn push(&mut self, bit: bool) -> Result<(), Flaw> {
+        let word = self.bits.get_mut(self.depth / 64).ok_or(Flaw::TooDeep)?;
         let mask = 1 << (self.depth % 64);
         if bit {
             *word |= mask;
@@ -472,6 +532,7 @@ mod tests {
             Just("0".to_owned()),
             any::<i64>().prop_map(|n| n.to_string()),
             ".{0,8}".prop_map(|text| serde_json::to_string(&text).unwrap()),
+            "[ -~]{0,70}[é\\u{1f}\"\\\\]?[ -~]{0,9}".prop_map(|text| serde_json::to_string(&text).unwrap()),
         ];
         leaf.prop_recursive(4, 32, 4, |inner| {
             prop_oneof![

@@ -1,13 +1,17 @@
 //! Watches a relayed answer. A frame of content is told by its event name alone; only the few frames that carry
 //! counts, the end or an error are parsed.
 
-use dialect::{Frame, Observed, Scanner, Signal};
+use dialect::read::plain;
+use dialect::{Frame, Observed, Scanner, Signal, scan};
 use hub::Fault;
 use memchr::memmem;
 use serde_json::value::RawValue;
 
 use crate::wire::{AnswerEnd, Block, EventKind, StreamEvent};
 use crate::{fault, usage};
+
+/// The type of a block that is a call.
+const CALL: &[u8] = b"\"tool_use\"";
 
 /// The watcher of one answer.
 #[derive(Debug, Default)]
@@ -31,26 +35,11 @@ impl Scanner for Watcher {
     }
 
     fn whole(&mut self, body: &[u8]) -> Signal {
-        let answer: AnswerEnd<'_> = match serde_json::from_slice(body) {
-            Ok(answer) => answer,
-            Err(error) => {
-                return Signal::Fault(Box::new(Fault::garbled(format!(
-                    "the upstream's answer is not a message: {error}"
-                ))));
-            }
-        };
-        if let Some(error) = answer.error {
-            return Signal::Fault(Box::new(fault::in_answer(error)));
+        if !self.skim(body)
+            && let Err(fault) = self.read(body)
+        {
+            return Signal::Fault(Box::new(fault));
         }
-        if answer.kind.as_deref() == Some("error") {
-            return Signal::Fault(Box::new(fault::in_answer(Default::default())));
-        }
-        if let Some(counts) = &answer.usage {
-            self.observed.usage.update(&usage::decode(counts));
-        }
-        let details = answer.stop_details.as_ref();
-        self.calls = answer.content.is_some_and(calls);
-        self.observed.stop = Some(usage::decode_stop(answer.stop_reason.as_deref(), answer.stop_sequence, details));
         self.end()
     }
 
@@ -60,6 +49,41 @@ impl Scanner for Watcher {
 }
 
 impl Watcher {
+    /// Reads a whole answer of the usual kind by its top-level fields. False, and nothing noted, for every other: it is
+    /// for the full parse.
+    fn skim(&mut self, body: &[u8]) -> bool {
+        let Ok(index) = scan::object(body) else { return false };
+        let field = |key| index.find(body, key).filter(|json| *json != "null");
+        let rare = ["error", "stop_sequence", "stop_details"].into_iter().any(|key| field(key).is_some());
+        let calls = field("content").is_some_and(|json| memmem::find(json.as_bytes(), CALL).is_some());
+        if rare || calls || field("type") != Some("\"message\"") {
+            return false;
+        }
+        let counts = field("usage").and_then(|json| serde_json::from_str(json).ok());
+        let (Some(counts), Some(reason)) = (counts, field("stop_reason").and_then(plain)) else { return false };
+        self.observed.usage.update(&usage::decode(&counts));
+        self.observed.stop = Some(usage::decode_stop(Some(reason), None, None));
+        true
+    }
+
+    fn read(&mut self, body: &[u8]) -> Result<(), Fault> {
+        let answer: AnswerEnd<'_> = serde_json::from_slice(body)
+            .map_err(|error| Fault::garbled(format!("the upstream's answer is not a message: {error}")))?;
+        if let Some(error) = answer.error {
+            return Err(fault::in_answer(error));
+        }
+        if answer.kind.as_deref() == Some("error") {
+            return Err(fault::in_answer(Default::default()));
+        }
+        if let Some(counts) = &answer.usage {
+            self.observed.usage.update(&usage::decode(counts));
+        }
+        let details = answer.stop_details.as_ref();
+        self.calls = answer.content.is_some_and(calls);
+        self.observed.stop = Some(usage::decode_stop(answer.stop_reason.as_deref(), answer.stop_sequence, details));
+        Ok(())
+    }
+
     fn event(&mut self, name: &[u8], data: &[u8]) -> Signal {
         match name {
             b"content_block_delta" => Signal::Content,
@@ -111,10 +135,70 @@ fn is_call(block: &Block<'_>) -> bool {
 fn calls(content: &RawValue) -> bool {
     let blocks: Vec<&RawValue> = serde_json::from_str(content.get()).unwrap_or_default();
     let read = |raw: &RawValue| serde_json::from_str::<Block<'_>>(raw.get()).is_ok_and(|block| is_call(&block));
-    memmem::find(content.get().as_bytes(), b"\"tool_use\"").is_some() && blocks.into_iter().any(read)
+    memmem::find(content.get().as_bytes(), CALL).is_some() && blocks.into_iter().any(read)
 }
 
 fn error(data: &[u8]) -> Fault {
     let event = serde_json::from_slice::<StreamEvent<'_>>(data).ok();
     fault::in_answer(event.and_then(|event| event.error).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USUAL: &str = r#"{"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"Hi"}],"stop_reason":"max_tokens","stop_sequence":null,"usage":{"input_tokens":12,"output_tokens":3,"cache_read_input_tokens":4}}"#;
+
+    fn full(body: &[u8]) -> Option<Observed> {
+        let mut watch = Watcher::default();
+        watch.read(body).ok()?;
+        watch.end();
+        Some(watch.observed)
+    }
+
+    fn skimmed(body: &str) -> bool {
+        Watcher::default().skim(body.as_bytes())
+    }
+
+    #[test]
+    fn the_usual_answer_is_skimmed_and_every_other_is_parsed() {
+        assert!(skimmed(USUAL));
+        for (from, to) in [
+            (r#""message""#, r#""error""#),
+            (r#""id":"m""#, r#""error":{"type":"x","message":"x"}"#),
+            (r#"null"#, r#""x""#),
+            (r#""text","text""#, r#""tool_use","name""#),
+            (r#""max_tokens""#, r#"null"#),
+            (r#""id":"m""#, r#""stop_details":{"category":"x"}"#),
+            (r#"12"#, r#""12""#),
+            (r#""role":"assistant""#, r#""id":"m""#),
+        ] {
+            assert!(USUAL.contains(from), "{from}");
+            assert!(!skimmed(&USUAL.replacen(from, to, 1)), "{to}");
+        }
+    }
+
+    #[test]
+    fn skimming_and_parsing_agree_whatever_byte_is_another() {
+        let mut skimmed = 0;
+        for at in 0..USUAL.len() {
+            for byte in *b"\"\\{}[],:0n \xff" {
+                let mut body = USUAL.as_bytes().to_vec();
+                body[at] = byte;
+                let mut watch = Watcher::default();
+                if matches!(watch.whole(&body), Signal::Fault(_)) || !Watcher::default().skim(&body) {
+                    continue;
+                }
+                skimmed += 1;
+                // What lies deeper than what is looked at may be odd: it is passed on as it is.
+                if let Some(full) = full(&body) {
+                    let seen = watch.observed();
+                    let text = String::from_utf8_lossy(&body);
+                    assert_eq!((seen.usage, &seen.stop), (full.usage, &full.stop), "{text}");
+                    assert!(seen.terminal && full.terminal, "{text}");
+                }
+            }
+        }
+        assert!(skimmed > 500);
+    }
 }

@@ -3,7 +3,8 @@
 
 use std::sync::LazyLock;
 
-use dialect::{Frame, Observed, Scanner, Signal};
+use dialect::read::{Str, lenient_text, only_text, only_zeros};
+use dialect::{Frame, Observed, Scanner, Signal, scan};
 use hub::{Fault, Stop, StopReason};
 use memchr::memmem::Finder;
 
@@ -23,6 +24,19 @@ static TELLING: LazyLock<[Finder<'static>; 8]> = LazyLock::new(|| {
         Finder::new(b"\"prompt_feedback\""),
     ]
 });
+
+static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finishReason\""));
+/// What makes more of the candidates than a text and its end.
+static RARE: LazyLock<[Finder<'static>; 5]> = LazyLock::new(|| {
+    [
+        Finder::new(b"\"finish_reason\""),
+        Finder::new(b"\"finishMessage\""),
+        Finder::new(b"\"finish_message\""),
+        Finder::new(b"\"functionCall\""),
+        Finder::new(b"\"function_call\""),
+    ]
+});
+static INDEX: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"index\""));
 
 /// The state of one watch.
 #[derive(Debug, Default)]
@@ -49,6 +63,9 @@ impl Scanner for Watch {
     }
 
     fn whole(&mut self, body: &[u8]) -> Signal {
+        if self.skim(body) {
+            return Signal::Terminal;
+        }
         let chunk = match parse(body) {
             Ok(chunk) => chunk,
             Err(fault) => return Signal::Fault(Box::new(fault)),
@@ -73,6 +90,26 @@ impl Scanner for Watch {
 }
 
 impl Watch {
+    /// Reads a whole answer of the usual kind by its top-level fields and a search in its candidates. False, and nothing
+    /// noted, for every other: it is for the full parse.
+    fn skim(&mut self, body: &[u8]) -> bool {
+        let Ok(index) = scan::object(body) else { return false };
+        let field = |key| index.find(body, key).filter(|json| *json != "null");
+        let rare = ["error", "promptFeedback", "prompt_feedback", "usage_metadata"];
+        let Some(candidates) = field("candidates").filter(|json| json.starts_with('[')) else { return false };
+        if rare.into_iter().any(|key| field(key).is_some())
+            || RARE.iter().any(|word| word.find(candidates.as_bytes()).is_some())
+            || !only_zeros(&INDEX, candidates)
+        {
+            return false;
+        }
+        let word = only_text(&FINISH, candidates).map(|word| Str(word.into()));
+        let Some(stop) = stop_of(word, None) else { return false };
+        self.observed.usage.update(&usage::read(&lenient_text(field("usageMetadata"))));
+        self.end(stop);
+        true
+    }
+
     fn chunk(&mut self, chunk: Chunk<'_>) -> Signal {
         if let Some(error) = chunk.error {
             return Signal::Fault(Box::new(fault::in_stream(error.get())));
@@ -120,5 +157,69 @@ impl Watch {
     fn end(&mut self, stop: Stop) {
         self.observed.terminal = true;
         self.observed.stop = Some(stop);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USUAL: &str = r#"{"candidates":[{"content":{"parts":[{"text":"Hi"}],"role":"model"},"finishReason":"MAX_TOKENS","index":0}],"usageMetadata":{"promptTokenCount":12,"candidatesTokenCount":3,"cachedContentTokenCount":4},"modelVersion":"m","responseId":"r"}"#;
+
+    fn full(body: &[u8]) -> Option<Observed> {
+        let mut watch = Watch::default();
+        match watch.chunk(parse(body).ok()?) {
+            Signal::Fault(_) => None,
+            Signal::Quiet | Signal::Content | Signal::UsageOnly | Signal::Terminal => Some(watch.observed),
+        }
+    }
+
+    fn skimmed(body: &str) -> bool {
+        Watch::default().skim(body.as_bytes())
+    }
+
+    #[test]
+    fn the_usual_answer_is_skimmed_and_every_other_is_parsed() {
+        assert!(skimmed(USUAL));
+        for (from, to) in [
+            (r#""modelVersion":"m""#, r#""error":{"message":"x"}"#),
+            (r#""modelVersion":"m""#, r#""promptFeedback":{"blockReason":"x"}"#),
+            (r#""modelVersion":"m""#, r#""usage_metadata":{}"#),
+            (r#"{"text":"Hi"}"#, r#"{"functionCall":{"name":"f"}}"#),
+            (r#""finishReason""#, r#""finish_reason""#),
+            (r#""responseId":"r""#, r#""usage_metadata":{}"#),
+            (r#""index":0"#, r#""index":1"#),
+            (r#""index":0"#, r#""finishMessage":"x""#),
+            (r#""MAX_TOKENS""#, r#"null"#),
+            (r#""index":0"#, r#""finishReason":"STOP""#),
+            (r#"[{"#, r#"{"#),
+        ] {
+            assert!(USUAL.contains(from), "{from}");
+            assert!(!skimmed(&USUAL.replacen(from, to, 1)), "{to}");
+        }
+    }
+
+    #[test]
+    fn skimming_and_parsing_agree_whatever_byte_is_another() {
+        let mut skimmed = 0;
+        for at in 0..USUAL.len() {
+            for byte in *b"\"\\{}[],:0n \xff" {
+                let mut body = USUAL.as_bytes().to_vec();
+                body[at] = byte;
+                let mut watch = Watch::default();
+                if matches!(watch.whole(&body), Signal::Fault(_)) || !Watch::default().skim(&body) {
+                    continue;
+                }
+                skimmed += 1;
+                // What lies deeper than what is looked at may be odd: it is passed on as it is.
+                if let Some(full) = full(&body) {
+                    let seen = watch.observed();
+                    let text = String::from_utf8_lossy(&body);
+                    assert_eq!((seen.usage, &seen.stop), (full.usage, &full.stop), "{text}");
+                    assert!(seen.terminal && full.terminal, "{text}");
+                }
+            }
+        }
+        assert!(skimmed > 500);
     }
 }

@@ -3,9 +3,9 @@
 
 use std::sync::LazyLock;
 
-use dialect::read::Raw;
-use dialect::{Frame, Observed, Scanner, Signal};
-use hub::Stop;
+use dialect::read::{Raw, count, plain};
+use dialect::{Frame, Observed, Scanner, Signal, scan};
+use hub::{Stop, Usage};
 use memchr::memmem::Finder;
 
 use crate::fault;
@@ -39,6 +39,9 @@ impl Scanner for Watch {
     }
 
     fn whole(&mut self, body: &[u8]) -> Signal {
+        if self.skim(body) {
+            return Signal::Terminal;
+        }
         let signal = self.parsed(body);
         if matches!(signal, Signal::Fault(_)) {
             return signal;
@@ -63,6 +66,25 @@ fn is_done(data: &[u8]) -> bool {
 }
 
 impl Watch {
+    /// Reads a whole answer of the usual kind by its top-level fields. False, and nothing noted, for every other: it is
+    /// for the full parse.
+    fn skim(&mut self, body: &[u8]) -> bool {
+        let Ok(index) = scan::object(body) else { return false };
+        let field = |key| index.find(body, key).filter(|json| *json != "null");
+        let Some(message) = field("message").filter(|json| json.starts_with('{')) else { return false };
+        if field("error").is_some() || field("done") != Some("true") || CALLS.find(message.as_bytes()).is_some() {
+            return false;
+        }
+        let Some(word) = field("done_reason").map_or(Some(""), plain) else { return false };
+        let counted = |key| field(key).and_then(count);
+        let figures = Usage { fresh: counted("prompt_eval_count"), output: counted("eval_count"), ..Usage::default() };
+        self.observed.usage.update(&figures);
+        self.observed.stop = Some(Stop::from(reason(word, false)));
+        self.observed.terminal = true;
+        self.observed.end_mark = true;
+        true
+    }
+
     fn parsed(&mut self, data: &[u8]) -> Signal {
         let chunk = match parse(data) {
             Ok(chunk) => chunk,
@@ -93,4 +115,62 @@ fn says_something(message: &Message<'_>) -> bool {
         || filled(message.thinking)
         || message.images.as_ref().is_some_and(|images| !images.is_empty())
         || message.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USUAL: &str = r#"{"model":"m","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant","content":"Hi"},"done":true,"done_reason":"length","total_duration":5,"prompt_eval_count":12,"eval_count":3}"#;
+
+    fn full(body: &[u8]) -> Option<Observed> {
+        let mut watch = Watch::default();
+        match watch.parsed(body) {
+            Signal::Fault(_) => None,
+            Signal::Quiet | Signal::Content | Signal::UsageOnly | Signal::Terminal => Some(watch.observed),
+        }
+    }
+
+    fn skimmed(body: &str) -> bool {
+        Watch::default().skim(body.as_bytes())
+    }
+
+    #[test]
+    fn the_usual_answer_is_skimmed_and_every_other_is_parsed() {
+        assert!(skimmed(USUAL));
+        for (from, to) in [
+            (r#""model":"m""#, r#""error":"x""#),
+            (r#"true"#, r#"false"#),
+            (r#""content":"Hi""#, r#""tool_calls":[{}]"#),
+            (r#""length""#, r#"5"#),
+            (r#"{"role":"assistant","content":"Hi"}"#, r#""Hi""#),
+        ] {
+            assert!(USUAL.contains(from), "{from}");
+            assert!(!skimmed(&USUAL.replacen(from, to, 1)), "{to}");
+        }
+    }
+
+    #[test]
+    fn skimming_and_parsing_agree_whatever_byte_is_another() {
+        let mut skimmed = 0;
+        for at in 0..USUAL.len() {
+            for byte in *b"\"\\{}[],:0n \xff" {
+                let mut body = USUAL.as_bytes().to_vec();
+                body[at] = byte;
+                let mut watch = Watch::default();
+                if matches!(watch.whole(&body), Signal::Fault(_)) || !Watch::default().skim(&body) {
+                    continue;
+                }
+                skimmed += 1;
+                // What lies deeper than what is looked at may be odd: it is passed on as it is.
+                if let Some(full) = full(&body) {
+                    let seen = watch.observed();
+                    let text = String::from_utf8_lossy(&body);
+                    assert_eq!((seen.usage, &seen.stop), (full.usage, &full.stop), "{text}");
+                    assert!(seen.terminal && full.terminal, "{text}");
+                }
+            }
+        }
+        assert!(skimmed > 500);
+    }
 }

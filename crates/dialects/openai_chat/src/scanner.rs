@@ -3,7 +3,8 @@
 
 use std::sync::LazyLock;
 
-use dialect::{Frame, Observed, Scanner, Signal};
+use dialect::read::{lenient_text, only_text, only_zeros};
+use dialect::{Frame, Observed, Scanner, Signal, scan};
 use hub::{Fault, Stop, StopReason};
 use memchr::memmem::Finder;
 
@@ -16,6 +17,8 @@ static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"fini
 static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
 static CALLS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"tool_calls\""));
 static REFUSAL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"refusal\""));
+static CALL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"function_call\""));
+static INDEX: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"index\""));
 static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"name\""));
 
 /// The state of one watch.
@@ -59,16 +62,16 @@ impl Scanner for Watch {
     }
 
     fn whole(&mut self, body: &[u8]) -> Signal {
-        match self.parsed(body, false) {
-            Signal::Fault(fault) => Signal::Fault(fault),
-            Signal::Quiet | Signal::Content | Signal::UsageOnly | Signal::Terminal => {
-                self.observed.terminal = true;
-                self.observed.end_mark = true;
-                // A body is whole even where it does not say why it ended.
-                self.observed.stop.get_or_insert_default();
-                Signal::Terminal
-            }
+        if !self.skim(body)
+            && let Signal::Fault(fault) = self.parsed(body, false)
+        {
+            return Signal::Fault(fault);
         }
+        self.observed.terminal = true;
+        self.observed.end_mark = true;
+        // A body is whole even where it does not say why it ended.
+        self.observed.stop.get_or_insert_default();
+        Signal::Terminal
     }
 
     fn observed(&self) -> &Observed {
@@ -86,6 +89,26 @@ fn holds(key: &Finder<'_>, data: &[u8]) -> bool {
 }
 
 impl Watch {
+    /// Reads a whole answer of the usual kind, one text and its end, from its top-level fields and a search in the
+    /// choice. False, and nothing noted, for every other: it is for the full parse.
+    fn skim(&mut self, body: &[u8]) -> bool {
+        let Ok(index) = scan::object(body) else { return false };
+        let field = |key| index.find(body, key).filter(|json| *json != "null");
+        if field("object") != Some("\"chat.completion\"") || field("error").is_some() || field("message").is_some() {
+            return false;
+        }
+        let Some(choices) = field("choices").filter(|json| json.starts_with('[')) else { return false };
+        let rare = [&USAGE, &CALLS, &CALL, &REFUSAL].into_iter().any(|key| holds(key, choices.as_bytes()));
+        if rare || !only_zeros(&INDEX, choices) {
+            return false;
+        }
+        let Some(word) = only_text(&FINISH, choices).filter(|word| !word.is_empty()) else { return false };
+        let Ok(finish) = stop_reason(word) else { return false };
+        self.observed.usage.update(&usage::read(&lenient_text(field("usage"))));
+        self.observed.stop = Some(Stop::from(settle(finish, Seen { calls: false, whole: false, refused: false })));
+        true
+    }
+
     fn parsed(&mut self, data: &[u8], named_error: bool) -> Signal {
         let chunk = match parse(data) {
             Ok(chunk) => chunk,
@@ -181,4 +204,69 @@ fn names_a_call(delta: &Delta<'_>) -> bool {
     let mut functions = calls.clone().filter_map(|call| call.function.as_ref()).chain(&delta.function_call);
     functions.any(|function| named(&function.name))
         || calls.filter_map(|call| call.custom.as_ref()).any(|custom| named(&custom.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USUAL: &str = r#"{"id":"c","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hi","refusal":null},"finish_reason":"length"}],"usage":{"prompt_tokens":12,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":4}}}"#;
+
+    fn full(body: &[u8]) -> Option<Observed> {
+        let mut watch = Watch::default();
+        match watch.parsed(body, false) {
+            Signal::Fault(_) => None,
+            Signal::Quiet | Signal::Content | Signal::UsageOnly | Signal::Terminal => Some(watch.observed),
+        }
+    }
+
+    fn skimmed(body: &str) -> bool {
+        Watch::default().skim(body.as_bytes())
+    }
+
+    #[test]
+    fn the_usual_answer_is_skimmed_and_every_other_is_parsed() {
+        assert!(skimmed(USUAL));
+        for (from, to) in [
+            (r#""chat.completion""#, r#""error""#),
+            (r#""id":"c""#, r#""error":{"message":"x"}"#),
+            (r#"[{"#, r#"{"#),
+            (r#""refusal":null"#, r#""refusal":"no""#),
+            (r#""refusal":null"#, r#""tool_calls":[{}]"#),
+            (r#""refusal":null"#, r#""function_call":{}"#),
+            (r#""length""#, r#""error""#),
+            (r#""length""#, r#"null"#),
+            (r#""index":0"#, r#""index":01"#),
+            (r#""index":0"#, r#""index":1"#),
+            (r#""index":0"#, r#""finish_reason":"stop""#),
+            (r#""model":"m""#, r#""model":"m","model":"m""#),
+        ] {
+            assert!(USUAL.contains(from), "{from}");
+            assert!(!skimmed(&USUAL.replacen(from, to, 1)), "{to}");
+        }
+    }
+
+    #[test]
+    fn skimming_and_parsing_agree_whatever_byte_is_another() {
+        let mut skimmed = 0;
+        for at in 0..USUAL.len() {
+            for byte in *b"\"\\{}[],:0n \xff" {
+                let mut body = USUAL.as_bytes().to_vec();
+                body[at] = byte;
+                let mut watch = Watch::default();
+                if matches!(watch.whole(&body), Signal::Fault(_)) || !Watch::default().skim(&body) {
+                    continue;
+                }
+                skimmed += 1;
+                // What lies deeper than what is looked at may be odd: it is passed on as it is.
+                if let Some(full) = full(&body) {
+                    let seen = watch.observed();
+                    let text = String::from_utf8_lossy(&body);
+                    assert_eq!((seen.usage, &seen.stop), (full.usage, &full.stop), "{text}");
+                    assert!(seen.terminal && full.terminal, "{text}");
+                }
+            }
+        }
+        assert!(skimmed > 500);
+    }
 }

@@ -1,10 +1,13 @@
 //! Watches a relayed answer. An event is parsed only when its name says that it may tell of content, the end or an
 //! error; nearly all events are pieces of text, whose name stands at their beginning.
 
+use std::sync::LazyLock;
+
 use bytes::BytesMut;
-use dialect::{Frame, Observed, Scanner, Signal};
+use dialect::read::lenient_text;
+use dialect::{Frame, Observed, Scanner, Signal, scan};
 use hub::{Fault, Stop, StopReason};
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 
 use crate::stream_decode::{error_of, failure, parse, told};
 use crate::wire::{self, Answer, lenient};
@@ -15,6 +18,9 @@ use crate::{fault, response, usage};
 const LARGE: usize = 2_048;
 /// Longest word that is taken over from a larger one.
 const MAX_WORD: usize = 256;
+
+/// What makes more of an output than text that was thought and said.
+static RARE: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| [Finder::new(b"_call\""), Finder::new(b"\"refusal\"")]);
 
 /// The state of one watch.
 #[derive(Debug, Default)]
@@ -39,6 +45,9 @@ impl Scanner for Watch {
     }
 
     fn whole(&mut self, body: &[u8]) -> Signal {
+        if self.skim(body) {
+            return Signal::Terminal;
+        }
         match response::parse(body) {
             Ok(answer) => self.end(&answer),
             Err(fault) => Signal::Fault(Box::new(fault)),
@@ -95,6 +104,26 @@ pub(crate) fn name_of(data: &[u8]) -> Option<&[u8]> {
 }
 
 impl Watch {
+    /// Reads a whole answer of the usual kind by its top-level fields and a search in its output. False, and nothing
+    /// noted, for every other: it is for the full parse.
+    fn skim(&mut self, body: &[u8]) -> bool {
+        let Ok(index) = scan::object(body) else { return false };
+        let field = |key| index.find(body, key).filter(|json| *json != "null");
+        let rare = ["error", "incomplete_details", "tool_usage"].into_iter().any(|key| field(key).is_some());
+        if rare || field("status") != Some("\"completed\"") {
+            return false;
+        }
+        let Some(output) = field("output").filter(|json| json.starts_with('[')) else { return false };
+        if RARE.iter().any(|word| word.find(output.as_bytes()).is_some()) {
+            return false;
+        }
+        self.observed.usage.update(&usage::tokens(&lenient_text(field("usage"))));
+        self.observed.stop = Some(Stop::from(StopReason::End));
+        self.observed.terminal = true;
+        self.observed.end_mark = true;
+        true
+    }
+
     fn named(&mut self, name: &[u8], data: &[u8]) -> Signal {
         match name {
             b"response.in_progress" => {
@@ -184,5 +213,68 @@ impl Watch {
         self.observed.usage.update(&usage::read(answer));
         let fault: Fault = failure(answer);
         Signal::Fault(Box::new(fault))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USUAL: &str = r#"{"id":"r","object":"response","status":"completed","error":null,"incomplete_details":null,"model":"m","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hi","annotations":[]}]}],"usage":{"input_tokens":12,"output_tokens":3,"input_tokens_details":{"cached_tokens":4}}}"#;
+
+    fn full(body: &[u8]) -> Option<Observed> {
+        let answer = response::parse(body).ok()?;
+        let mut watch = Watch::default();
+        match watch.end(&answer) {
+            Signal::Fault(_) => None,
+            Signal::Quiet | Signal::Content | Signal::UsageOnly | Signal::Terminal => Some(watch.observed),
+        }
+    }
+
+    fn skimmed(body: &str) -> bool {
+        Watch::default().skim(body.as_bytes())
+    }
+
+    #[test]
+    fn the_usual_answer_is_skimmed_and_every_other_is_parsed() {
+        assert!(skimmed(USUAL));
+        for (from, to) in [
+            (r#""completed""#, r#""failed""#),
+            (r#""completed""#, r#""incomplete""#),
+            (r#""error":null"#, r#""error":{"message":"x"}"#),
+            (r#""incomplete_details":null"#, r#""incomplete_details":{"reason":"content_filter"}"#),
+            (r#""model":"m""#, r#""tool_usage":{"web_search":{"num_requests":2}}"#),
+            (r#""message""#, r#""function_call""#),
+            (r#""message""#, r#""custom_tool_call""#),
+            (r#""output_text""#, r#""refusal""#),
+            (r#"[{"#, r#"{"#),
+        ] {
+            assert!(USUAL.contains(from), "{from}");
+            assert!(!skimmed(&USUAL.replacen(from, to, 1)), "{to}");
+        }
+    }
+
+    #[test]
+    fn skimming_and_parsing_agree_whatever_byte_is_another() {
+        let mut skimmed = 0;
+        for at in 0..USUAL.len() {
+            for byte in *b"\"\\{}[],:0n \xff" {
+                let mut body = USUAL.as_bytes().to_vec();
+                body[at] = byte;
+                let mut watch = Watch::default();
+                if matches!(watch.whole(&body), Signal::Fault(_)) || !Watch::default().skim(&body) {
+                    continue;
+                }
+                skimmed += 1;
+                // What lies deeper than what is looked at may be odd: it is passed on as it is.
+                if let Some(full) = full(&body) {
+                    let seen = watch.observed();
+                    let text = String::from_utf8_lossy(&body);
+                    assert_eq!((seen.usage, &seen.stop), (full.usage, &full.stop), "{text}");
+                    assert!(seen.terminal && full.terminal, "{text}");
+                }
+            }
+        }
+        assert!(skimmed > 500);
     }
 }

@@ -8,20 +8,24 @@ use crate::wire::{self, as_count, lenient};
 
 /// Reads the figures of an answer.
 pub(crate) fn read(answer: &wire::Answer<'_>) -> Usage {
-    let figures: wire::Usage<'_> = lenient(answer.usage);
+    let searches = answer.tool_usage.as_ref().and_then(|tools| tools.web_search.as_ref());
+    let searches = as_count(searches.and_then(|searches| searches.num_requests));
+    Usage { web_searches: searches, ..tokens(&lenient(answer.usage)) }
+}
+
+/// The tokens among them.
+pub(crate) fn tokens(figures: &wire::Usage<'_>) -> Usage {
     let input = figures.input_tokens_details.as_ref();
     let cache_read = as_count(input.and_then(|details| details.cached_tokens));
     let written = as_count(input.and_then(|details| details.cache_write_tokens));
     let cached = cache_read.unwrap_or(0).saturating_add(written.unwrap_or(0));
     let reasoning = figures.output_tokens_details.as_ref().and_then(|details| details.reasoning_tokens);
-    let searches = answer.tool_usage.as_ref().and_then(|tools| tools.web_search.as_ref());
     Usage {
         fresh: as_count(figures.input_tokens).map(|all| all.saturating_sub(cached)),
         cache_read,
         cache_write: written.map(|total| CacheWrite { total, ..CacheWrite::default() }),
         output: as_count(figures.output_tokens),
         reasoning: as_count(reasoning),
-        web_searches: as_count(searches.and_then(|searches| searches.num_requests)),
         ..Usage::default()
     }
 }
