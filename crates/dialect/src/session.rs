@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
 
 use crate::Body;
@@ -12,14 +12,14 @@ use crate::Body;
 const MAX: usize = 512;
 /// Most telling first. The last one stays the same through a conversation with some agents and is new for each request
 /// with others, for whom it is no session at all.
-const HEADERS: [&str; 7] = [
-    "x-claude-code-session-id",
-    "session-id",
-    "session_id",
-    "x-session-id",
-    "x-session-affinity",
-    "conversation_id",
-    "x-client-request-id",
+static HEADERS: [HeaderName; 7] = [
+    HeaderName::from_static("x-claude-code-session-id"),
+    HeaderName::from_static("session-id"),
+    HeaderName::from_static("session_id"),
+    HeaderName::from_static("x-session-id"),
+    HeaderName::from_static("x-session-affinity"),
+    HeaderName::from_static("conversation_id"),
+    HeaderName::from_static("x-client-request-id"),
 ];
 const FIELDS: [&str; 5] = ["session_id", "sessionId", "prompt_cache_key", "conversation", "conversation_id"];
 
@@ -42,7 +42,7 @@ struct Metadata<'a> {
 
 /// The conversation of a request, in whatever usual place it is told.
 pub fn session(headers: &HeaderMap, body: &Body) -> Option<String> {
-    let header = |name: &&str| headers.get(*name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let header = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let field = |name: &&str| match serde_json::from_str(body.raw(name)?).ok()? {
         Named::Text(text) | Named::Record { id: text } => Some(text.into_owned()),
     };
@@ -58,15 +58,18 @@ mod tests {
 
     use super::*;
 
-    fn of(header: Option<(&'static str, &str)>, body: &str) -> Option<String> {
-        let headers = header.into_iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+    fn of(header: Option<(&str, &str)>, body: &str) -> Option<String> {
+        let headers = header
+            .into_iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
+            .collect();
         session(&headers, &Body::parse(Bytes::copy_from_slice(body.as_bytes())).unwrap())
     }
 
     #[test]
     fn each_usual_place_is_looked_at() {
-        for name in HEADERS {
-            assert_eq!(of(Some((name, "s")), r#"{"session_id":"other"}"#).as_deref(), Some("s"), "{name}");
+        for name in &HEADERS {
+            assert_eq!(of(Some((name.as_str(), "s")), r#"{"session_id":"other"}"#).as_deref(), Some("s"), "{name}");
         }
         for name in FIELDS {
             assert_eq!(of(None, &format!(r#"{{"{name}":"s","metadata":{{"user_id":"u"}}}}"#)).as_deref(), Some("s"));

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::body::Body;
+use crate::read::plain;
 use crate::scan::{self, Object};
 
 /// One change of a JSON object.
@@ -31,6 +33,12 @@ impl Edit {
     /// Sets a top-level field to a JSON text.
     pub fn set(field: &'static str, json: impl Into<String>) -> Self {
         Self { path: vec![Cow::Borrowed(field)], change: Change::Set(json.into()) }
+    }
+
+    /// Sets the top-level field `model`, unless it says that already.
+    pub fn model(body: &Body, name: &str) -> Option<Self> {
+        let same = body.raw("model").and_then(plain) == Some(name);
+        (!same).then(|| Self::set("model", key_text(name)))
     }
 
     /// Sets a field below a top-level object.
@@ -120,6 +128,18 @@ pub fn apply_in_pieces(text: &Bytes, index: &Object, edits: &[Edit]) -> Pieces {
 
 /// What the edits change, in the order of the text.
 fn patches(text: &[u8], index: &Object, edits: &[Edit]) -> Vec<Patch> {
+    match edits {
+        [] => return Vec::new(),
+        // What most relays do, and no plan is needed for it.
+        [Edit { path, change: Change::Set(json) }] if path.len() == 1 => {
+            if let Some(at) = index.position(text, &path[0]) {
+                let range = index.fields[at].value.clone();
+                let differs = text[range.clone()] != *json.as_bytes();
+                return differs.then(|| Patch { range, json: json.clone() }).into_iter().collect();
+            }
+        }
+        _ => (),
+    }
     let steps: Vec<Step<'_>> = edits.iter().map(|edit| Step { path: &edit.path, change: &edit.change }).collect();
     let mut patches = Vec::new();
     edit_object(text, 0, index, &steps, &mut patches);
@@ -306,6 +326,20 @@ mod tests {
         let index = scan::object(&bytes).unwrap();
         let same = apply(&bytes, &index, &[Edit::set("model", "\"x\""), Edit::remove("nothing")]);
         assert_eq!(same.as_ptr(), bytes.as_ptr());
+    }
+
+    #[test]
+    fn the_model_is_set_only_where_it_is_another() {
+        let renamed = |text: &'static str, name| {
+            let body = Body::parse(Bytes::from_static(text.as_bytes())).unwrap();
+            let edits: Vec<_> = Edit::model(&body, name).into_iter().collect();
+            (edits.len(), apply(body.bytes(), body.index(), &edits))
+        };
+        assert_eq!(renamed(r#"{"a":1,"model":"x"}"#, "x"), (0, Bytes::from(r#"{"a":1,"model":"x"}"#)));
+        assert_eq!(renamed(r#"{"a":1,"model":"x"}"#, "y\""), (1, Bytes::from(r#"{"a":1,"model":"y\""}"#)));
+        assert_eq!(renamed(r#"{"a":1,"model":"\\u0078"}"#, "\\u0078").0, 1);
+        assert_eq!(renamed(r#"{"a":1,"model":7}"#, "7").1, r#"{"a":1,"model":"7"}"#);
+        assert_eq!(renamed(r#"{"a":1}"#, "y").1, r#"{"model":"y","a":1}"#);
     }
 
     #[test]

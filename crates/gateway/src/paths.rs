@@ -1,6 +1,7 @@
 //! Providers in the address: `/{provider}/v1/...` means the same request to that provider's accounts only, and so does
 //! the header `Model-Provider`. The path wins over the header.
 
+use http::HeaderName;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use hub::{Fault, FaultKind};
@@ -9,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use crate::routes::Routes;
 use crate::scope::{Known, Providers, Scope};
 
-const HEADER: &str = "model-provider";
+static HEADER: HeaderName = HeaderName::from_static("model-provider");
 /// Longest id that messages repeat, in characters.
 const SHOWN: usize = 64;
 
@@ -49,7 +50,7 @@ pub(crate) fn scope(providers: &Providers, scope: Scope, head: &Parts) -> Result
     if let Some(InPath(id)) = head.extensions.get() {
         return providers.narrow(scope, id).ok_or_else(|| unknown(providers, id, FaultKind::NotFound));
     }
-    match head.headers.get(HEADER).map(|value| value.to_str().unwrap_or("?").trim()) {
+    match head.headers.get(&HEADER).map(|value| value.to_str().unwrap_or("?").trim()) {
         None | Some("") => Ok(scope),
         Some(id) => providers.narrow(scope, id).ok_or_else(|| unknown(providers, id, FaultKind::BadRequest)),
     }

@@ -1,5 +1,6 @@
 //! What all places asked by key share: an address, added headers, our own name.
 
+use bytes::Bytes;
 use config::{HeaderRule, HeaderValueRule};
 use dialect::splice::Pieces;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
@@ -77,7 +78,7 @@ impl Endpoint {
     }
 
     /// A POST of JSON on the gateway's own behalf.
-    pub(crate) fn post_json(&self, body: bytes::Bytes, auth: Option<(HeaderName, HeaderValue)>) -> Request<Pieces> {
+    pub(crate) fn post_json(&self, body: Bytes, auth: Option<(HeaderName, HeaderValue)>) -> Request<Pieces> {
         let mut request = self.get(auth).map(|_| Pieces::from(body));
         *request.method_mut() = Method::POST;
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -150,9 +151,12 @@ fn add_rules(rules: &[HeaderRule], client: &HeaderMap, headers: &mut HeaderMap) 
 }
 
 fn secret_value(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(text).ok()?;
+    HeaderValue::from_str(text).ok().map(sensitive)
+}
+
+fn sensitive(mut value: HeaderValue) -> HeaderValue {
     value.set_sensitive(true);
-    Some(value)
+    value
 }
 
 /// The header that carries a key; `None` for places without one.
@@ -164,7 +168,9 @@ pub(crate) fn credential(
     if secret.is_empty() {
         return Ok(None);
     }
-    let value = secret_value(&format!("{scheme}{}", secret.expose())).ok_or_else(|| {
+    // One buffer, which the header keeps.
+    let value = Bytes::from([scheme, secret.expose()].concat());
+    let value = HeaderValue::from_maybe_shared(value).ok().map(sensitive).ok_or_else(|| {
         Fault::new(FaultKind::UpstreamRefused, "the account's key holds characters that no header can carry")
     })?;
     Ok(Some((name, value)))

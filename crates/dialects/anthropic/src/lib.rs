@@ -40,7 +40,7 @@ use dialect::limits::Left;
 use dialect::splice::Edit;
 use dialect::{
     Beside, Body, ClientSide, Decoded, Dialect, Encoded, Framing, HttpReply, Memo, Operation, Peek, Relay, Reply,
-    Route, Scanner, StreamDecoder, StreamEncoder, Target, WireSide, instruct, quoted,
+    Route, Scanner, StreamDecoder, StreamEncoder, Target, WireSide, instruct,
 };
 use http::request::Parts;
 use http::{HeaderValue, Method};
@@ -171,9 +171,7 @@ static COUNT: Count = Count {
 
 impl WireSide for Messages {
     fn relay(&self, head: &Parts, body: &Body, target: &Target<'_>) -> Relay {
-        let mut model = BytesMut::with_capacity(target.model.len() + 2);
-        quoted(target.model, &mut model);
-        let mut edits = vec![Edit::set("model", String::from_utf8_lossy(&model).into_owned())];
+        let mut edits: Vec<_> = Edit::model(body, target.model).into_iter().collect();
         let mut losses = Losses::default();
         relay::mend(body, &mut edits, &mut losses);
         let mut headers = http::HeaderMap::with_capacity(4);

@@ -71,8 +71,9 @@ impl WireSide for Chat {
         kind != RemoteKind::Picture || target.traits.images == Some(false)
     }
 
-    fn relay(&self, _: &Parts, _: &Body, target: &Target<'_>) -> Relay {
-        let mut edits = vec![Edit::set("model", json_text(target.model)), default("truncate", None, "false")];
+    fn relay(&self, _: &Parts, body: &Body, target: &Target<'_>) -> Relay {
+        let mut edits = vec![default("truncate", None, "false")];
+        edits.extend(Edit::model(body, target.model));
         if let Some(window) = target.traits.quirks.context_window {
             edits.push(default("options", Some("num_ctx"), &window.to_string()));
         }

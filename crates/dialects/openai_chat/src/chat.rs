@@ -10,8 +10,8 @@ use dialect::{
     Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
     StreamEncoder, Target, WireSide, quoted,
 };
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName};
 use hub::{DialectId, Fault, Losses, Prompt, RawFault, RemoteKind, Request, Response, Thinking};
 
 use crate::embed::Embeddings;
@@ -69,7 +69,7 @@ impl WireSide for Chat {
     }
 
     fn relay(&self, _: &Parts, body: &Body, target: &Target<'_>) -> Relay {
-        let mut edits = vec![Edit::set("model", json_text(target.model))];
+        let mut edits: Vec<_> = Edit::model(body, target.model).into_iter().collect();
         let streams = body.raw("stream") == Some("true");
         let asked = wants_usage(body).unwrap_or(false);
         if target.traits.quirks.no_stream_options {
@@ -136,10 +136,15 @@ fn wants_usage(body: &Body) -> Result<bool, Fault> {
 
 /// Where agents name their conversation, most telling first (facts on CLIProxyAPI's affinity, section 6.3).
 fn session(head: &Parts, body: &Body) -> Option<String> {
-    const HEADERS: [&str; 5] =
-        ["x-claude-code-session-id", "session-id", "session_id", "x-session-id", "x-session-affinity"];
+    static HEADERS: [HeaderName; 5] = [
+        HeaderName::from_static("x-claude-code-session-id"),
+        HeaderName::from_static("session-id"),
+        HeaderName::from_static("session_id"),
+        HeaderName::from_static("x-session-id"),
+        HeaderName::from_static("x-session-affinity"),
+    ];
     const FIELDS: [&str; 4] = ["session_id", "sessionId", "prompt_cache_key", "conversation_id"];
-    let header = |name: &&str| head.headers.get(*name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let header = |name: &HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let field = |name: &&str| {
         let text: Str<'_> = serde_json::from_str(body.raw(name)?).ok()?;
         Some(text.owned())

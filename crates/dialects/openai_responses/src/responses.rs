@@ -112,7 +112,7 @@ impl ClientSide for Responses {
 
 impl WireSide for Responses {
     fn relay(&self, _: &Parts, body: &Body, target: &Target<'_>) -> Relay {
-        let mut edits = vec![Edit::set("model", json_text(target.model))];
+        let mut edits: Vec<_> = Edit::model(body, target.model).into_iter().collect();
         let mut losses = Losses::default();
         if PACKED.find(body.bytes()).is_some()
             && let Some(Unpacked { input, left_out }) = body.raw("input").and_then(unpacked)

@@ -1,6 +1,7 @@
 //! A place that speaks OpenAI's API: which of its two dialects a client gets, and where requests go. Shared by all
 //! kinds whose places do.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use config::HeaderRule;
@@ -64,20 +65,23 @@ impl OpenAiPlace {
         ModelTraits { quirks: self.quirks.clone(), ..catalogue::traits(model) }
     }
 
-    fn endpoint(&self, call: &Call<'_>) -> Result<Endpoint, Fault> {
+    fn endpoint(&self, call: &Call<'_>) -> Result<Cow<'_, Endpoint>, Fault> {
         let beside = openai_paths::path(call.purpose);
         if let (Some(deployments), path) = (&self.deployments, beside.unwrap_or("chat/completions")) {
-            return deployments.below(&format!("{}/{path}", path_of(call.model)));
+            return deployments.below(&format!("{}/{path}", path_of(call.model))).map(Cow::Owned);
         }
         if let Some(path) = beside {
-            return self.root.below(path);
+            return self.root.below(path).map(Cow::Owned);
         }
         if call.wire == RESPONSES.id {
             let missing = || Fault::new(FaultKind::Internal, "this place has no Responses API");
             let responses = self.responses.as_ref().ok_or_else(missing)?;
-            return if call.purpose == Purpose::Compact { responses.below("compact") } else { Ok(responses.clone()) };
+            return match call.purpose {
+                Purpose::Compact => responses.below("compact").map(Cow::Owned),
+                _ => Ok(Cow::Borrowed(responses)),
+            };
         }
-        Ok(self.chat.clone())
+        Ok(Cow::Borrowed(&self.chat))
     }
 }
 
