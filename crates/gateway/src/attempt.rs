@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode};
 use hub::{Assembler, Cutter, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, replay};
 use pool::{Lease, Secret};
 use tokio::time::timeout;
-use transport::{Payload, UpstreamReply};
+use transport::{Deadlines, Payload, UpstreamReply};
 use upstreams::{Call, Purpose};
 
 use crate::app::Worker;
@@ -97,7 +97,7 @@ impl Attempt<'_> {
         if wire.id == self.client.dialect() {
             self.relay(wire, side, inbound, record).await
         } else {
-            self.translate(wire, side, inbound, record).await
+            Box::pin(self.translate(wire, side, inbound, record)).await
         }
     }
 
@@ -143,11 +143,11 @@ impl Attempt<'_> {
             (true, true) if reframed => {
                 let framer = Framer::new(wire.framing, self.snapshot.config.limits.line_bytes);
                 let events = Events::of_wire(reply.body, framer, side.stream_decoder(Memo::default()));
-                self.gated(events, inbound, &losses, record).await
+                Box::pin(self.gated(events, inbound, &losses, record)).await
             }
             (true, true) => {
                 let filter = Filter::new(hide_usage, restore, self.client.envelope());
-                self.relay_stream(wire, side, inbound, reply, filter, record).await
+                Box::pin(self.relay_stream(wire, side, inbound, reply, filter, record)).await
             }
             (false, false) => self.relay_whole(side, reply, restore).await,
             // The upstream answered in the other form than it was asked: bridge it through the hub.
@@ -166,7 +166,7 @@ impl Attempt<'_> {
         wire: &'static Dialect,
         side: &'static dyn WireSide,
         inbound: &Inbound<'_>,
-        reply: UpstreamReply,
+        reply: Box<UpstreamReply>,
         filter: Option<Filter>,
         record: &mut Record,
     ) -> Result<Committed, Fault> {
@@ -185,7 +185,7 @@ impl Attempt<'_> {
     pub(crate) async fn relay_whole(
         &self,
         side: &'static dyn WireSide,
-        reply: UpstreamReply,
+        reply: Box<UpstreamReply>,
         restore: Option<Restore>,
     ) -> Result<Committed, Fault> {
         let config = &self.snapshot.config;
@@ -238,7 +238,7 @@ impl Attempt<'_> {
                 let framer = Framer::new(wire.framing, self.snapshot.config.limits.line_bytes);
                 let stop = memo.stop.clone();
                 let events = Events::of_wire(reply.body, framer, side.stream_decoder(memo)).cut_at(stop);
-                self.gated(events, inbound, &losses, record).await
+                Box::pin(self.gated(events, inbound, &losses, record)).await
             }
             (true, false) => Box::pin(self.played(side, inbound, reply, &memo, &losses)).await,
             (false, true) => Box::pin(self.assembled(wire, side, inbound, reply, memo, &losses)).await,
@@ -249,7 +249,7 @@ impl Attempt<'_> {
         }
     }
 
-    async fn whole(&self, side: &dyn WireSide, reply: UpstreamReply, memo: &Memo) -> Result<Response, Fault> {
+    async fn whole(&self, side: &dyn WireSide, reply: Box<UpstreamReply>, memo: &Memo) -> Result<Response, Fault> {
         let limit = self.snapshot.config.limits.reply_bytes;
         let body = reply.body.collect(limit).await.map_err(|error| faults::of_read(&error))?;
         look_for_json(&body)?;
@@ -263,7 +263,7 @@ impl Attempt<'_> {
         &self,
         side: &dyn WireSide,
         inbound: &Inbound<'_>,
-        reply: UpstreamReply,
+        reply: Box<UpstreamReply>,
         memo: &Memo,
         losses: &Losses,
     ) -> Result<Committed, Fault> {
@@ -279,7 +279,7 @@ impl Attempt<'_> {
         wire: &Dialect,
         side: &dyn WireSide,
         inbound: &Inbound<'_>,
-        reply: UpstreamReply,
+        reply: Box<UpstreamReply>,
         memo: Memo,
         losses: &Losses,
     ) -> Result<Committed, Fault> {
@@ -326,12 +326,16 @@ impl Attempt<'_> {
         body: impl Into<Pieces>,
         headers: HeaderMap,
         record: &'b mut Record,
-    ) -> impl Future<Output = Result<UpstreamReply, Fault>> + Send + 'b {
+    ) -> impl Future<Output = Result<Box<UpstreamReply>, Fault>> + Send + 'b {
         let (model, _) = self.seat.model(&inbound.peek.model);
         let stream = inbound.peek.reply.stream;
         let (body, client) = (self.ruled(body.into(), wire, inbound), &inbound.head.headers);
         let call = Call { purpose: Purpose::Generate, wire: wire.id, model, stream, body, headers, client };
-        self.ask(wire, side, call, record)
+        let request = self.seat.upstream.request(call, self.lease.secret());
+        // A whole answer has no first byte until it is complete, and its deadline runs already: no second timer.
+        let patience = self.snapshot.deadlines.first_byte.filter(|_| stream);
+        let sent = request.map(|request| self.deliver(wire, side, request.map(Payload::from_iter), patience, record));
+        async move { sent?.await }
     }
 
     /// The body with what the operator's payload rules make of it.
@@ -348,40 +352,48 @@ impl Attempt<'_> {
     }
 
     /// Sends any call and turns a refusal into a fault.
-    pub(crate) async fn ask(
-        &self,
-        wire: &Dialect,
-        side: &dyn WireSide,
+    pub(crate) fn ask<'b>(
+        &'b self,
+        wire: &'b Dialect,
+        side: &'b dyn WireSide,
         call: Call<'_>,
-        record: &mut Record,
-    ) -> Result<UpstreamReply, Fault> {
-        let stream = call.stream;
-        let request = self.seat.upstream.request(call, self.lease.secret())?;
-        self.deliver(wire, side, request.map(Payload::from_iter), stream, record).await
+        record: &'b mut Record,
+    ) -> impl Future<Output = Result<Box<UpstreamReply>, Fault>> + Send + use<'b> {
+        let patience = self.patience(call.stream);
+        let request = self.seat.upstream.request(call, self.lease.secret());
+        let sent = request.map(|request| self.deliver(wire, side, request.map(Payload::from_iter), patience, record));
+        async move { sent?.await }
+    }
+
+    /// How long the head of an answer may take. A whole answer has no first byte until it is complete.
+    pub(crate) fn patience(&self, stream: bool) -> Option<Duration> {
+        match stream {
+            true => self.snapshot.deadlines.first_byte,
+            false => Some(self.snapshot.config.deadlines.whole_reply),
+        }
     }
 
     /// Sends a request that is all described.
-    pub(crate) async fn deliver(
-        &self,
-        wire: &Dialect,
-        side: &dyn WireSide,
+    pub(crate) fn deliver<'b>(
+        &'b self,
+        wire: &'b Dialect,
+        side: &'b dyn WireSide,
         request: http::Request<Payload>,
-        stream: bool,
-        record: &mut Record,
-    ) -> Result<UpstreamReply, Fault> {
-        let mut deadlines = self.snapshot.deadlines;
-        if !stream {
-            // A whole answer has no first byte until it is complete.
-            deadlines.first_byte = self.snapshot.config.deadlines.whole_reply;
+        first_byte: Option<Duration>,
+        record: &'b mut Record,
+    ) -> impl Future<Output = Result<Box<UpstreamReply>, Fault>> + Send + 'b {
+        let deadlines = Deadlines { first_byte, ..self.snapshot.deadlines };
+        // Boxed, and the answer too: all that a request may become has room for both, and is moved about.
+        let sent = Box::pin(self.worker.client.send(&self.seat.site, request, &deadlines));
+        async move {
+            let reply = sent.await.map_err(|error| self.seat.upstream.blame(faults::of_send(&error)))?;
+            record.first_byte = Some(record.elapsed());
+            if reply.status.is_success() {
+                return Ok(Box::new(reply));
+            }
+            let fault = Box::pin(refusal(wire, side, reply, self.lease.secret())).await;
+            Err(whose(ruled(&self.seat.errors, self.seat.upstream.blame(fault))))
         }
-        let sent = self.worker.client.send(&self.seat.site, request, &deadlines).await;
-        let reply = sent.map_err(|error| self.seat.upstream.blame(faults::of_send(&error)))?;
-        record.first_byte = Some(record.elapsed());
-        if reply.status.is_success() {
-            return Ok(reply);
-        }
-        let fault = Box::pin(refusal(wire, side, reply, self.lease.secret())).await;
-        Err(whose(ruled(&self.seat.errors, self.seat.upstream.blame(fault))))
     }
 
     /// Holds events until one is worth a commit.

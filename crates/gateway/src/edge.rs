@@ -36,23 +36,31 @@ const ID_LENGTH: usize = 128;
 
 impl Worker {
     /// Answers one request. Every fault, from any depth, leaves through `render_fault` of the caller's dialect.
-    pub async fn handle(self, request: Request<Incoming>, peer: PeerInfo) -> Response<ReplyBody> {
+    ///
+    /// Not an `async fn`, whose future would hold the head twice.
+    pub fn handle(
+        self,
+        request: Request<Incoming>,
+        peer: PeerInfo,
+    ) -> impl Future<Output = Response<ReplyBody>> + Send + 'static {
         let (mut head, incoming) = request.into_parts();
         paths::take_provider(&self.app.routes, &mut head);
         let snapshot = self.app.snapshot();
         let id = request_id(&head);
         let origin = cors::allowed(&snapshot.config.cors, &head);
-        let mut response = match probe(&head, origin.as_ref()) {
-            Some(response) => response,
-            None => self.exchange(&snapshot, &id, &head, incoming, peer).await,
-        };
-        if let Ok(value) = HeaderValue::from_str(&id) {
-            response.headers_mut().insert(headers::REQUEST_ID, value);
+        async move {
+            let mut response = match probe(&head, origin.as_ref()) {
+                Some(response) => response,
+                None => self.exchange(&snapshot, &id, &head, incoming, peer).await,
+            };
+            if let Ok(value) = HeaderValue::from_str(&id) {
+                response.headers_mut().insert(headers::REQUEST_ID, value);
+            }
+            if let Some(origin) = origin {
+                cors::mark(origin, response.headers_mut());
+            }
+            response
         }
-        if let Some(origin) = origin {
-            cors::mark(origin, response.headers_mut());
-        }
-        response
     }
 
     async fn exchange(
@@ -174,7 +182,7 @@ struct Asked<'a> {
 
 impl Exchange<'_> {
     /// Who asks, what for, and within which bounds.
-    fn admit(&self, head: &Parts, record: &mut Option<Record>) -> Result<Scope, Fault> {
+    fn admit(&self, head: &Parts, record: &mut Option<Box<Record>>) -> Result<Scope, Fault> {
         let admitted = self.snapshot.keys.admit(head)?;
         let scope = paths::scope(&self.snapshot.names.providers, admitted.scope(), head)?;
         if let Some(allowance) = admitted.allowance {
@@ -191,7 +199,7 @@ impl Exchange<'_> {
         &self,
         head: &Parts,
         incoming: Incoming,
-        record: &mut Option<Record>,
+        record: &mut Option<Box<Record>>,
     ) -> Result<Response<ReplyBody>, Fault> {
         let scope = self.admit(head, record)?;
         match self.route.operation {
@@ -210,7 +218,7 @@ impl Exchange<'_> {
             }
             Operation::Fixed(answer) => Ok(respond(answer())),
             Operation::Socket(side) => socket::open(self.worker, head, self.route, side),
-            Operation::Kept => kept::answer(&self.asking(record.as_ref(), false), head, self.rest).map(respond),
+            Operation::Kept => kept::answer(&self.asking(record.as_deref(), false), head, self.rest).map(respond),
             Operation::Generate
             | Operation::Compact
             | Operation::CountTokens
@@ -229,7 +237,12 @@ impl Exchange<'_> {
     }
 
     /// Answers a message. The key is looked at again: it may have been withdrawn since the connection was opened.
-    async fn said(&self, head: &Parts, body: Body, record: &mut Option<Record>) -> Result<Response<ReplyBody>, Fault> {
+    async fn said(
+        &self,
+        head: &Parts,
+        body: Body,
+        record: &mut Option<Box<Record>>,
+    ) -> Result<Response<ReplyBody>, Fault> {
         let within = self.admit(head, record)?;
         let permit = self.permit()?;
         self.ask(Asked { within, head, body, errand: Errand::Answer, permit }, record).await
@@ -276,7 +289,7 @@ impl Exchange<'_> {
         within: Scope,
         head: &Parts,
         incoming: Incoming,
-        record: &mut Option<Record>,
+        record: &mut Option<Box<Record>>,
     ) -> Result<Response<ReplyBody>, Fault> {
         let permit = self.permit()?;
         let errand = Errand::of(self.route.operation);
@@ -292,7 +305,7 @@ impl Exchange<'_> {
         self.ask(Asked { within, head, body, errand, permit }, record).await
     }
 
-    async fn ask(&self, asked: Asked<'_>, record: &mut Option<Record>) -> Result<Response<ReplyBody>, Fault> {
+    async fn ask(&self, asked: Asked<'_>, record: &mut Option<Box<Record>>) -> Result<Response<ReplyBody>, Fault> {
         let Asked { within, head, body, errand, permit } = asked;
         let mut peek = errand.peek(self.route.client, head, &body)?;
         let body = self.route.client.inside(body, &mut peek)?;
@@ -322,7 +335,7 @@ impl Exchange<'_> {
         }
         let generates = matches!(self.route.operation, Operation::Generate | Operation::Socket(_));
         let own = generates.then(|| self.route.client.own_answer(&body, &peek.reply));
-        let recall = Recall::of_request(&self.asking(record.as_ref(), generates), &body)?;
+        let recall = Recall::of_request(&self.asking(record.as_deref(), generates), &body)?;
         peek.reply.kept = recall.as_ref().is_some_and(|recall| recall.keeps());
         let mut inbound = Inbound::new(head, body, peek, adjust).on(errand);
         inbound.recall = recall;
@@ -369,7 +382,7 @@ impl Exchange<'_> {
     }
 }
 
-fn note_route(record: &mut Option<Record>, route: &'static Route) {
+fn note_route(record: &mut Option<Box<Record>>, route: &'static Route) {
     if let Some(record) = record {
         record.route = route.path;
         record.way.0 = route.client.dialect().0;
@@ -377,7 +390,7 @@ fn note_route(record: &mut Option<Record>, route: &'static Route) {
 }
 
 /// Renders a fault, verbatim where the upstream spoke the client's own dialect and did not speak of our credential.
-fn refuse(client: &dyn ClientSide, fault: &Fault, id: &str, record: &mut Option<Record>) -> Response<ReplyBody> {
+fn refuse(client: &dyn ClientSide, fault: &Fault, id: &str, record: &mut Option<Box<Record>>) -> Response<ReplyBody> {
     if let Some(record) = record {
         record.fault = Some(fault.kind);
     }

@@ -34,7 +34,7 @@ pub(crate) trait Outflow: Send + Unpin {
 pub(crate) struct Settled {
     outflow: Box<dyn Outflow>,
     lease: Option<Lease>,
-    record: Record,
+    record: Box<Record>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -42,7 +42,7 @@ impl Settled {
     pub(crate) fn new(
         outflow: Box<dyn Outflow>,
         lease: Lease,
-        record: Record,
+        record: Box<Record>,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Self {
         Self { outflow, lease: Some(lease), record, _permit: permit }

@@ -73,7 +73,7 @@ impl Attempt<'_> {
     pub(crate) async fn passed(
         &self,
         service: Service,
-        reply: UpstreamReply,
+        reply: Box<UpstreamReply>,
         inbound: &Inbound<'_>,
         record: &mut Record,
     ) -> Result<Committed, Fault> {
@@ -105,7 +105,7 @@ impl Attempt<'_> {
     async fn passed_whole(
         &self,
         headers: HeaderMap,
-        reply: UpstreamReply,
+        reply: Box<UpstreamReply>,
         inbound: &Inbound<'_>,
     ) -> Result<Committed, Fault> {
         let limit = self.snapshot.config.limits.reply_bytes;

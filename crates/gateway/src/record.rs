@@ -54,8 +54,9 @@ pub(crate) enum Ended {
 }
 
 impl Record {
-    pub(crate) fn new(id: Arc<str>) -> Self {
-        Self {
+    /// Boxed, because it goes from hand to hand.
+    pub(crate) fn new(id: Arc<str>) -> Box<Self> {
+        Box::new(Self {
             id,
             key: None,
             pass: None,
@@ -77,11 +78,11 @@ impl Record {
             started: Instant::now(),
             first_byte: None,
             first_token: None,
-        }
+        })
     }
 
     /// For an attempt beside the one that is noted here.
-    pub(crate) fn beside(&self) -> Self {
+    pub(crate) fn beside(&self) -> Box<Self> {
         let mut aside = Self::new(Arc::clone(&self.id));
         (aside.started, aside.aside) = (self.started, true);
         aside

@@ -42,7 +42,7 @@ impl Serve<'_> {
         &self,
         inbound: &mut Inbound<'_>,
         permit: OwnedSemaphorePermit,
-        record: &mut Option<Record>,
+        record: &mut Option<Box<Record>>,
     ) -> Result<Response<ReplyBody>, Fault> {
         match self.snapshot.config.deadlines.total {
             None => self.try_ways(inbound, permit, record).await,
@@ -55,7 +55,7 @@ impl Serve<'_> {
         &self,
         inbound: &mut Inbound<'_>,
         permit: OwnedSemaphorePermit,
-        record: &mut Option<Record>,
+        record: &mut Option<Box<Record>>,
     ) -> Result<Response<ReplyBody>, Fault> {
         let mut permit = Some(permit);
         let config = &self.snapshot.config;
@@ -74,7 +74,7 @@ impl Serve<'_> {
         fault: Fault,
         inbound: &mut Inbound<'_>,
         permit: &mut Option<OwnedSemaphorePermit>,
-        record: &mut Option<Record>,
+        record: &mut Option<Box<Record>>,
     ) -> Result<Response<ReplyBody>, Fault> {
         let asked = inbound.peek.model.clone();
         for (scope, model) in fallback::ways(&self.snapshot, self.client, self.scope, &asked) {
@@ -103,7 +103,7 @@ impl Serve<'_> {
         scope: Scope,
         inbound: &mut Inbound<'_>,
         permit: &mut Option<OwnedSemaphorePermit>,
-        record: &mut Option<Record>,
+        record: &mut Option<Box<Record>>,
     ) -> Result<Response<ReplyBody>, Fault> {
         let route = self.resolve_in(scope, &inbound.peek.model)?;
         let conversation = self.conversation(&route, inbound);
@@ -214,7 +214,7 @@ fn commit(
     committed: Committed,
     lease: Lease,
     permit: Option<OwnedSemaphorePermit>,
-    record: Option<Record>,
+    record: Option<Box<Record>>,
 ) -> Response<ReplyBody> {
     let mut record = record.unwrap_or_else(|| Record::new("".into()));
     record.status = attempt::OK;

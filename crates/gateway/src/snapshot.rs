@@ -95,7 +95,7 @@ impl Snapshot {
             keys,
             deadlines: Deadlines {
                 connect: config.deadlines.connect,
-                first_byte: config.deadlines.first_byte,
+                first_byte: Some(config.deadlines.first_byte),
                 idle: config.deadlines.idle,
             },
             names,

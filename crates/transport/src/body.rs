@@ -1,6 +1,9 @@
 //! Request bodies: collected under a size limit and a deadline, and decoded under a second limit, with as few copies
 //! as can be. It knows nothing of what the bytes mean.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -77,7 +80,12 @@ where
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    match timeout(within, gather(body, limit)).await {
+    let mut work = pin!(gather(body, limit));
+    // A small body came with its head: then there is nothing to wait for, and no clock to set.
+    if let Poll::Ready(collected) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+        return collected;
+    }
+    match timeout(within, work).await {
         Ok(collected) => collected,
         Err(_) => Err(BodyError::Timeout { after: within }),
     }

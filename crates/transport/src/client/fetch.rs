@@ -106,7 +106,7 @@ impl Client {
         let request =
             Request::get(plain.as_str()).header(ACCEPT, "*/*").header(USER_AGENT, OUR_NAME).body(Bytes::new());
         let request = request.map_err(|_| FetchError::Url("it is not a URL"))?;
-        let deadlines = Deadlines { connect: limits.within, first_byte: limits.within, idle: limits.within };
+        let deadlines = Deadlines { connect: limits.within, first_byte: Some(limits.within), idle: limits.within };
         Ok(self.send(site, request, &deadlines).await?)
     }
 }

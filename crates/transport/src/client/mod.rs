@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -71,7 +73,7 @@ impl Default for ClientOptions {
 }
 
 /// Who sends, and how: requests of different sites never share a connection.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
     /// The name of the pool, such as an account's id. Appears in `Debug`: not a secret.
     pub pool: Arc<str>,
@@ -81,6 +83,13 @@ pub struct Site {
     pub policy: AddressPolicy,
     /// The HTTP versions to offer.
     pub versions: Versions,
+}
+
+/// The pool's name tells nearly all sites apart; a request looks its site up.
+impl Hash for Site {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.pool.hash(state);
+    }
 }
 
 impl Site {
@@ -107,15 +116,19 @@ impl Site {
 pub struct Deadlines {
     /// Name resolution, TCP, proxy and TLS handshakes together.
     pub connect: Duration,
-    /// From the connection to the head of the answer.
-    pub first_byte: Duration,
+    /// From the connection to the head of the answer; `None` where the caller keeps an eye on the time itself.
+    pub first_byte: Option<Duration>,
     /// Between two chunks of the body.
     pub idle: Duration,
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), first_byte: Duration::from_secs(300), idle: Duration::from_secs(300) }
+        Self {
+            connect: Duration::from_secs(10),
+            first_byte: Some(Duration::from_secs(300)),
+            idle: Duration::from_secs(300),
+        }
     }
 }
 
@@ -156,12 +169,12 @@ impl Client {
     ///
     /// # Errors
     /// [`SendError`] tells what failed and in which phase.
-    pub fn send<B: Into<Payload>>(
-        &self,
+    pub fn send<'a, B: Into<Payload>>(
+        &'a self,
         site: &Site,
         request: Request<B>,
         deadlines: &Deadlines,
-    ) -> impl Future<Output = Result<UpstreamReply, SendError>> + Send {
+    ) -> impl Future<Output = Result<UpstreamReply, SendError>> + Send + use<'a, B> {
         let origin = self.inner.origin(site, request.uri());
         self.inner.send(origin, Outgoing::new(request.map(Into::into)), *deadlines)
     }
@@ -219,35 +232,38 @@ impl Inner {
         Ok(Target { host, port, tls, route, policy: site.policy, versions: site.versions })
     }
 
-    async fn send(
+    #[expect(clippy::manual_async_fn, reason = "the future of an `async fn` would hold the request twice")]
+    fn send(
         self: &Arc<Self>,
         origin: Result<Arc<Origin>, SendError>,
         mut outgoing: Outgoing,
         deadlines: Deadlines,
-    ) -> Result<UpstreamReply, SendError> {
-        let origin = origin?;
-        let mut connect_time = Duration::ZERO;
-        for tries in 0.. {
-            let kept = if tries <= MAX_STALE { origin.take(&self.means) } else { None };
-            let mut loan = match kept {
-                Some(loan) => loan,
-                // Boxed, because it is large and rare.
-                None => {
-                    let started = Instant::now();
-                    let loan = Box::pin(self.borrow(&origin, tries, deadlines.connect)).await?;
-                    connect_time += started.elapsed();
-                    loan
+    ) -> impl Future<Output = Result<UpstreamReply, SendError>> + Send {
+        async move {
+            let origin = origin?;
+            let mut connect_time = Duration::ZERO;
+            for tries in 0.. {
+                let kept = if tries <= MAX_STALE { origin.take(&self.means) } else { None };
+                let mut loan = match kept {
+                    Some(loan) => loan,
+                    // Boxed, because it is large and rare.
+                    None => {
+                        let started = Instant::now();
+                        let loan = Box::pin(self.borrow(&origin, tries, deadlines.connect)).await?;
+                        connect_time += started.elapsed();
+                        loan
+                    }
+                };
+                let Some(response) = in_time(deadlines.first_byte, outgoing.send(&mut loan, &origin)).await? else {
+                    continue;
+                };
+                if let Some(refusal) = origin.refusal(response.status()) {
+                    return Err(refusal.into());
                 }
-            };
-            let sent = timeout(deadlines.first_byte, outgoing.send(&mut loan, &origin)).await;
-            let late = |_| SendError::Timeout { phase: Phase::FirstByte, after: deadlines.first_byte };
-            let Some(response) = sent.map_err(late)?? else { continue };
-            if let Some(refusal) = origin.refusal(response.status()) {
-                return Err(refusal.into());
+                return Ok(UpstreamReply::new(response, loan, Arc::clone(self), deadlines.idle, connect_time));
             }
-            return Ok(UpstreamReply::new(response, loan, Arc::clone(self), deadlines.idle, connect_time));
+            Err(SendError::Invalid("it was tried without end"))
         }
-        Err(SendError::Invalid("it was tried without end"))
     }
 
     async fn borrow(&self, origin: &Arc<Origin>, tries: usize, within: Duration) -> Result<Loan, SendError> {
@@ -294,6 +310,14 @@ impl Inner {
     }
 }
 
+/// Waits for the head of an answer.
+async fn in_time<T>(limit: Option<Duration>, head: impl Future<Output = Result<T, SendError>>) -> Result<T, SendError> {
+    let head = pin!(head);
+    let Some(limit) = limit else { return head.await };
+    let late = |_| SendError::Timeout { phase: Phase::FirstByte, after: limit };
+    timeout(limit, head).await.map_err(late)?
+}
+
 /// Ends when the client is gone or has nothing left to sweep.
 async fn sweep_now_and_then(client: Weak<Inner>, pause: Duration) {
     loop {
@@ -329,35 +353,37 @@ fn make_room(origins: &mut HashMap<Site, Vec<Arc<Origin>>>, max: usize) {
 
 /// A request on its way out, which can be put on a second connection when the first turns out dead.
 struct Outgoing {
-    /// `None` once it is on a connection.
+    /// With its whole URI; `None` once it is on a connection.
     request: Option<Request<Payload>>,
-    uri: Uri,
-    host: Option<HeaderValue>,
 }
 
 impl Outgoing {
     fn new(mut request: Request<Payload>) -> Self {
-        let uri = request.uri().clone();
-        let host = request.headers_mut().remove(HOST);
         let wants_length = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
         if request.body().is_end_stream() && wants_length {
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        Self { request: Some(request), uri, host }
+        Self { request: Some(request) }
     }
 
     /// Sends it. `None`: the connection was dead before the request was written, and it may be sent again.
     async fn send(&mut self, loan: &mut Loan, origin: &Origin) -> Result<Option<http::Response<Incoming>>, SendError> {
         let sent = match &mut loan.sender {
-            Sender::Http1(lane) => lane.send(self.dressed_for_http1(origin)?).await,
+            Sender::Http1(lane) => {
+                let answer = lane.send(self.dressed_for_http1(origin)?);
+                answer.await
+            }
             // Boxed, so that the future of the commoner case stays small.
-            Sender::Http2(stream) => Box::pin(stream.sender.try_send_request(self.dressed_for_http2()?)).await,
+            Sender::Http2(stream) => {
+                let answer = Box::pin(stream.sender.try_send_request(self.dressed_for_http2()?));
+                answer.await
+            }
         };
         let mut refused = match sent {
             Ok(response) => return Ok(Some(response)),
             Err(refused) => refused,
         };
-        self.request = refused.take_message();
+        self.request = refused.take_message().map(|request| undressed(request, origin));
         match self.request {
             Some(_) if loan.freshness == Freshness::Reused => Ok(None),
             _ => Err(explain(&refused.into_error(), loan.freshness)),
@@ -372,18 +398,16 @@ impl Outgoing {
     fn dressed_for_http1(&mut self, origin: &Origin) -> Result<Request<Payload>, SendError> {
         let mut request = self.take()?;
         *request.version_mut() = Version::HTTP_11;
-        let host = self.host.clone().unwrap_or_else(|| origin.host_header());
-        request.headers_mut().insert(HOST, host);
+        request.headers_mut().entry(HOST).or_insert_with(|| origin.host_header());
         match &origin.forwarding {
             Some(forwarding) => {
-                *request.uri_mut() = self.uri.clone();
                 if let Some(value) = &forwarding.authorization {
                     request.headers_mut().insert(PROXY_AUTHORIZATION, value.clone());
                 }
             }
             None => {
-                let path = self.uri.path_and_query().cloned();
-                *request.uri_mut() = path.map_or_else(Uri::default, Uri::from);
+                let whole = std::mem::take(request.uri_mut()).into_parts();
+                *request.uri_mut() = whole.path_and_query.map_or_else(Uri::default, Uri::from);
             }
         }
         Ok(request)
@@ -393,10 +417,19 @@ impl Outgoing {
     fn dressed_for_http2(&mut self) -> Result<Request<Payload>, SendError> {
         let mut request = self.take()?;
         *request.version_mut() = Version::HTTP_2;
-        *request.uri_mut() = self.uri.clone();
         request.headers_mut().remove(HOST);
         Ok(request)
     }
+}
+
+/// A request that was not written, with its whole URI again.
+fn undressed(mut request: Request<Payload>, origin: &Origin) -> Request<Payload> {
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    parts.scheme = Some(origin.scheme.clone());
+    parts.authority = Some(origin.authority.clone());
+    // It was made of such parts before.
+    *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+    request
 }
 
 fn explain(error: &hyper::Error, connection: Freshness) -> SendError {

@@ -149,11 +149,12 @@ impl Origin {
 
     /// A connection that is free now.
     pub(crate) fn take(self: &Arc<Self>, means: &Means) -> Option<Loan> {
+        let now = Instant::now();
         let mut shelf = self.shelf();
-        shelf.used = Instant::now();
+        shelf.used = now;
         let sender = match shelf.stream() {
             Some(stream) => Sender::Http2(stream),
-            None => Sender::Http1(shelf.idle(means.idle_timeout)?),
+            None => Sender::Http1(shelf.idle(now, means.idle_timeout)?),
         };
         drop(shelf);
         Some(Loan { origin: Arc::clone(self), freshness: Freshness::Reused, sender })
@@ -203,10 +204,10 @@ impl Origin {
 impl Shelf {
     /// The kept connection that was used last: the one least likely to be closed by now. One that is still busy
     /// with the end of its last answer stays.
-    fn idle(&mut self, idle_timeout: Duration) -> Option<Lane> {
+    fn idle(&mut self, now: Instant, idle_timeout: Duration) -> Option<Lane> {
         for index in (0..self.idle.len()).rev() {
             let kept = &mut self.idle[index];
-            if kept.since.elapsed() >= idle_timeout {
+            if now.saturating_duration_since(kept.since) >= idle_timeout {
                 self.idle.drain(..=index);
                 return None;
             }

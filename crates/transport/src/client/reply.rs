@@ -57,10 +57,11 @@ struct RawBody {
     idle: Idle,
 }
 
-/// The idle deadline. The timer is not touched for each chunk: when it fires, it looks at the time of the last one.
+/// The idle deadline. The timer is not touched for each chunk: when it fires, it looks at the time of the last wait.
 struct Idle {
     limit: Duration,
-    since: Instant,
+    /// When the wait began; `None` while nothing is waited for, so that a chunk that is there needs no clock.
+    since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -149,7 +150,12 @@ impl UpstreamBody {
     ///
     /// # Errors
     /// [`ReadError::TooLarge`] at the limit, or what reading met.
-    pub async fn collect(mut self, limit: usize) -> Result<Bytes, ReadError> {
+    #[expect(clippy::manual_async_fn, reason = "the future of an `async fn` would hold the body twice")]
+    pub fn collect(mut self, limit: usize) -> impl Future<Output = Result<Bytes, ReadError>> + Send {
+        async move { self.gather(limit).await }
+    }
+
+    async fn gather(&mut self, limit: usize) -> Result<Bytes, ReadError> {
         let announced = self.remaining().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         if announced > limit {
             return Err(ReadError::TooLarge(limit));
@@ -195,7 +201,7 @@ impl fmt::Debug for UpstreamBody {
 
 impl RawBody {
     fn new(incoming: Incoming, loan: Loan, client: Arc<Inner>, idle: Duration) -> Self {
-        let idle = Idle { limit: idle, since: Instant::now(), timer: None };
+        let idle = Idle { limit: idle, since: None, timer: None };
         let mut body = Self { incoming, loan: Some((loan, client)), idle };
         if body.incoming.is_end_stream() {
             body.end();
@@ -214,7 +220,7 @@ impl RawBody {
                 self.end();
                 return Poll::Ready(None);
             };
-            self.idle.since = Instant::now();
+            self.idle.since = None;
             match frame.map(Frame::into_data) {
                 Ok(Ok(data)) if data.is_empty() => {}
                 Ok(Ok(data)) => return Poll::Ready(Some(Ok(data))),
@@ -254,7 +260,7 @@ impl Drop for RawBody {
 
 impl Idle {
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = self.since + self.limit;
+        let deadline = *self.since.get_or_insert_with(Instant::now) + self.limit;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         while timer.as_mut().poll(cx).is_ready() {
             if timer.deadline() >= deadline {

@@ -85,8 +85,11 @@ async fn the_policy_of_a_site_blocks_before_anything_is_sent() {
 #[tokio::test(start_paused = true)]
 async fn each_phase_has_its_own_deadline() {
     let silent = scripted(|mut stream, _| async move { closed(&mut stream).await }).await;
-    let limits =
-        Deadlines { connect: Duration::from_secs(1), first_byte: Duration::from_secs(2), idle: Duration::from_secs(3) };
+    let limits = Deadlines {
+        connect: Duration::from_secs(1),
+        first_byte: Some(Duration::from_secs(2)),
+        idle: Duration::from_secs(3),
+    };
     let error = client().send(&site(), get(&format!("http://{}/", silent.addr)), &limits).await.unwrap_err();
     assert!(matches!(error, SendError::Timeout { phase: Phase::FirstByte, after } if after.as_secs() == 2), "{error}");
     assert!(!error.is_unsent());
