@@ -8,6 +8,7 @@
 pub mod mutate;
 pub mod seeds;
 pub mod targets;
+mod words;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};

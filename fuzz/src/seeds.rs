@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::words::WORDS;
+
 /// Seeds by what they are.
 #[derive(Clone, Debug, Default)]
 pub struct Seeds {
@@ -23,6 +25,8 @@ pub struct Seeds {
     pub configs: Vec<Vec<u8>>,
     /// Files of other programs' installations.
     pub installations: Vec<Vec<u8>>,
+    /// Short texts of headers, names and settings.
+    pub words: Vec<Vec<u8>>,
 }
 
 /// In every language that has them.
@@ -68,8 +72,12 @@ impl Seeds {
     /// # Errors
     /// When a file cannot be read, or a vector is no JSON.
     pub fn read(root: &Path) -> io::Result<Self> {
-        let mut seeds =
-            Self { vectors: VECTORS.map(|text| text.as_bytes().to_vec()).into(), forms: forms(), ..Self::default() };
+        let mut seeds = Self {
+            vectors: VECTORS.map(|text| text.as_bytes().to_vec()).into(),
+            forms: forms(),
+            words: WORDS.iter().map(|text| text.as_bytes().to_vec()).collect(),
+            ..Self::default()
+        };
         for file in files(&root.join("tests/conformance/vectors"), "json")? {
             let vectors: Vec<Value> = serde_json::from_slice(&fs::read(file)?).map_err(io::Error::other)?;
             vectors.iter().for_each(|vector| seeds.add(vector));

@@ -47,6 +47,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "record", run: record, seeds: |seeds| &seeds.streams },
     Target { name: "config", run: configuration, seeds: |seeds| &seeds.configs },
     Target { name: "import", run: installation, seeds: |seeds| &seeds.installations },
+    Target { name: "word", run: crate::words::word, seeds: |seeds| &seeds.words },
     Target { name: "dotenv", run: dotenv, seeds: |seeds| &seeds.configs },
 ];
 

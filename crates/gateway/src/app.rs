@@ -1,8 +1,7 @@
 //! What lives as long as the process: the current snapshot, what accounts have learned, and the cap on requests.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use config::Config;
 use pool::{Accounts, Affinity};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
@@ -10,6 +9,7 @@ use transport::{Cap, Client};
 
 use crate::allowance::Meters;
 use crate::changes::Changes;
+use crate::current::{Current, Turn};
 use crate::hedge::Hedges;
 use crate::kept::Store;
 use crate::lists::Lists;
@@ -21,7 +21,8 @@ use crate::uncounted::Uncounted;
 /// The process-wide state. Shared by all workers; nothing in it is locked across an await.
 #[derive(Debug)]
 pub struct App {
-    snapshot: ArcSwap<Snapshot>,
+    /// The snapshot in force, and the configuration as it came, where lists of models may make another of it.
+    current: Current<Snapshot, Option<Config>>,
     pub(crate) accounts: Accounts,
     /// What limited client keys have used.
     meters: Meters,
@@ -40,8 +41,6 @@ pub struct App {
     pub(crate) lists: Lists,
     /// Which places count no tokens.
     pub(crate) uncounted: Uncounted,
-    /// Held while a snapshot is made: the configuration as it came, where lists of models may make another of it.
-    origin: Mutex<Option<Config>>,
 }
 
 impl App {
@@ -64,7 +63,7 @@ impl App {
         let origin = kept(&config);
         let snapshot = Snapshot::build(config, &accounts, &meters, &lists)?;
         Ok(Self {
-            snapshot: ArcSwap::from_pointee(snapshot),
+            current: Current::new(snapshot, origin),
             accounts,
             meters,
             affinity: Affinity::default(),
@@ -76,7 +75,6 @@ impl App {
             management: Management::default(),
             lists,
             uncounted: Uncounted::default(),
-            origin: Mutex::new(origin),
         })
     }
 
@@ -85,23 +83,23 @@ impl App {
     /// # Errors
     /// When a place cannot be built from it; the old one stays.
     pub fn reload(&self, config: Config) -> Result<Changes, SnapshotError> {
-        let mut origin = self.origin.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turn = self.current.turn();
         let kept = kept(&config);
-        let changes = self.swap(config)?;
-        *origin = kept;
+        let changes = self.swap(&turn, config)?;
+        *turn.source = kept;
         self.lists.look_again();
         Ok(changes)
     }
 
     /// The same for a configuration that is still the same, after lists of models have changed.
     pub(crate) fn relearn(&self) -> Result<Changes, SnapshotError> {
-        let origin = self.origin.lock().unwrap_or_else(PoisonError::into_inner);
-        origin.clone().map_or(Ok(Changes::default()), |config| self.swap(config))
+        let turn = self.current.turn();
+        turn.source.clone().map_or(Ok(Changes::default()), |config| self.swap(&turn, config))
     }
 
-    fn swap(&self, config: Config) -> Result<Changes, SnapshotError> {
+    fn swap(&self, turn: &Turn<'_, Snapshot, Option<Config>>, config: Config) -> Result<Changes, SnapshotError> {
         let snapshot = Arc::new(Snapshot::build(config, &self.accounts, &self.meters, &self.lists)?);
-        let old = self.snapshot.swap(Arc::clone(&snapshot));
+        let old = turn.put(Arc::clone(&snapshot));
         self.in_flight.resize(snapshot.config.limits.in_flight);
         self.accounts.prune();
         self.reloads.notify_one();
@@ -115,7 +113,7 @@ impl App {
 
     /// The current snapshot. A request loads it once and uses only that.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.snapshot.load_full()
+        self.current.load()
     }
 
     /// Tells where the configuration in force can be read again, for explanations. The first one stays.

@@ -15,6 +15,7 @@ use transport::ReplyBody;
 use upstreams::{Call, Purpose};
 
 use crate::attempt::Attempt;
+use crate::fidelity::report;
 use crate::inbound::Inbound;
 use crate::record::Record;
 use crate::seats::Seat;
@@ -26,6 +27,7 @@ use crate::{estimate, faults, headers};
 struct Ask {
     body: Pieces,
     headers: HeaderMap,
+    losses: Losses,
 }
 
 impl Serve<'_> {
@@ -46,7 +48,7 @@ impl Serve<'_> {
         let counts = |seat: &Seat<'_>| !self.worker.app.uncounted.knows(&place_of(*seat, &model), now);
         if let Some(seat) = native.filter(counts) {
             match self.count_upstream(seat, &route.rules, inbound, record).await {
-                Ok(body) => return Ok(counted(body)),
+                Ok(response) => return Ok(response),
                 Err(fault) if self.concerns_request(&fault) => return Err(fault),
                 Err(fault) => {
                     tracing::debug!(id = &*record.id, %fault, "the upstream did not count; estimating");
@@ -75,14 +77,14 @@ impl Serve<'_> {
         wire.id == self.client.dialect()
     }
 
-    /// The answer in the client's dialect.
+    /// The answer in the client's dialect, with what was not counted.
     async fn count_upstream(
         &self,
         seat: Seat<'_>,
         rules: &[Arc<Rule>],
         inbound: &mut Inbound<'_>,
         record: &mut Record,
-    ) -> Result<Bytes, Fault> {
+    ) -> Result<Response<ReplyBody>, Fault> {
         let asked_for = inbound.peek.model.clone();
         let (model, _) = seat.model(&asked_for);
         let wire = counter(seat, &asked_for).ok_or_else(cannot)?;
@@ -112,12 +114,16 @@ impl Serve<'_> {
         lease.settle(outcome);
         let limit = self.snapshot.config.limits.reply_bytes;
         let body = asked?.body.collect(limit).await.map_err(|error| faults::of_read(&error))?;
-        if same {
-            return Ok(body);
-        }
-        let number = side.beside().count.and_then(|count| count.read(&body));
-        let number = number.ok_or_else(|| Fault::garbled("the upstream's answer holds no number of tokens"))?;
-        Ok(self.client.encode_count(number))
+        let body = if same {
+            body
+        } else {
+            let number = side.beside().count.and_then(|count| count.read(&body));
+            let number = number.ok_or_else(|| Fault::garbled("the upstream's answer holds no number of tokens"))?;
+            self.client.encode_count(number)
+        };
+        let mut response = counted(body);
+        report(&ask.losses, response.headers_mut());
+        Ok(response)
     }
 
     /// The same translation as for an answer, so that what an answer would refuse is refused here, too.
@@ -133,8 +139,10 @@ impl Serve<'_> {
         let count = side.beside().count.ok_or_else(cannot)?;
         let decoded = inbound.decoded(self.client)?;
         let encoded = side.encode_request(&decoded.request, &Target { model, stream: false, traits: &traits })?;
+        let mut losses = decoded.losses.clone();
+        losses.extend(encoded.losses);
         let body = attempt.ruled(encoded.body.into(), wire, inbound).joined();
-        Ok(Ask { body: count.request(body, model)?.into(), headers: encoded.headers })
+        Ok(Ask { body: count.request(body, model)?.into(), headers: encoded.headers, losses })
     }
 }
 
@@ -149,7 +157,7 @@ fn relayed(attempt: &Attempt<'_>, wire: &Dialect, side: &dyn WireSide, inbound: 
     }
     let relay = side.relay(inbound.head, body, &target);
     let body = splice::apply_in_pieces(body.bytes(), body.index(), &relay.edits);
-    Ok(Ask { body, headers: relay.headers })
+    Ok(Ask { body, headers: relay.headers, losses: relay.losses })
 }
 
 fn changed(
@@ -162,12 +170,13 @@ fn changed(
 ) -> Result<Ask, Fault> {
     let count = side.beside().count.ok_or_else(cannot)?;
     let inner = (count.inside)(body);
-    // What is lost on the way is told with the answer.
-    let body = inbound.adjust.body(inner.as_ref().unwrap_or(body), side, target, &mut Losses::default());
+    let mut losses = Losses::default();
+    let body = inbound.adjust.body(inner.as_ref().unwrap_or(body), side, target, &mut losses);
     let relay = side.relay(inbound.head, &body, target);
     let body = splice::apply_in_pieces(body.bytes(), body.index(), &relay.edits);
     let body = attempt.ruled(body, wire, inbound).joined();
-    Ok(Ask { body: count.request(body, target.model)?.into(), headers: relay.headers })
+    losses.extend(relay.losses);
+    Ok(Ask { body: count.request(body, target.model)?.into(), headers: relay.headers, losses })
 }
 
 /// A place and a model, as they are remembered.

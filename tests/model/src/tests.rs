@@ -8,6 +8,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
+use crate::current::Current;
 use crate::flight::Flight;
 use crate::guarded::{Count, Guarded};
 use crate::slots::Slots;
@@ -147,5 +148,50 @@ fn the_poll_of_a_turn_that_was_not_its_own_changes_nothing() {
         assert!(Slots::enter(&slots, 1).is_none() && Slots::queue(&slots, 1, 1).is_err());
         drop(held);
         assert!(matches!(turn.as_mut().poll(&mut cx), Poll::Ready(_)));
+    });
+}
+
+/// What a snapshot is made of: the number of the configuration, and how many lists of models have come in.
+type View = (usize, usize);
+
+#[test]
+fn a_reload_and_a_list_that_come_together_are_both_in_the_last_snapshot() {
+    model(|| {
+        let current = Arc::new(Current::<View, usize>::new((1, 0), 1));
+        let lists = Arc::new(AtomicUsize::new(0));
+        let (learning, learned) = (Arc::clone(&current), Arc::clone(&lists));
+        let other = thread::spawn(move || {
+            learned.store(1, Ordering::Release);
+            let turn = learning.turn();
+            turn.put(Arc::new((*turn.source, learned.load(Ordering::Acquire))));
+        });
+        let mut turn = current.turn();
+        let old = turn.put(Arc::new((2, lists.load(Ordering::Acquire))));
+        *turn.source = 2;
+        drop(turn);
+        assert_eq!(old.0, 1);
+        other.join().unwrap();
+        assert_eq!(*current.load(), (2, 1));
+    });
+}
+
+#[test]
+fn who_reads_twice_never_sees_an_older_snapshot_the_second_time() {
+    model(|| {
+        let current = Arc::new(Current::<View, usize>::new((1, 0), 1));
+        let reading = Arc::clone(&current);
+        let other = thread::spawn(move || {
+            let (first, second) = (reading.load(), reading.load());
+            assert!(first.0 <= second.0, "{first:?} {second:?}");
+            // The first one is still whole, whatever has come since.
+            assert!((1..=3).contains(&first.0));
+        });
+        for number in [2, 3] {
+            let mut turn = current.turn();
+            let old = turn.put(Arc::new((number, 0)));
+            *turn.source = number;
+            assert_eq!(old.0, number - 1);
+        }
+        other.join().unwrap();
     });
 }
