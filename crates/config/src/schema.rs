@@ -125,7 +125,7 @@ pub(crate) const ROOT: &[Field] = &[
     used("port", Kind::Number),
     used("tls", Kind::Section(TLS)),
     used("remote-management", Kind::Section(MANAGEMENT)),
-    checked("auth-dir", Kind::Text),
+    used("auth-dir", Kind::Text),
     used("api-keys", SECRETS),
     used("client-keys", Kind::List(&Kind::Section(CLIENT_KEY))),
     used("api-key-limits", Kind::List(&Kind::Section(KEY_LIMIT))),
