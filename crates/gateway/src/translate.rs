@@ -14,6 +14,9 @@ use transport::BoxError;
 use crate::events::Events;
 use crate::outflow::Outflow;
 
+/// Room for what one wake-up of a stream usually says, in bytes. A stream that waits holds none.
+const ROOM: usize = 4096;
+
 /// A translated stream.
 pub(crate) struct Translated {
     events: Events,
@@ -39,7 +42,7 @@ impl Translated {
             events,
             batch: held,
             encoder,
-            out: BytesMut::with_capacity(4096),
+            out: BytesMut::new(),
             usage: Usage::default(),
             fault: None,
             over: false,
@@ -48,6 +51,9 @@ impl Translated {
     }
 
     fn encode(&mut self) {
+        if !self.batch.is_empty() && self.out.capacity() == 0 {
+            self.out.reserve(ROOM);
+        }
         for event in self.batch.drain(..) {
             if let Event::Usage(usage) = &event {
                 self.usage.update(usage);
@@ -91,6 +97,7 @@ impl Outflow for Translated {
                     self.over = true;
                 }
                 Poll::Pending => {
+                    self.out = BytesMut::new();
                     let Some(keepalive) = &mut self.keepalive else { return Poll::Pending };
                     ready!(keepalive.poll(cx));
                     self.encoder.keep_alive(&mut self.out);
