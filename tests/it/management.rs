@@ -221,6 +221,26 @@ async fn the_pick_is_who_gets_the_next_request_and_asking_changes_nothing() {
 }
 
 #[tokio::test]
+async fn an_account_is_put_back_in_use_by_hand() {
+    let fake = FakeOpenAi::start().await.unwrap();
+    let gateway = town(&[("one", &fake, json!({}))]).with("request-retry", json!(0)).start().await;
+    fake.script(Reply::trouble(Trouble::RateLimited(3600)));
+    assert_eq!(Chat.ask(&gateway, &Chat.body(MODEL, false)).await.status, 429);
+    let right = [("x-management-key", MANAGER)];
+    let recover = async |query: &str| call(&gateway, Method::POST, &format!("/recover{query}"), &right).await;
+    assert_eq!((recover("").await.status.as_u16(), recover("?account=two").await.status.as_u16()), (400, 404));
+    let other = recover("?account=one%231&model=another").await.json();
+    assert_eq!(other["recovered"], json!(false), "{other}");
+    let asked = fake.requests().len();
+    assert_eq!(Chat.ask(&gateway, &Chat.body(MODEL, false)).await.status, 429);
+    assert_eq!(fake.requests().len(), asked, "it is benched still");
+    let told = recover("?account=one%231").await.json();
+    assert_eq!((&told["status"], &told["recovered"]), (&json!("ok"), &json!(true)), "{told}");
+    assert_eq!(Chat.ask(&gateway, &Chat.body(MODEL, false)).await.status, 200);
+    assert_eq!(recover("?account=one%231").await.json()["recovered"], json!(false), "there is nothing left to recover");
+}
+
+#[tokio::test]
 async fn a_full_account_and_a_key_that_is_used_up_are_told() {
     let fake = Messages.fake().await;
     let mut setup = fake.join(managed(Setup::new()), 0);

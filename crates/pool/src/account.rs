@@ -182,6 +182,18 @@ impl Account {
         }
     }
 
+    /// Puts it back in use, and the site that it is reached at: for one model, as the upstream calls it, or for all.
+    /// Tells whether anything was benched. Somebody asks for it by hand, or a reading of a quota shows room.
+    pub fn recover(&self, model: Option<&str>) -> bool {
+        let mut any = false;
+        for ward in [Some(&self.activity.ward), self.site.as_deref()].into_iter().flatten() {
+            let change = ward.change(|health| health.recover(model));
+            self.activity.shared.tell(change, &self.id, &self.label, model, None);
+            any |= change.recovered || change.early;
+        }
+        any
+    }
+
     fn tell(&self, change: Change, model: &str, cause: Option<FaultKind>) {
         self.activity.shared.tell(change, &self.id, &self.label, Some(model), cause);
     }
@@ -446,15 +458,6 @@ impl Accounts {
     pub fn site(&self, name: &str) -> Arc<Ward> {
         let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(sites.entry(name.to_owned()).or_default())
-    }
-
-    /// Puts an account back in use, for one model or all; whether it is known. Also what a reading of a quota does that
-    /// shows room.
-    pub fn recover(&self, id: &AccountId, model: Option<&str>) -> bool {
-        let Some(activity) = self.known(id) else { return false };
-        let change = activity.ward.change(|health| health.recover(model));
-        self.shared.tell(change, id, id.as_str(), model, None);
-        true
     }
 
     /// Benches an account until a time, as a reading of a quota or a saved state says; whether it is known.

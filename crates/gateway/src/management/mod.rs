@@ -38,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 enum Action {
     /// Tells who would answer a request.
     Explain,
+    /// Puts an account back in use.
+    Recover,
     /// Reads the configuration file again.
     Reload,
 }
@@ -50,6 +52,7 @@ struct Entry {
 
 static ENTRIES: &[Entry] = &[
     Entry { method: Method::GET, path: "/v0/management/explain", action: Action::Explain },
+    Entry { method: Method::POST, path: "/v0/management/recover", action: Action::Recover },
     Entry { method: Method::POST, path: "/v0/management/reload", action: Action::Reload },
 ];
 
@@ -67,6 +70,15 @@ impl Default for Management {
     fn default() -> Self {
         Self { guard: Guard::default(), orders: Orders::default(), source: Source::default(), heavy: Semaphore::new(1) }
     }
+}
+
+/// What came of putting an account back in use.
+#[derive(Serialize)]
+struct Recovered<'a> {
+    status: &'static str,
+    account: &'a str,
+    /// Whether anything of it was benched.
+    recovered: bool,
 }
 
 /// Why something was not done.
@@ -146,6 +158,7 @@ impl Worker {
     async fn act(&self, action: Action, head: &Parts) -> Result<Response<ReplyBody>, Refusal> {
         match action {
             Action::Explain => self.explain(question(head)?).await,
+            Action::Recover => self.recover(head),
             Action::Reload => self.reload().await,
         }
     }
@@ -156,6 +169,19 @@ impl Worker {
         let app = Arc::clone(&self.app);
         let explained = tokio::task::spawn_blocking(move || app.explain(&question)).await.map_err(|_| stopping())?;
         explained.map(|explanation| json(StatusCode::OK, &explanation)).map_err(|fault| Refusal::of(&fault))
+    }
+
+    /// What was benched is asked again from now on; if it still fails, it is benched again.
+    fn recover(&self, head: &Parts) -> Result<Response<ReplyBody>, Refusal> {
+        let query = head.uri.query().unwrap_or_default();
+        let value = |name| query_value(query, name).filter(|value| !value.is_empty());
+        let named = value("account").ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, "`account` is missing"))?;
+        let snapshot = self.app.snapshot();
+        let account = snapshot.accounts.iter().find(|account| account.id.as_str() == named || account.label == named);
+        let nobody = || Refusal::new(StatusCode::NOT_FOUND, format!("no account has the id or label `{named}`"));
+        let account = account.ok_or_else(nobody)?;
+        let recovered = account.recover(value("model").as_deref());
+        Ok(json(StatusCode::OK, &Recovered { status: "ok", account: account.id.as_str(), recovered }))
     }
 
     async fn reload(&self) -> Result<Response<ReplyBody>, Refusal> {

@@ -168,9 +168,9 @@ fn early_recoveries_are_counted_and_changes_are_told() {
     fail(&account, FaultKind::RateLimited, Some(60));
     fail(&account, FaultKind::RateLimited, Some(60));
     assert_eq!((world.accounts.recoveries(), world.accounts.changes()), (0, 1));
-    assert!(world.accounts.recover(&account.id, None));
+    assert!(account.recover(None));
     assert_eq!((world.accounts.recoveries(), world.accounts.changes()), (1, 2));
-    assert!(!world.accounts.recover(&AccountId::new("nobody"), None));
+    assert!(!account.recover(None), "it was back already");
     let told: Vec<_> = heard.0.lock().unwrap().iter().map(|change| change.recovered).collect();
     assert_eq!(told, [false, true]);
 }
