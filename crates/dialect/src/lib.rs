@@ -11,6 +11,7 @@ pub mod embed;
 mod framing;
 pub mod hints;
 pub mod instruct;
+pub mod laws;
 pub mod limits;
 mod lowered;
 mod media;

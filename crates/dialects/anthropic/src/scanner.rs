@@ -145,6 +145,8 @@ fn error(data: &[u8]) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use dialect::laws;
+
     use super::*;
 
     const USUAL: &str = r#"{"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"Hi"}],"stop_reason":"max_tokens","stop_sequence":null,"usage":{"input_tokens":12,"output_tokens":3,"cache_read_input_tokens":4}}"#;
@@ -156,14 +158,13 @@ mod tests {
         Some(watch.observed)
     }
 
-    fn skimmed(body: &str) -> bool {
-        Watcher::default().skim(body.as_bytes())
+    fn skims(body: &[u8]) -> bool {
+        Watcher::default().skim(body)
     }
 
     #[test]
     fn the_usual_answer_is_skimmed_and_every_other_is_parsed() {
-        assert!(skimmed(USUAL));
-        for (from, to) in [
+        let cases = [
             (r#""message""#, r#""error""#),
             (r#""id":"m""#, r#""error":{"type":"x","message":"x"}"#),
             (r#"null"#, r#""x""#),
@@ -172,33 +173,12 @@ mod tests {
             (r#""id":"m""#, r#""stop_details":{"category":"x"}"#),
             (r#"12"#, r#""12""#),
             (r#""role":"assistant""#, r#""id":"m""#),
-        ] {
-            assert!(USUAL.contains(from), "{from}");
-            assert!(!skimmed(&USUAL.replacen(from, to, 1)), "{to}");
-        }
+        ];
+        laws::only_the_usual_is_skimmed(USUAL, &cases, skims);
     }
 
     #[test]
     fn skimming_and_parsing_agree_whatever_byte_is_another() {
-        let mut skimmed = 0;
-        for at in 0..USUAL.len() {
-            for byte in *b"\"\\{}[],:0n \xff" {
-                let mut body = USUAL.as_bytes().to_vec();
-                body[at] = byte;
-                let mut watch = Watcher::default();
-                if matches!(watch.whole(&body), Signal::Fault(_)) || !Watcher::default().skim(&body) {
-                    continue;
-                }
-                skimmed += 1;
-                // What lies deeper than what is looked at may be odd: it is passed on as it is.
-                if let Some(full) = full(&body) {
-                    let seen = watch.observed();
-                    let text = String::from_utf8_lossy(&body);
-                    assert_eq!((seen.usage, &seen.stop), (full.usage, &full.stop), "{text}");
-                    assert!(seen.terminal && full.terminal, "{text}");
-                }
-            }
-        }
-        assert!(skimmed > 500);
+        laws::skimming_is_parsing(USUAL, Watcher::default, skims, full);
     }
 }

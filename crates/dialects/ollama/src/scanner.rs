@@ -119,6 +119,8 @@ fn says_something(message: &Message<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use dialect::laws;
+
     use super::*;
 
     const USUAL: &str = r#"{"model":"m","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant","content":"Hi"},"done":true,"done_reason":"length","total_duration":5,"prompt_eval_count":12,"eval_count":3}"#;
@@ -131,46 +133,24 @@ mod tests {
         }
     }
 
-    fn skimmed(body: &str) -> bool {
-        Watch::default().skim(body.as_bytes())
+    fn skims(body: &[u8]) -> bool {
+        Watch::default().skim(body)
     }
 
     #[test]
     fn the_usual_answer_is_skimmed_and_every_other_is_parsed() {
-        assert!(skimmed(USUAL));
-        for (from, to) in [
+        let cases = [
             (r#""model":"m""#, r#""error":"x""#),
             (r#"true"#, r#"false"#),
             (r#""content":"Hi""#, r#""tool_calls":[{}]"#),
             (r#""length""#, r#"5"#),
             (r#"{"role":"assistant","content":"Hi"}"#, r#""Hi""#),
-        ] {
-            assert!(USUAL.contains(from), "{from}");
-            assert!(!skimmed(&USUAL.replacen(from, to, 1)), "{to}");
-        }
+        ];
+        laws::only_the_usual_is_skimmed(USUAL, &cases, skims);
     }
 
     #[test]
     fn skimming_and_parsing_agree_whatever_byte_is_another() {
-        let mut skimmed = 0;
-        for at in 0..USUAL.len() {
-            for byte in *b"\"\\{}[],:0n \xff" {
-                let mut body = USUAL.as_bytes().to_vec();
-                body[at] = byte;
-                let mut watch = Watch::default();
-                if matches!(watch.whole(&body), Signal::Fault(_)) || !Watch::default().skim(&body) {
-                    continue;
-                }
-                skimmed += 1;
-                // What lies deeper than what is looked at may be odd: it is passed on as it is.
-                if let Some(full) = full(&body) {
-                    let seen = watch.observed();
-                    let text = String::from_utf8_lossy(&body);
-                    assert_eq!((seen.usage, &seen.stop), (full.usage, &full.stop), "{text}");
-                    assert!(seen.terminal && full.terminal, "{text}");
-                }
-            }
-        }
-        assert!(skimmed > 500);
+        laws::skimming_is_parsing(USUAL, Watch::default, skims, full);
     }
 }

@@ -208,6 +208,8 @@ fn names_a_call(delta: &Delta<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use dialect::laws;
+
     use super::*;
 
     const USUAL: &str = r#"{"id":"c","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hi","refusal":null},"finish_reason":"length"}],"usage":{"prompt_tokens":12,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":4}}}"#;
@@ -220,14 +222,13 @@ mod tests {
         }
     }
 
-    fn skimmed(body: &str) -> bool {
-        Watch::default().skim(body.as_bytes())
+    fn skims(body: &[u8]) -> bool {
+        Watch::default().skim(body)
     }
 
     #[test]
     fn the_usual_answer_is_skimmed_and_every_other_is_parsed() {
-        assert!(skimmed(USUAL));
-        for (from, to) in [
+        let cases = [
             (r#""chat.completion""#, r#""error""#),
             (r#""id":"c""#, r#""error":{"message":"x"}"#),
             (r#"[{"#, r#"{"#),
@@ -240,33 +241,12 @@ mod tests {
             (r#""index":0"#, r#""index":1"#),
             (r#""index":0"#, r#""finish_reason":"stop""#),
             (r#""model":"m""#, r#""model":"m","model":"m""#),
-        ] {
-            assert!(USUAL.contains(from), "{from}");
-            assert!(!skimmed(&USUAL.replacen(from, to, 1)), "{to}");
-        }
+        ];
+        laws::only_the_usual_is_skimmed(USUAL, &cases, skims);
     }
 
     #[test]
     fn skimming_and_parsing_agree_whatever_byte_is_another() {
-        let mut skimmed = 0;
-        for at in 0..USUAL.len() {
-            for byte in *b"\"\\{}[],:0n \xff" {
-                let mut body = USUAL.as_bytes().to_vec();
-                body[at] = byte;
-                let mut watch = Watch::default();
-                if matches!(watch.whole(&body), Signal::Fault(_)) || !Watch::default().skim(&body) {
-                    continue;
-                }
-                skimmed += 1;
-                // What lies deeper than what is looked at may be odd: it is passed on as it is.
-                if let Some(full) = full(&body) {
-                    let seen = watch.observed();
-                    let text = String::from_utf8_lossy(&body);
-                    assert_eq!((seen.usage, &seen.stop), (full.usage, &full.stop), "{text}");
-                    assert!(seen.terminal && full.terminal, "{text}");
-                }
-            }
-        }
-        assert!(skimmed > 500);
+        laws::skimming_is_parsing(USUAL, Watch::default, skims, full);
     }
 }

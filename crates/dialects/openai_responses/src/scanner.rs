@@ -218,6 +218,8 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
+    use dialect::laws;
+
     use super::*;
 
     const USUAL: &str = r#"{"id":"r","object":"response","status":"completed","error":null,"incomplete_details":null,"model":"m","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hi","annotations":[]}]}],"usage":{"input_tokens":12,"output_tokens":3,"input_tokens_details":{"cached_tokens":4}}}"#;
@@ -231,14 +233,13 @@ mod tests {
         }
     }
 
-    fn skimmed(body: &str) -> bool {
-        Watch::default().skim(body.as_bytes())
+    fn skims(body: &[u8]) -> bool {
+        Watch::default().skim(body)
     }
 
     #[test]
     fn the_usual_answer_is_skimmed_and_every_other_is_parsed() {
-        assert!(skimmed(USUAL));
-        for (from, to) in [
+        let cases = [
             (r#""completed""#, r#""failed""#),
             (r#""completed""#, r#""incomplete""#),
             (r#""error":null"#, r#""error":{"message":"x"}"#),
@@ -248,33 +249,12 @@ mod tests {
             (r#""message""#, r#""custom_tool_call""#),
             (r#""output_text""#, r#""refusal""#),
             (r#"[{"#, r#"{"#),
-        ] {
-            assert!(USUAL.contains(from), "{from}");
-            assert!(!skimmed(&USUAL.replacen(from, to, 1)), "{to}");
-        }
+        ];
+        laws::only_the_usual_is_skimmed(USUAL, &cases, skims);
     }
 
     #[test]
     fn skimming_and_parsing_agree_whatever_byte_is_another() {
-        let mut skimmed = 0;
-        for at in 0..USUAL.len() {
-            for byte in *b"\"\\{}[],:0n \xff" {
-                let mut body = USUAL.as_bytes().to_vec();
-                body[at] = byte;
-                let mut watch = Watch::default();
-                if matches!(watch.whole(&body), Signal::Fault(_)) || !Watch::default().skim(&body) {
-                    continue;
-                }
-                skimmed += 1;
-                // What lies deeper than what is looked at may be odd: it is passed on as it is.
-                if let Some(full) = full(&body) {
-                    let seen = watch.observed();
-                    let text = String::from_utf8_lossy(&body);
-                    assert_eq!((seen.usage, &seen.stop), (full.usage, &full.stop), "{text}");
-                    assert!(seen.terminal && full.terminal, "{text}");
-                }
-            }
-        }
-        assert!(skimmed > 500);
+        laws::skimming_is_parsing(USUAL, Watch::default, skims, full);
     }
 }
