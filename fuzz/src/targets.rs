@@ -112,8 +112,10 @@ fn request(data: &[u8]) {
     let known = dialect::opening(&body).map_or(0, |opening| opening.question.len());
     assert!(known <= 8 * 1024, "a conversation is known by {known} bytes");
     for client in clients() {
-        let opened = client.peek(&head(), &body).and_then(|mut peek| client.inside(body.clone(), &mut peek));
+        let opened = client.peek(&head(), &body).and_then(|_| client.inside(body.clone()));
         let body = opened.unwrap_or_else(|_| body.clone());
+        let session = dialect::session(client.sessions(), &head().headers, &body);
+        assert!(session.is_none_or(|key| !key.is_empty() && key.len() <= 512), "a session of a wrong length");
         let Ok(Decoded { mut request, mut losses }) = client.decode_request(&head(), &body) else { continue };
         hub::mend(&mut request, &mut losses);
         for (dialect, wire) in wires() {

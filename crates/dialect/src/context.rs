@@ -15,8 +15,6 @@ use crate::{ModelTraits, NameMap, ThinkingTraits};
 pub struct Peek {
     /// The model as the client wrote it.
     pub model: String,
-    /// A key that stays the same through a conversation, if the client gives one.
-    pub session: Option<String>,
     /// How the answer must look.
     pub reply: Reply,
 }

@@ -47,7 +47,7 @@ pub use names::{NameMap, NameRule};
 pub use object::{Object, array};
 pub use opening::{Opening, opening};
 pub use service::Service;
-pub use session::session;
+pub use session::{Source, header, session, user};
 pub use socket::{Said, Socket, Wish};
 pub use target::{MaxTokensField, ModelTraits, ReasoningField, Target, ThinkingTraits, WireQuirks};
 pub use think::Effort;

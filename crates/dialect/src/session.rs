@@ -1,5 +1,7 @@
-//! Where programs of any language say which conversation a request belongs to. A dialect's own sources come first; these
-//! are what is left.
+//! Where programs say which conversation a request belongs to.
+//!
+//! One reader for all languages: each passes its own places (`ClientSide::sessions`), most telling first, and what is left
+//! are the places that programs of any language use ([`USUAL`]). Asked only where an account is chosen by it.
 
 use std::borrow::Cow;
 
@@ -10,46 +12,81 @@ use crate::Body;
 
 /// Longest session key that is used, in bytes; a longer one is no key but a payload.
 const MAX: usize = 512;
-/// Most telling first. The last one stays the same through a conversation with some agents and is new for each request
+
+/// One place where a conversation may be named.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A header.
+    Header(HeaderName),
+    /// A top-level field: a text, or a record that is known by its id.
+    Field(&'static str),
+    /// Somewhere within the body.
+    Within(fn(&Body) -> Option<String>),
+}
+
+/// A header by its name, which must be in lower case.
+pub const fn header(name: &'static str) -> Source {
+    Source::Header(HeaderName::from_static(name))
+}
+
+/// Most telling first. The last header stays the same through a conversation with some agents and is new for each request
 /// with others, for whom it is no session at all.
-static HEADERS: [HeaderName; 7] = [
-    HeaderName::from_static("x-claude-code-session-id"),
-    HeaderName::from_static("session-id"),
-    HeaderName::from_static("session_id"),
-    HeaderName::from_static("x-session-id"),
-    HeaderName::from_static("x-session-affinity"),
-    HeaderName::from_static("conversation_id"),
-    HeaderName::from_static("x-client-request-id"),
+static USUAL: [Source; 13] = [
+    header("x-claude-code-session-id"),
+    header("session-id"),
+    header("session_id"),
+    header("x-session-id"),
+    header("x-session-affinity"),
+    header("conversation_id"),
+    header("x-client-request-id"),
+    Source::Field("session_id"),
+    Source::Field("sessionId"),
+    Source::Field("prompt_cache_key"),
+    Source::Field("conversation"),
+    Source::Field("conversation_id"),
+    Source::Within(user),
 ];
-const FIELDS: [&str; 5] = ["session_id", "sessionId", "prompt_cache_key", "conversation", "conversation_id"];
 
-/// A text, or a record that is known by its id.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Named<'a> {
-    Text(#[serde(borrow)] Cow<'a, str>),
-    Record {
-        #[serde(borrow)]
-        id: Cow<'a, str>,
-    },
-}
-
-#[derive(Deserialize)]
-struct Metadata<'a> {
-    #[serde(borrow)]
-    user_id: Cow<'a, str>,
-}
-
-/// The conversation of a request, in whatever usual place it is told.
-pub fn session(headers: &HeaderMap, body: &Body) -> Option<String> {
-    let header = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let field = |name: &&str| match serde_json::from_str(body.raw(name)?).ok()? {
-        Named::Text(text) | Named::Record { id: text } => Some(text.into_owned()),
-    };
-    let user = || Some(serde_json::from_str::<Metadata<'_>>(body.raw("metadata")?).ok()?.user_id.into_owned());
+/// The conversation of a request: at the first of its language's own places that names one, else at a usual place.
+pub fn session(own: &[Source], headers: &HeaderMap, body: &Body) -> Option<String> {
     let usable = |key: &String| !key.is_empty() && key.len() <= MAX;
-    let told = HEADERS.iter().filter_map(header).find(usable);
-    told.or_else(|| FIELDS.iter().filter_map(field).find(usable)).or_else(|| user().filter(usable))
+    own.iter().chain(&USUAL).filter_map(|source| source.read(headers, body)).find(usable)
+}
+
+impl Source {
+    fn read(&self, headers: &HeaderMap, body: &Body) -> Option<String> {
+        match self {
+            Self::Header(name) => headers.get(name)?.to_str().ok().map(str::to_owned),
+            Self::Field(name) => named(body.raw(name)?),
+            Self::Within(read) => read(body),
+        }
+    }
+}
+
+fn named(json: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Named<'a> {
+        Text(#[serde(borrow)] Cow<'a, str>),
+        Record {
+            #[serde(borrow)]
+            id: Cow<'a, str>,
+        },
+    }
+    match serde_json::from_str(json).ok()? {
+        Named::Text(text) | Named::Record { id: text } => Some(text.into_owned()),
+    }
+}
+
+/// The user that Anthropic's form of metadata names.
+pub fn user(body: &Body) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Metadata<'a> {
+        #[serde(borrow)]
+        user_id: Cow<'a, str>,
+    }
+    let metadata: Metadata<'_> = serde_json::from_str(body.raw("metadata")?).ok()?;
+    Some(metadata.user_id.into_owned())
 }
 
 #[cfg(test)]
@@ -58,31 +95,54 @@ mod tests {
 
     use super::*;
 
-    fn of(header: Option<(&str, &str)>, body: &str) -> Option<String> {
-        let headers = header
-            .into_iter()
-            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
-            .collect();
-        session(&headers, &Body::parse(Bytes::copy_from_slice(body.as_bytes())).unwrap())
+    fn among(own: &[Source], headers: &[(&str, &str)], body: &str) -> Option<String> {
+        let header = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+        let headers = headers.iter().map(header).collect();
+        session(own, &headers, &Body::parse(Bytes::copy_from_slice(body.as_bytes())).unwrap())
+    }
+
+    fn of(body: &str) -> Option<String> {
+        among(&[], &[], body)
     }
 
     #[test]
     fn each_usual_place_is_looked_at() {
-        for name in &HEADERS {
-            assert_eq!(of(Some((name.as_str(), "s")), r#"{"session_id":"other"}"#).as_deref(), Some("s"), "{name}");
+        let user = r#""metadata":{"user_id":"u"}"#;
+        for source in &USUAL {
+            match source {
+                Source::Header(name) => {
+                    let found = among(&[], &[(name.as_str(), "s")], r#"{"session_id":"other"}"#);
+                    assert_eq!(found.as_deref(), Some("s"), "{name}");
+                }
+                Source::Field(name) => assert_eq!(of(&format!(r#"{{"{name}":"s",{user}}}"#)).as_deref(), Some("s")),
+                Source::Within(_) => assert_eq!(of(&format!("{{{user}}}")).as_deref(), Some("u")),
+            }
         }
-        for name in FIELDS {
-            assert_eq!(of(None, &format!(r#"{{"{name}":"s","metadata":{{"user_id":"u"}}}}"#)).as_deref(), Some("s"));
-        }
-        assert_eq!(of(None, r#"{"conversation":{"id":"c\u0031","x":1}}"#).as_deref(), Some("c1"));
-        assert_eq!(of(None, r#"{"metadata":{"user_id":"u"}}"#).as_deref(), Some("u"));
+        assert_eq!(of(r#"{"conversation":{"id":"c\u0031","x":1}}"#).as_deref(), Some("c1"));
     }
 
     #[test]
     fn what_is_no_key_is_none() {
         let long = format!(r#"{{"session_id":"{}"}}"#, "x".repeat(MAX + 1));
         for body in [r#"{"session_id":5,"metadata":[]}"#, r#"{"session_id":"","conversation":{}}"#, &long, "{}"] {
-            assert_eq!(of(None, body), None, "{body}");
+            assert_eq!(of(body), None, "{body}");
+        }
+        let most = "x".repeat(MAX);
+        assert_eq!(of(&format!(r#"{{"session_id":"{most}"}}"#)), Some(most));
+    }
+
+    #[test]
+    fn own_places_come_first_and_under_the_same_bound() {
+        let own = [Source::Field("thread"), header("x-own")];
+        let usual = ("session-id", "usual");
+        let long = "x".repeat(MAX + 1);
+        for (headers, body, expect) in [
+            (vec![usual, ("x-own", "h")], r#"{"thread":"t"}"#.to_owned(), "t"),
+            (vec![usual, ("x-own", "h")], "{}".to_owned(), "h"),
+            (vec![usual], format!(r#"{{"thread":"{long}"}}"#), "usual"),
+            (vec![usual, ("x-own", "")], "{}".to_owned(), "usual"),
+        ] {
+            assert_eq!(among(&own, &headers, &body).as_deref(), Some(expect), "{body}");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::limits::Left;
 use crate::splice::Edit;
 use crate::{
     Body, Decoded, Echo, Encoded, Envelope, Frame, Framing, HttpReply, Memo, Memory, ModelCard, Observed, Peek, Relay,
-    Reply, Service, Signal, Socket, Target,
+    Reply, Service, Signal, Socket, Source, Target,
 };
 
 /// One language, as the registry lists it.
@@ -116,11 +116,11 @@ pub trait ClientSide: Send + Sync {
     /// A bad-request fault when the model is missing or a field has the wrong type.
     fn peek(&self, head: &Parts, body: &Body) -> Result<Peek, Fault>;
 
-    /// Takes the request out of an envelope, once that has been peeked at, and adds what only the inside tells.
+    /// Takes the request out of an envelope, once that has been peeked at.
     ///
     /// # Errors
     /// A bad-request fault when there is nothing inside.
-    fn inside(&self, body: Body, _peek: &mut Peek) -> Result<Body, Fault> {
+    fn inside(&self, body: Body) -> Result<Body, Fault> {
         Ok(body)
     }
 
@@ -157,6 +157,11 @@ pub trait ClientSide: Send + Sync {
     /// decorate names. `None` when there is no other.
     fn plain_name<'a>(&self, _model: &'a str) -> Option<&'a str> {
         None
+    }
+
+    /// Where its programs name their conversation beside the usual places, most telling first.
+    fn sessions(&self) -> &'static [Source] {
+        &[]
     }
 
     /// How its requests name earlier answers, where they can.

@@ -3,7 +3,7 @@
 //! A client may name it; else its beginning does. A first turn goes wherever the strategy says, and the turns after it
 //! follow: a thousand equal questions are spread over the accounts, and a talk stays where it is.
 
-use dialect::Opening;
+use dialect::{ClientSide, Opening};
 
 use crate::errand::Errand;
 use crate::inbound::Inbound;
@@ -21,9 +21,8 @@ pub(crate) struct Conversation {
 
 impl Conversation {
     /// The conversation of a request; `None` when nothing tells.
-    pub(crate) fn of(inbound: &Inbound<'_>) -> Option<Self> {
-        let named = || dialect::session(&inbound.head.headers, &inbound.body);
-        match inbound.peek.session.clone().or_else(named) {
+    pub(crate) fn of(client: &dyn ClientSide, inbound: &Inbound<'_>) -> Option<Self> {
+        match dialect::session(client.sessions(), &inbound.head.headers, &inbound.body) {
             Some(name) => Some(Self::named(name)),
             None if !matches!(inbound.errand, Errand::Answer) => None,
             None => dialect::opening(&inbound.body).map(Self::opened),

@@ -308,7 +308,7 @@ impl Exchange<'_> {
     async fn ask(&self, asked: Asked<'_>, record: &mut Option<Box<Record>>) -> Result<Response<ReplyBody>, Fault> {
         let Asked { within, head, body, errand, permit } = asked;
         let mut peek = errand.peek(self.route.client, head, &body)?;
-        let body = self.route.client.inside(body, &mut peek)?;
+        let body = self.route.client.inside(body)?;
         peek.reply.created = now();
         peek.reply.started = Some(Instant::now());
         let mut scope;

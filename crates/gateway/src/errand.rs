@@ -56,7 +56,7 @@ impl Errand<'_> {
             Self::Upload(upload) => upload.peek(),
             Self::Pass(service) => match service.default_model() {
                 Some(model) if !body.has("model") => {
-                    Ok(Peek { model: model.to_owned(), session: None, reply: Reply::new(model, false) })
+                    Ok(Peek { model: model.to_owned(), reply: Reply::new(model, false) })
                 }
                 _ => client.peek(head, body),
             },

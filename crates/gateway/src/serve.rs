@@ -189,7 +189,7 @@ impl Serve<'_> {
     /// The conversation of a request, where several could answer.
     fn conversation(&self, route: &ModelRoute, inbound: &Inbound<'_>) -> Option<Conversation> {
         let wanted = route.seats.len() > 1 && self.snapshot.config.routing.session_affinity.is_some();
-        wanted.then(|| Conversation::of(inbound)).flatten()
+        wanted.then(|| Conversation::of(self.client, inbound)).flatten()
     }
 
     /// Where a model's name leads.

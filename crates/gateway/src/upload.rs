@@ -116,7 +116,7 @@ impl Upload {
         let missing =
             || Fault::bad_request("you must provide a model").at("model").with_code("missing_required_parameter");
         let model = named.or_else(|| self.service.default_model().map(str::to_owned)).ok_or_else(missing)?;
-        Ok(Peek { reply: Reply::new(model.as_str(), false), session: None, model })
+        Ok(Peek { reply: Reply::new(model.as_str(), false), model })
     }
 
     /// What is held, under the upstream's name of the model.

@@ -40,7 +40,7 @@ use dialect::limits::Left;
 use dialect::splice::Edit;
 use dialect::{
     Beside, Body, ClientSide, Decoded, Dialect, Encoded, Framing, HttpReply, Memo, Operation, Peek, Relay, Reply,
-    Route, Scanner, StreamDecoder, StreamEncoder, Target, WireSide, instruct,
+    Route, Scanner, Source, StreamDecoder, StreamEncoder, Target, WireSide, instruct,
 };
 use http::request::Parts;
 use http::{HeaderValue, Method};
@@ -112,16 +112,18 @@ impl ClientSide for Messages {
         limits::headers(left, now)
     }
 
-    fn peek(&self, head: &Parts, body: &Body) -> Result<Peek, Fault> {
+    fn peek(&self, _: &Parts, body: &Body) -> Result<Peek, Fault> {
         let model: String = body
             .get("model")?
             .filter(|model: &String| !model.is_empty())
             .ok_or_else(|| Fault::bad_request("model: Field required").at("model"))?;
         let stream = body.get("stream")?.unwrap_or(false);
-        let user = body.get::<wire::Metadata>("metadata")?.and_then(|metadata| metadata.user_id);
-        let session = session::of_request(&head.headers, user.as_deref());
         let reply = Reply::new(model.clone(), stream);
-        Ok(Peek { model, session, reply })
+        Ok(Peek { model, reply })
+    }
+
+    fn sessions(&self) -> &'static [Source] {
+        &session::SOURCES
     }
 
     fn decode_request(&self, _head: &Parts, body: &Body) -> Result<Decoded, Fault> {

@@ -1,19 +1,11 @@
 //! The key that stays the same through a conversation (facts/cliproxyapi.md 6.3).
 
-use http::HeaderMap;
+use dialect::{Source, header, user};
 use serde::Deserialize;
 
-/// Longest session key that is used, in bytes; a longer one is no key but a payload.
-const MAX: usize = 512;
-
-/// The session of a request: the agent's own header, else the session inside the user id, else the user id.
-pub(crate) fn of_request(headers: &HeaderMap, user: Option<&str>) -> Option<String> {
-    let header = headers.get("x-claude-code-session-id").and_then(|value| value.to_str().ok());
-    let own = header.filter(|text| !text.is_empty()).map(str::to_owned);
-    own.or_else(|| user.and_then(of_user))
-        .or_else(|| user.map(str::to_owned))
-        .filter(|key| !key.is_empty() && key.len() <= MAX)
-}
+/// The agent's own header, else the session inside the user id, else the user id.
+pub(crate) static SOURCES: [Source; 3] =
+    [header("x-claude-code-session-id"), Source::Within(|body| of_user(&user(body)?)), Source::Within(user)];
 
 /// The session id inside a user id: a JSON record in newer agents, `..._session_<id>` in older ones.
 pub(crate) fn of_user(user: &str) -> Option<String> {
@@ -38,14 +30,20 @@ mod tests {
         assert_eq!(of_user("user_ab_account__session_s-2").as_deref(), Some("s-2"));
         assert_eq!(of_user("someone"), None);
         assert_eq!(of_user("42"), None);
-        assert_eq!(of_request(&HeaderMap::new(), Some("someone")).as_deref(), Some("someone"));
     }
 
     #[test]
-    fn the_agents_header_comes_first() {
-        let mut headers = HeaderMap::new();
-        headers.insert("x-claude-code-session-id", http::HeaderValue::from_static("h"));
-        assert_eq!(of_request(&headers, Some("u_session_s")).as_deref(), Some("h"));
-        assert_eq!(of_request(&headers, None).as_deref(), Some("h"));
+    fn the_agents_header_comes_first_and_a_plain_user_last() {
+        let told = |header: Option<&'static str>, user: &str| {
+            let header = header.map(http::HeaderValue::from_static);
+            let named = header.map(|value| (http::HeaderName::from_static("x-claude-code-session-id"), value));
+            let body = format!(r#"{{"metadata":{{"user_id":"{user}"}}}}"#);
+            let body = dialect::Body::parse(bytes::Bytes::from(body)).unwrap();
+            dialect::session(&SOURCES, &named.into_iter().collect(), &body)
+        };
+        assert_eq!(told(Some("h"), "u_session_s").as_deref(), Some("h"));
+        assert_eq!(told(None, "u_session_s").as_deref(), Some("s"));
+        assert_eq!(told(None, "someone").as_deref(), Some("someone"));
+        assert_eq!(told(None, ""), None);
     }
 }

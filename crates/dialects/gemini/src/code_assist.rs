@@ -5,7 +5,7 @@
 //! answered in `code_assist_setup.rs`.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use dialect::{Body, ClientSide, Decoded, Envelope, HttpReply, Peek, Reply, StreamEncoder};
+use dialect::{Body, ClientSide, Decoded, Envelope, HttpReply, Peek, Reply, Source, StreamEncoder};
 use http::request::Parts;
 use hub::{DialectId, Fault, Response};
 use serde::Deserialize;
@@ -28,8 +28,6 @@ pub(crate) struct CodeAssist;
 struct Inside<'a> {
     #[serde(borrow)]
     model: Option<Str<'a>>,
-    #[serde(borrow)]
-    session_id: Option<Str<'a>>,
 }
 
 impl ClientSide for CodeAssist {
@@ -47,16 +45,17 @@ impl ClientSide for CodeAssist {
         let model = model.strip_prefix("models/").unwrap_or(&model).to_owned();
         let mut reply = Reply::new(model.as_str(), stream);
         reply.stream_type = (stream && !path::wants_events(head)).then_some("application/json");
-        Ok(Peek { model, session: gemini::session(&head.headers), reply })
+        Ok(Peek { model, reply })
     }
 
-    fn inside(&self, body: Body, peek: &mut Peek) -> Result<Body, Fault> {
+    fn sessions(&self) -> &'static [Source] {
+        &gemini::SESSIONS
+    }
+
+    fn inside(&self, body: Body) -> Result<Body, Fault> {
         let Some(request) = body.raw("request").filter(|request| request.starts_with('{')) else {
             return Err(Fault::bad_request("the envelope holds no request").at("request"));
         };
-        if peek.session.is_none() {
-            peek.session = told(&body).session_id.map(Str::owned).filter(|session| !session.is_empty());
-        }
         Body::parse(body.bytes().slice_ref(request.as_bytes()))
     }
 
@@ -102,8 +101,8 @@ mod tests {
     fn opened(path: &str, body: &'static str) -> Result<(Peek, Body), Fault> {
         let head = http::Request::post(path).body(()).unwrap().into_parts().0;
         let body = Body::parse(Bytes::from_static(body.as_bytes()))?;
-        let mut peek = CodeAssist.peek(&head, &body)?;
-        let inner = CodeAssist.inside(body, &mut peek)?;
+        let peek = CodeAssist.peek(&head, &body)?;
+        let inner = CodeAssist.inside(body)?;
         Ok((peek, inner))
     }
 
@@ -111,7 +110,9 @@ mod tests {
     fn the_request_is_taken_out_without_a_copy() {
         let body = r#"{"model":"gemini-x","project":"p","user_prompt_id":"u","request":{"contents":[],"session_id":"s1","odd":1.10}}"#;
         let (peek, inner) = opened("/v1internal:streamGenerateContent?alt=sse", body).unwrap();
-        assert_eq!((peek.model.as_str(), peek.session.as_deref(), peek.reply.stream), ("gemini-x", Some("s1"), true));
+        assert_eq!((peek.model.as_str(), peek.reply.stream), ("gemini-x", true));
+        let session = dialect::session(CodeAssist.sessions(), &http::HeaderMap::new(), &inner);
+        assert_eq!(session.as_deref(), Some("s1"), "Gemini CLI names it inside");
         assert_eq!(peek.reply.stream_type, None);
         assert_eq!(inner.bytes(), r#"{"contents":[],"session_id":"s1","odd":1.10}"#);
         let within = body.as_bytes().as_ptr_range();

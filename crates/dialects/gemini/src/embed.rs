@@ -51,7 +51,7 @@ impl EmbedClient for Embed {
     fn peek(&self, head: &Parts, _: &Body) -> Result<Peek, Fault> {
         let asked = gemini::asked(head)?;
         let reply = Reply::new(asked.model.as_str(), false);
-        Ok(Peek { model: asked.model, session: None, reply })
+        Ok(Peek { model: asked.model, reply })
     }
 
     fn decode(&self, body: &Body) -> Result<EmbedRequest, Fault> {

@@ -4,8 +4,8 @@ use bytes::{Bytes, BytesMut};
 use dialect::count::Count;
 use dialect::splice::{self, Edit};
 use dialect::{
-    Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
-    StreamEncoder, Target, WireSide, quoted,
+    Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, Source,
+    StreamDecoder, StreamEncoder, Target, WireSide, header, quoted,
 };
 use http::HeaderMap;
 use http::request::Parts;
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Where agents name their conversation.
-const SESSIONS: [&str; 3] = ["session-id", "x-session-id", "x-session-affinity"];
+pub(crate) static SESSIONS: [Source; 3] = [header("session-id"), header("x-session-id"), header("x-session-affinity")];
 
 /// A count takes a whole request one level deeper, which must name the model of the address.
 static COUNT: Count = Count { keeps: &[], inside: unwrapped, wrap: wrapped, answer: "totalTokens" };
@@ -68,7 +68,11 @@ impl ClientSide for Gemini {
         let mut reply = Reply::new(model.as_str(), stream);
         // Without `alt=sse` a stream is one JSON array, sent as it grows.
         reply.stream_type = (stream && !path::wants_events(head)).then_some("application/json");
-        Ok(Peek { model, session: session(&head.headers), reply })
+        Ok(Peek { model, reply })
+    }
+
+    fn sessions(&self) -> &'static [Source] {
+        &SESSIONS
     }
 
     fn decode_request(&self, head: &Parts, body: &Body) -> Result<Decoded, Fault> {
@@ -105,12 +109,6 @@ pub(crate) fn asked(head: &Parts) -> Result<Asked, Fault> {
     path::read(head.uri.path())
         .filter(|asked| !asked.model.is_empty())
         .ok_or_else(|| Fault::bad_request("the address names no model: use .../models/{model}:{method}").at("model"))
-}
-
-/// The conversation, where a header names it.
-pub(crate) fn session(headers: &HeaderMap) -> Option<String> {
-    let text = |name: &&str| headers.get(*name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    SESSIONS.iter().filter_map(text).find(|key| !key.is_empty())
 }
 
 impl WireSide for Gemini {

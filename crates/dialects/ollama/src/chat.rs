@@ -124,7 +124,7 @@ pub(crate) fn peek(_: &Parts, body: &Body) -> Result<Peek, Fault> {
     let model = model.filter(|model| !model.is_empty());
     let model = model.ok_or_else(|| Fault::bad_request("model is required").at("model"))?;
     let reply = Reply::new(model.as_str(), body.get("stream")?.unwrap_or(true));
-    Ok(Peek { model, session: None, reply })
+    Ok(Peek { model, reply })
 }
 
 /// Lists of other gateways show `[Provider] name`.

@@ -7,15 +7,15 @@ use dialect::instruct::Messages;
 use dialect::limits::{Left, x_ratelimit};
 use dialect::splice::Edit;
 use dialect::{
-    Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
-    StreamEncoder, Target, WireSide, quoted,
+    Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, Source,
+    StreamDecoder, StreamEncoder, Target, WireSide, header, quoted,
 };
+use http::HeaderMap;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName};
 use hub::{DialectId, Fault, Losses, Prompt, RawFault, RemoteKind, Request, Response, Thinking};
 
 use crate::embed::Embeddings;
-use crate::wire::{Str, StreamOptions};
+use crate::wire::StreamOptions;
 use crate::{fault, habits, request_decode, request_encode, response, rethink, scanner, stream_decode, stream_encode};
 
 /// How system messages are written.
@@ -39,6 +39,10 @@ impl ClientSide for Chat {
         let mut peek = peek(head, body)?;
         peek.reply.legacy_tools = body.has("functions") && !body.has("tools");
         Ok(peek)
+    }
+
+    fn sessions(&self) -> &'static [Source] {
+        &SESSIONS
     }
 
     fn decode_request(&self, _: &Parts, body: &Body) -> Result<Decoded, Fault> {
@@ -118,7 +122,7 @@ impl WireSide for Chat {
 }
 
 /// What both client forms tell early.
-pub(crate) fn peek(head: &Parts, body: &Body) -> Result<Peek, Fault> {
+pub(crate) fn peek(_: &Parts, body: &Body) -> Result<Peek, Fault> {
     let model: Option<String> = body.get("model")?;
     let model = model.filter(|model| !model.is_empty()).ok_or_else(|| {
         Fault::bad_request("you must provide a model").at("model").with_code("missing_required_parameter")
@@ -126,7 +130,7 @@ pub(crate) fn peek(head: &Parts, body: &Body) -> Result<Peek, Fault> {
     let stream = body.get("stream")?.unwrap_or(false);
     let mut reply = Reply::new(model.as_str(), stream);
     reply.usage_frame = stream && wants_usage(body)?;
-    Ok(Peek { model, session: session(head, body), reply })
+    Ok(Peek { model, reply })
 }
 
 fn wants_usage(body: &Body) -> Result<bool, Fault> {
@@ -135,23 +139,17 @@ fn wants_usage(body: &Body) -> Result<bool, Fault> {
 }
 
 /// Where agents name their conversation, most telling first (facts on CLIProxyAPI's affinity, section 6.3).
-fn session(head: &Parts, body: &Body) -> Option<String> {
-    static HEADERS: [HeaderName; 5] = [
-        HeaderName::from_static("x-claude-code-session-id"),
-        HeaderName::from_static("session-id"),
-        HeaderName::from_static("session_id"),
-        HeaderName::from_static("x-session-id"),
-        HeaderName::from_static("x-session-affinity"),
-    ];
-    const FIELDS: [&str; 4] = ["session_id", "sessionId", "prompt_cache_key", "conversation_id"];
-    let header = |name: &HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let field = |name: &&str| {
-        let text: Str<'_> = serde_json::from_str(body.raw(name)?).ok()?;
-        Some(text.owned())
-    };
-    let told = HEADERS.iter().filter_map(header).find(|key| !key.is_empty());
-    told.or_else(|| FIELDS.iter().filter_map(field).find(|key| !key.is_empty()))
-}
+pub(crate) static SESSIONS: [Source; 9] = [
+    header("x-claude-code-session-id"),
+    header("session-id"),
+    header("session_id"),
+    header("x-session-id"),
+    header("x-session-affinity"),
+    Source::Field("session_id"),
+    Source::Field("sessionId"),
+    Source::Field("prompt_cache_key"),
+    Source::Field("conversation_id"),
+];
 
 /// Chat Completions has no token count of its own; this is the plainest form.
 pub(crate) fn count(input_tokens: u64) -> Bytes {

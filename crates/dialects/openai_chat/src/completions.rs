@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use dialect::limits::{Left, x_ratelimit};
-use dialect::{Body, ClientSide, Decoded, HttpReply, Object, Peek, Reply, StreamEncoder, mint};
+use dialect::{Body, ClientSide, Decoded, HttpReply, Object, Peek, Reply, Source, StreamEncoder, mint};
 use http::request::Parts;
 use hub::{Block, BlockId, DialectId, Event, Fault, Losses, Part, Request, Response, Role, Service, Text, Turn, Usage};
 use serde_json::value::RawValue;
@@ -32,6 +32,10 @@ impl ClientSide for Completions {
 
     fn peek(&self, head: &Parts, body: &Body) -> Result<Peek, Fault> {
         chat::peek(head, body)
+    }
+
+    fn sessions(&self) -> &'static [Source] {
+        &chat::SESSIONS
     }
 
     fn decode_request(&self, _: &Parts, body: &Body) -> Result<Decoded, Fault> {

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use dialect::limits::{Left, x_ratelimit};
-use dialect::{Body, ClientSide, Decoded, Echo, HttpReply, Memory, Object, Peek, Reply, StreamEncoder};
+use dialect::{Body, ClientSide, Decoded, Echo, HttpReply, Memory, Object, Peek, Reply, Source, StreamEncoder};
 use http::request::Parts;
 use hub::{DialectId, Fault, Response};
 
@@ -75,6 +75,10 @@ impl ClientSide for Compact {
 
     fn encode_count(&self, input_tokens: u64) -> Bytes {
         Responses.encode_count(input_tokens)
+    }
+
+    fn sessions(&self) -> &'static [Source] {
+        Responses.sessions()
     }
 
     fn memory(&self) -> Option<&'static dyn Memory> {

@@ -25,7 +25,6 @@ mod response;
 mod responses;
 mod scanner;
 mod seals;
-mod session;
 mod slots;
 mod socket;
 mod spaces;

@@ -10,7 +10,7 @@ use dialect::limits::{Left, x_ratelimit};
 use dialect::splice::{Change, Edit};
 use dialect::{
     Beside, Body, ClientSide, Decoded, Echo, Effort, Encoded, HttpReply, Memo, Memory, Object, Peek, Relay, Reply,
-    Scanner, StreamDecoder, StreamEncoder, Target, WireSide, quoted,
+    Scanner, Source, StreamDecoder, StreamEncoder, Target, WireSide, header, quoted,
 };
 use http::HeaderMap;
 use http::request::Parts;
@@ -20,12 +20,26 @@ use serde_json::value::RawValue;
 
 use crate::summary_encode::SummaryEncoder;
 use crate::{
-    decode_knobs, decode_tools, fault, instruct, request_decode, request_encode, response, scanner, session, spaces,
+    decode_knobs, decode_tools, fault, instruct, request_decode, request_encode, response, scanner, spaces,
     stream_decode, stream_encode, summary, wire,
 };
 
 /// The mark of a packed proof.
 static PACKED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"bos1:"));
+
+/// Where programs name their conversation (facts on CLIProxyAPI's affinity, section 6.3; Codex sends `session-id` and
+/// `prompt_cache_key`).
+static SESSIONS: [Source; 9] = [
+    header("session-id"),
+    header("session_id"),
+    header("thread-id"),
+    header("conversation_id"),
+    header("x-session-id"),
+    header("x-session-affinity"),
+    header("x-claude-code-session-id"),
+    Source::Field("prompt_cache_key"),
+    Source::Field("previous_response_id"),
+];
 
 /// What `/v1/responses/input_tokens` takes (openai-python 3.52, `InputTokenCountParams`).
 static COUNT: Count = Count {
@@ -58,13 +72,13 @@ impl ClientSide for Responses {
         x_ratelimit(left)
     }
 
-    fn peek(&self, head: &Parts, body: &Body) -> Result<Peek, Fault> {
+    fn peek(&self, _: &Parts, body: &Body) -> Result<Peek, Fault> {
         let model: Option<String> = body.get("model")?;
         let model = model.filter(|model| !model.is_empty()).ok_or_else(|| {
             Fault::bad_request("you must provide a model").at("model").with_code("missing_required_parameter")
         })?;
         let reply = Reply::new(model.as_str(), body.get("stream")?.unwrap_or(false));
-        Ok(Peek { model, session: session::of_request(&head.headers, body), reply })
+        Ok(Peek { model, reply })
     }
 
     fn decode_request(&self, _: &Parts, body: &Body) -> Result<Decoded, Fault> {
@@ -94,6 +108,10 @@ impl ClientSide for Responses {
 
     fn render_fault(&self, fault: &Fault, request_id: &str) -> HttpReply {
         fault::render(fault, request_id)
+    }
+
+    fn sessions(&self) -> &'static [Source] {
+        &SESSIONS
     }
 
     fn memory(&self) -> Option<&'static dyn Memory> {

@@ -160,7 +160,7 @@ impl Case<'_> {
         let names = &self.snapshot.names;
         let (mut scope, model) = names.read(self.client(), self.scope, model.to_owned());
         let reply = Reply::new(&model, false);
-        let mut peek = Peek { model, session: None, reply };
+        let mut peek = Peek { model, reply };
         adjust::take_suffix(names, self.client(), &mut scope, &mut peek);
         (scope, peek.model)
     }
@@ -227,7 +227,7 @@ impl Case<'_> {
         let wanted = route.seats.len() > 1 && self.snapshot.config.routing.session_affinity.is_some();
         let headers = http::HeaderMap::from_iter([(SESSION, told.parse().ok()?)]);
         let body = Body::parse(bytes::Bytes::from_static(b"{}")).ok()?;
-        wanted.then(|| dialect::session(&headers, &body)).flatten().map(Conversation::named)
+        wanted.then(|| dialect::session(&[], &headers, &body)).flatten().map(Conversation::named)
     }
 
     /// The other ways, in order.

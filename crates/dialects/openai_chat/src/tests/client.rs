@@ -6,12 +6,12 @@ fn text(words: &str) -> Part {
 }
 
 #[test]
-fn routing_reads_model_stream_and_session() {
+fn routing_reads_model_and_stream() {
     let told = peek(
         &json!({"model": "m", "stream": true, "stream_options": {"include_usage": true}, "prompt_cache_key": "k"}),
     )
     .unwrap();
-    assert_eq!((told.model.as_str(), told.session.as_deref()), ("m", Some("k")));
+    assert_eq!(told.model, "m");
     assert!(told.reply.stream && told.reply.usage_frame && !told.reply.legacy_tools);
     assert!(peek(&json!({"model": "m", "functions": []})).unwrap().reply.legacy_tools);
     for bad in [json!({}), json!({"model": ""}), json!({"model": 7}), json!({"model": null})] {

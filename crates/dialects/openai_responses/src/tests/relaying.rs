@@ -49,16 +49,16 @@ fn reasoning_of_other_vendors_is_left_out() {
 
 #[test]
 fn the_session_is_the_agents_own() {
-    let peek = |headers: &[(&'static str, &str)], json: &Value| {
+    let told = |headers: &[(&'static str, &str)], json: &Value| {
         let mut head = head();
         headers.iter().for_each(|(name, value)| {
             head.headers.insert(*name, value.parse().unwrap());
         });
-        Responses.peek(&head, &body(json)).unwrap().session
+        dialect::session(Responses.sessions(), &head.headers, &body(json))
     };
-    assert_eq!(peek(&[("session-id", "s")], &json!({"model": "m", "prompt_cache_key": "k"})).as_deref(), Some("s"));
-    assert_eq!(peek(&[], &json!({"model": "m", "prompt_cache_key": "k"})).as_deref(), Some("k"));
-    assert_eq!(peek(&[], &json!({"model": "m"})), None);
+    assert_eq!(told(&[("session-id", "s")], &json!({"model": "m", "prompt_cache_key": "k"})).as_deref(), Some("s"));
+    assert_eq!(told(&[], &json!({"model": "m", "prompt_cache_key": "k"})).as_deref(), Some("k"));
+    assert_eq!(told(&[], &json!({"model": "m"})), None);
     assert_eq!(Responses.peek(&head(), &body(&json!({"input": "x"}))).unwrap_err().param.as_deref(), Some("model"));
 }
 
