@@ -29,13 +29,14 @@ pub enum LossKind {
 
 /// Settings of how an answer is made: how long it may be, how much is thought, how it is sampled, what it costs. Losing
 /// one makes another answer to the same question (translation.md section 0, rule 4).
-const TUNING: [&str; 22] = [
+const TUNING: [&str; 23] = [
     "frequency_penalty",
     "max_completion_tokens",
     "max_output_tokens",
     "max_tokens",
     "options",
     "output_config",
+    "prediction",
     "presence_penalty",
     "reasoning",
     "reasoning_effort",

@@ -11,6 +11,7 @@ mod registry;
 mod relaying;
 mod rethinking;
 mod rounds;
+mod thinking;
 
 /// The wire side of a dialect.
 fn side(id: &str) -> &'static dyn dialect::WireSide {

@@ -4,7 +4,7 @@
 
 use bytes::BytesMut;
 
-use dialect::{Encoded, Memo, Object, Target, quoted};
+use dialect::{Effort, Encoded, Memo, Object, Target, quoted};
 use http::HeaderMap;
 use hub::{Fault, Format, Level, Losses, Request, Sampling, Thinking};
 
@@ -80,11 +80,11 @@ pub(crate) fn think(wanted: &Thinking, target: &Target<'_>, losses: &mut Losses)
         return None;
     }
     if wanted.is_off() {
-        if traits.can_disable == Some(false) {
-            losses.dropped("thinking", "the model always thinks");
-            return None;
-        }
-        return (traits.supported != Some(false)).then(|| "false".to_owned());
+        return match Effort::of(wanted, traits, losses) {
+            Effort::Unsaid => None,
+            Effort::Off => Some("false".to_owned()),
+            Effort::At(level) => Some(format!("\"{}\"", offered(level).word())),
+        };
     }
     if traits.supported != Some(true) {
         if wanted.mode.is_some() || wanted.level.is_some() {
@@ -93,16 +93,20 @@ pub(crate) fn think(wanted: &Thinking, target: &Target<'_>, losses: &mut Losses)
         return None;
     }
     let Some(effort) = wanted.effort() else { return wanted.mode.map(|_| "true".to_owned()) };
-    let sent = effort.nearest(&traits.levels).unwrap_or(effort);
-    let sent = match sent {
-        Level::Minimal => Level::Low,
-        Level::XHigh => Level::Max,
-        level => level,
-    };
+    let sent = offered(effort.nearest(&traits.levels).unwrap_or(effort));
     if wanted.level != Some(sent) {
         losses.approximated("thinking", format!("sent as {}", sent.word()));
     }
     Some(format!("\"{}\"", sent.word()))
+}
+
+/// The nearest word that the server knows.
+fn offered(level: Level) -> Level {
+    match level {
+        Level::Minimal => Level::Low,
+        Level::XHigh => Level::Max,
+        level => level,
+    }
 }
 
 fn format(request: &Request, body: &mut Object<'_>) {

@@ -85,8 +85,8 @@ fn format(body: &Body) -> Result<Format, Fault> {
     }
 }
 
-/// Reasoning under OpenAI's name, OpenRouter's and the vendors', and as agents put it into `extra_body` for Anthropic;
-/// the first that says something counts.
+/// Reasoning under OpenAI's name, OpenRouter's and the vendors', and as agents put it into `extra_body` for Anthropic and
+/// Google; the first that says something counts.
 fn thinking(body: &Body, losses: &mut Losses) -> Result<Thinking, Fault> {
     let mut thinking = Thinking::default();
     if let Some(word) = body.get::<String>("reasoning_effort")? {
@@ -95,12 +95,16 @@ fn thinking(body: &Body, losses: &mut Losses) -> Result<Thinking, Fault> {
     if let Some(reasoning) = body.get::<wire::Reasoning<'_>>("reasoning")? {
         openrouter(&reasoning, &mut thinking, losses);
     }
-    let extra: Option<wire::ExtraBody<'_>> = body.get("extra_body")?;
-    let nested = extra.and_then(|extra| extra.anthropic).and_then(|anthropic| anthropic.thinking);
+    let extra: wire::ExtraBody<'_> = body.get("extra_body")?.unwrap_or_default();
+    let nested = extra.anthropic.and_then(|anthropic| anthropic.thinking);
     for vendor in [body.get::<wire::VendorThinking<'_>>("thinking")?, nested].into_iter().flatten() {
         settle(vendor.mode(), &mut thinking);
     }
-    let enabled: Option<bool> = body.get("enable_thinking")?;
+    if let Some(config) = extra.google.and_then(|google| google.thinking_config) {
+        google(&config, &mut thinking);
+    }
+    let template: wire::TemplateArguments = body.get("chat_template_kwargs")?.unwrap_or_default();
+    let enabled: Option<bool> = body.get("enable_thinking")?.or(template.enable_thinking).or(template.thinking);
     let budget: Option<u32> = body.get("thinking_budget")?;
     settle(enabled.filter(|on| !on).map(|_| Mode::Off), &mut thinking);
     settle(budget.map(Mode::Budget).or(enabled.map(|_| Mode::Auto)), &mut thinking);
@@ -131,8 +135,25 @@ fn effort(word: &str, field: &'static str, thinking: &mut Thinking, losses: &mut
     match (word, Level::from_word(word)) {
         (_, Some(level)) => thinking.level = Some(level),
         ("none", None) => thinking.mode = Some(Mode::Off),
-        ("auto" | "", None) => (),
+        ("auto", None) => thinking.mode = Some(Mode::Auto),
+        ("", None) => (),
         (other, None) => losses.dropped(field, format!("unknown effort {other:?}")),
+    }
+}
+
+fn google(config: &wire::GoogleThinking<'_>, thinking: &mut Thinking) {
+    let level = config.thinking_level.as_deref().and_then(Level::from_word);
+    if level.is_some() && thinking.is_default() {
+        thinking.level = level;
+    }
+    let mode = config.thinking_budget.map(|budget| match budget {
+        0 => Mode::Off,
+        ..0 => Mode::Auto,
+        tokens => Mode::Budget(u32::try_from(tokens).unwrap_or(u32::MAX)),
+    });
+    settle(mode, thinking);
+    if let Some(show) = config.include_thoughts {
+        thinking.show = if show { Show::Yes } else { Show::No };
     }
 }
 

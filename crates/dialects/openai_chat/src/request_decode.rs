@@ -49,6 +49,7 @@ const KNOWN: &[&str] = &[
     "enable_thinking",
     "thinking_budget",
     "extra_body",
+    "chat_template_kwargs",
     "include_reasoning",
     "service_tier",
     "user",
@@ -64,7 +65,7 @@ const KNOWN: &[&str] = &[
 ];
 
 /// Fields that bear on cost and speed alone: nobody misses them in an answer.
-const HINTS: [&str; 4] = ["prompt_cache_options", "prompt_cache_retention", "prediction", "provider"];
+const HINTS: [&str; 3] = ["prompt_cache_options", "prompt_cache_retention", "provider"];
 
 /// Reads a request.
 pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {

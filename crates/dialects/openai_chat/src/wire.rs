@@ -277,6 +277,8 @@ pub(crate) struct VendorThinking<'a> {
 pub(crate) struct ExtraBody<'a> {
     #[serde(borrow)]
     pub(crate) anthropic: Option<AnthropicExtra<'a>>,
+    #[serde(borrow)]
+    pub(crate) google: Option<GoogleExtra<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -284,6 +286,33 @@ pub(crate) struct ExtraBody<'a> {
 pub(crate) struct AnthropicExtra<'a> {
     #[serde(borrow)]
     pub(crate) thinking: Option<VendorThinking<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct GoogleExtra<'a> {
+    #[serde(borrow, alias = "thinkingConfig")]
+    pub(crate) thinking_config: Option<GoogleThinking<'a>>,
+}
+
+/// Google's own configuration, as its documents tell programs of Chat to send it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct GoogleThinking<'a> {
+    #[serde(alias = "thinkingBudget")]
+    pub(crate) thinking_budget: Option<i64>,
+    #[serde(borrow, alias = "thinkingLevel")]
+    pub(crate) thinking_level: Option<Str<'a>>,
+    #[serde(alias = "includeThoughts")]
+    pub(crate) include_thoughts: Option<bool>,
+}
+
+/// What vLLM and SGLang hand to a model's own template.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct TemplateArguments {
+    pub(crate) enable_thinking: Option<bool>,
+    pub(crate) thinking: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

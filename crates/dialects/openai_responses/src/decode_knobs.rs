@@ -68,6 +68,7 @@ fn effort(word: &str, thinking: &mut Thinking, losses: &mut Losses) {
     match (word, Level::from_word(word)) {
         (_, Some(level)) => (thinking.level, thinking.mode) = (Some(level), None),
         ("none", None) => (thinking.level, thinking.mode) = (None, Some(Mode::Off)),
+        ("auto", None) => (thinking.level, thinking.mode) = (None, Some(Mode::Auto)),
         (other, None) => losses.dropped("reasoning.effort", format!("unknown effort {other:?}")),
     }
 }

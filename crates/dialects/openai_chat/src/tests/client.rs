@@ -66,7 +66,7 @@ fn reasoning_is_read_under_every_name() {
         (json!({"enable_thinking": true, "thinking_budget": 9}), Some(Mode::Budget(9)), None, Show::Default),
         (json!({"enable_thinking": true}), Some(Mode::Auto), None, Show::Default),
         (json!({"reasoning_effort": "low", "thinking": {"type": "disabled"}}), None, Some(Level::Low), Show::Default),
-        (json!({"reasoning_effort": "auto"}), None, None, Show::Default),
+        (json!({"reasoning_effort": "auto"}), Some(Mode::Auto), None, Show::Default),
     ] {
         let thinking = with(fields.clone()).thinking;
         assert_eq!((thinking.mode, thinking.level, thinking.show), (mode, level, show), "{fields}");
