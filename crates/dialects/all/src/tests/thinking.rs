@@ -15,8 +15,11 @@ use crate::ALL;
 
 use Level::{High, Low, Max, Medium, Minimal, XHigh};
 
-/// A wish, and all that asks for it: a dialect and fields of its request, or a suffix.
-const MEANINGS: [(&str, &[(&str, &str)]); 17] = [
+/// A dialect and fields of its request, or a suffix.
+type Way = (&'static str, &'static str);
+
+/// A wish, and all that asks for it.
+const MEANINGS: [(&str, &[Way]); 17] = [
     (
         "unsaid",
         &[
@@ -351,10 +354,12 @@ fn reasoning_is_shown_to_those_who_can_show_it() {
     }
 }
 
-/// A budget under the cap on output of a Claude of 4.5: the wish, the cap that the client names, the model's own cap,
-/// and what is sent.
+/// The wish, the cap that the client names, the model's own cap, and what is sent: thinking, and a cap.
+type Capped = (&'static str, Option<u64>, Option<u64>, (&'static str, u64));
+
+/// A budget under the cap on output of a Claude of 4.5.
 #[rustfmt::skip]
-const CAPPED: [(&str, Option<u64>, Option<u64>, (&str, u64)); 12] = [
+const CAPPED: [Capped; 12] = [
     ("high", Some(30_000), None,         ("24576",    30_000)),
     ("high", Some(24_577), None,         ("24576",    24_577)),
     ("high", Some(24_576), None,         ("24575",    24_576)),
