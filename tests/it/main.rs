@@ -48,5 +48,6 @@ mod storms;
 mod suffix;
 mod switch;
 mod translate;
+mod typed;
 mod upstream_nonsense;
 mod wire;

@@ -52,6 +52,8 @@ pub struct Echo {
     pub fields: String,
     /// Tools that the dialect groups under a name of their own: the group, and the tool in it.
     pub spaces: Vec<(String, String)>,
+    /// Tools whose calls have types of their own in the dialect: the name that they have elsewhere, and the type.
+    pub typed: Vec<(String, &'static str)>,
     /// The answer's words are a summary of the conversation, and are written as one.
     pub summary: bool,
 }

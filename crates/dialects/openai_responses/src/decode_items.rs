@@ -12,8 +12,9 @@ use hub::{
 use serde_json::value::RawValue;
 
 use crate::decode_parts::{At, content, output};
+use crate::typed::{self, Side, Typed};
 use crate::wire::{self, Raw, Str, as_text, lenient};
-use crate::{ID, hosted, seals, spaces, summary};
+use crate::{ID, hosted, seals, spaces, summary, typed_calls};
 
 /// Reads items one by one.
 pub(crate) struct Reader<'a> {
@@ -25,11 +26,15 @@ pub(crate) struct Reader<'a> {
     lost: Option<usize>,
     /// Where the conversation was to be made shorter: nothing may follow.
     trigger: Option<usize>,
+    /// Calls of a shell's that came by another id than their outputs name: the item's, and the call's.
+    ids: Vec<(String, String)>,
+    /// Calls that the provider ran, by their ids.
+    elsewhere: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(request: &'a mut Request, losses: &'a mut Losses) -> Self {
-        Self { request, losses, leading: true, lost: None, trigger: None }
+        Self { request, losses, leading: true, lost: None, trigger: None, ids: Vec::new(), elsewhere: Vec::new() }
     }
 
     /// Reads the whole input: a text, or a list of items.
@@ -87,11 +92,7 @@ impl<'a> Reader<'a> {
             }
             "item_reference" => Err(stored(&format!("input[{index}]"), "item references")),
             // What they declare is read with the tools, what they set with the knobs.
-            "additional_tools" | "tool_search_output" | "configuration_update" => Ok(()),
-            "tool_search_call" => {
-                self.losses.silent(format!("input[{index}]"));
-                Ok(())
-            }
+            "additional_tools" | "configuration_update" => Ok(()),
             // Read where the request is put together.
             "compaction_trigger" => {
                 self.trigger = Some(index);
@@ -106,7 +107,11 @@ impl<'a> Reader<'a> {
                 Ok(())
             }
             other => {
-                self.foreign(index, other, raw);
+                match Typed::of_item(other) {
+                    Some((typed, Side::Call)) => self.typed_call(index, typed, item, raw),
+                    Some((typed, Side::Output)) => self.typed_result(index, typed, item, raw),
+                    None => self.foreign(index, other, raw),
+                }
                 Ok(())
             }
         }
@@ -183,6 +188,48 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// A call of a tool that the client runs. What the provider ran is told like its other tools.
+    fn typed_call(&mut self, index: usize, typed: Typed, item: wire::Item<'_>, raw: &RawValue) {
+        let is_own = match typed {
+            Typed::ToolSearch => item.call_id.is_some() && item.execution.as_deref() != Some("server"),
+            Typed::Shell => typed::is_local(item.environment),
+            Typed::LocalShell | Typed::ApplyPatch => true,
+        };
+        let arguments = typed_calls::arguments(typed, &item);
+        let call_id = item.call_id.or_else(|| item.id.clone()).map(Str::owned).unwrap_or_default();
+        match (typed, is_own) {
+            (_, true) => (),
+            // What was found is declared.
+            (Typed::ToolSearch, false) => return self.losses.silent(format!("input[{index}]")),
+            (_, false) => {
+                self.elsewhere.push(call_id);
+                return self.foreign(index, typed.items().0, raw);
+            }
+        }
+        if let Some(id) = item.id.filter(|id| **id != *call_id) {
+            self.ids.push((id.owned(), call_id.clone()));
+        }
+        let name = typed::name_among(typed, &self.request.tools).into_owned();
+        let kind = CallKind::Function;
+        let call = ToolCall { id: call_id, name, arguments, kind, seal: None, cache: None };
+        self.push(Role::Assistant, vec![Part::ToolCall(call)]);
+    }
+
+    /// The output names the call's id in one field or the other.
+    fn typed_result(&mut self, index: usize, typed: Typed, item: wire::Item<'_>, raw: &RawValue) {
+        let told = item.call_id.as_deref().or(item.id.as_deref().filter(|_| typed == Typed::LocalShell));
+        let told = told.unwrap_or_default();
+        let call_id = self.ids.iter().find(|(id, _)| id == told).map_or(told, |(_, call)| call).to_owned();
+        if typed == Typed::ToolSearch && (item.call_id.is_none() || item.execution.as_deref() == Some("server")) {
+            return;
+        }
+        if self.elsewhere.contains(&call_id) {
+            return self.foreign(index, typed.items().1, raw);
+        }
+        let result = typed_calls::result(typed, &item, call_id);
+        self.push(Role::User, vec![Part::ToolResult(result)]);
+    }
+
     /// Summaries are what may be shown; where there are none, the reasoning itself is.
     fn reasoning(&mut self, item: &wire::Item<'_>) {
         let summary = texts(item.summary);
@@ -217,8 +264,8 @@ impl<'a> Reader<'a> {
         self.push(Role::Assistant, vec![Part::Image(media)]);
     }
 
-    /// Items of tools that only this dialect has. What a tool of the client's own machine said is told in words; what
-    /// the provider ran by itself left its trace in the answer.
+    /// Items of tools that only this dialect has. What a shell in a container or a computer's screen said is told in
+    /// words; what else the provider ran by itself left its trace in the answer.
     fn foreign(&mut self, index: usize, kind: &str, raw: &RawValue) {
         if let Some(picture) = Some(raw).filter(|_| kind == "computer_call_output").and_then(screenshot) {
             // In words its bytes would be.
@@ -226,7 +273,7 @@ impl<'a> Reader<'a> {
             return self.push(Role::User, vec![Part::Image(picture)]);
         }
         let words = hosted::gist(kind, raw);
-        let told = words.is_some() || ["shell", "apply_patch", "computer"].iter().any(|word| kind.contains(word));
+        let told = words.is_some() || ["shell", "computer"].iter().any(|word| kind.contains(word));
         let role = if kind.ends_with("_output") { Role::User } else { Role::Assistant };
         if !told {
             self.losses.dropped(format!("input[{index}]"), format!("items of type {kind} have no form elsewhere"));

@@ -7,8 +7,9 @@ use hub::{Builtin, Fault, Json, Request, Tool, ToolChoice, ToolKind, UserLocatio
 use memchr::memmem;
 use serde_json::value::RawValue;
 
+use crate::typed::Typed;
 use crate::wire::{self, Choice, Raw, Str, as_text, lenient};
-use crate::{ID, spaces};
+use crate::{ID, spaces, typed};
 
 /// The tool that runs programs.
 pub(crate) const CODE: &str = "code_interpreter";
@@ -17,6 +18,17 @@ const ADDING: [&str; 2] = ["\"additional_tools\"", "\"tool_search_output\""];
 
 /// Reads tools, choice and parallelism. Without tools the other two mean nothing.
 pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
+    request.tools = declared(body)?;
+    if request.tools.is_empty() {
+        return Ok(());
+    }
+    request.tool_choice = choice(body, request)?;
+    request.parallel_tools = body.get("parallel_tool_calls")?.filter(|parallel: &bool| !parallel);
+    Ok(())
+}
+
+/// All tools of a request, each name once.
+pub(crate) fn declared(body: &Body) -> Result<Vec<Tool>, Fault> {
     let mut found = Found::default();
     let list: Vec<&RawValue> = body.get("tools")?.unwrap_or_default();
     for (index, raw) in list.into_iter().enumerate() {
@@ -26,13 +38,7 @@ pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
         found.rank = Rank::Additional;
         found.declare(&path, raw)?;
     }
-    request.tools = found.settled();
-    if request.tools.is_empty() {
-        return Ok(());
-    }
-    request.tool_choice = choice(body, request)?;
-    request.parallel_tools = body.get("parallel_tool_calls")?.filter(|parallel: &bool| !parallel);
-    Ok(())
+    Ok(found.settled())
 }
 
 /// The tools that items of the input add, as Codex does when it finds some on its way, and a search among tools.
@@ -87,8 +93,10 @@ impl Found {
 
     /// The tools in the client's order, each name once.
     fn settled(self) -> Vec<Tool> {
-        let mut kept: Vec<Option<(Rank, Tool)>> = Vec::with_capacity(self.list.len());
-        for (rank, tool) in self.list {
+        let (ranks, mut tools): (Vec<Rank>, Vec<Tool>) = self.list.into_iter().unzip();
+        typed::settle_names(&mut tools);
+        let mut kept: Vec<Option<(Rank, Tool)>> = Vec::with_capacity(tools.len());
+        for (rank, tool) in ranks.into_iter().zip(tools) {
             let same = kept.iter().position(|slot| slot.as_ref().is_some_and(|(_, known)| known.name == tool.name));
             match same {
                 Some(at) if kept[at].as_ref().is_some_and(|(known, _)| rank < *known) => kept[at] = Some((rank, tool)),
@@ -116,6 +124,9 @@ fn one(path: &str, raw: &RawValue, tool: wire::Tool<'_>, space: Option<&str>) ->
         name.map(|name| spaces::flat(space, &name))
             .ok_or_else(|| Fault::bad_request("a tool needs a name").at(format!("{path}.name")))
     };
+    if let Some(typed) = Typed::of_tool(&kind, &tool) {
+        return Ok(typed.function(tool, raw));
+    }
     let json = |raw: Raw<'_>| raw.map(|raw| Json::trusted(raw.get()));
     let (name, what) = match kind.as_str() {
         "function" => (named(tool.name)?, ToolKind::Function(json(tool.parameters))),
@@ -179,7 +190,7 @@ fn choice(body: &Body, request: &Request) -> Result<Option<ToolChoice>, Fault> {
         Some(word) => by_word(&word)?,
         None => {
             let bad = |_| Fault::bad_request("invalid `tool_choice`").at("tool_choice");
-            by_object(serde_json::from_str(raw.get()).map_err(bad)?)?
+            by_object(serde_json::from_str(raw.get()).map_err(bad)?, &request.tools)?
         }
     };
     known(&choice, request)?;
@@ -197,26 +208,29 @@ fn by_word(word: &str) -> Result<ToolChoice, Fault> {
     }
 }
 
-fn by_object(choice: Choice<'_>) -> Result<ToolChoice, Fault> {
+fn by_object(choice: Choice<'_>, tools: &[Tool]) -> Result<ToolChoice, Fault> {
     let kind = choice.kind.as_deref().unwrap_or("function");
     if kind == "allowed_tools" {
         let required = choice.mode.as_deref() == Some("required");
-        let names = choice.tools.unwrap_or_default().iter().map(name_of).collect();
+        let names = choice.tools.unwrap_or_default().iter().map(|choice| name_of(choice, tools)).collect();
         return Ok(ToolChoice::Subset { required, names });
     }
-    match name_of(&choice) {
+    match name_of(&choice, tools) {
         name if name.is_empty() => Err(Fault::bad_request("the chosen tool needs a name").at("tool_choice.name")),
         name => Ok(ToolChoice::Tool(name)),
     }
 }
 
 /// The name by which a tool is known in the hub: hosted tools go by their type.
-fn name_of(choice: &Choice<'_>) -> String {
+fn name_of(choice: &Choice<'_>, tools: &[Tool]) -> String {
     match (choice.kind.as_deref().unwrap_or("function"), &choice.name) {
         ("function" | "custom", Some(name)) => spaces::flat(choice.namespace.as_deref(), name),
         ("function" | "custom", None) => String::new(),
         (kind, _) if kind.starts_with("web_search") => "web_search".to_owned(),
-        (kind, _) => kind.to_owned(),
+        (kind, _) => match Typed::of_word(kind) {
+            Some(typed) => typed::name_among(typed, tools).into_owned(),
+            None => kind.to_owned(),
+        },
     }
 }
 

@@ -10,11 +10,12 @@ use base64::Engine as _;
 use bytes::{BufMut, BytesMut};
 use dialect::{NameMap, Object, Target, array, escape, quoted, sniff};
 use hub::{
-    CacheHint, CallKind, Detail, Fault, File, Foreign, Losses, Media, Part, Request, Role, Source, Text, Thought,
+    CacheHint, CallKind, Detail, Fault, File, Foreign, Losses, Media, Part, Request, Role, Source, Text, Thought, Tool,
     ToolCall, ToolResult,
 };
 
-use crate::{ID, seals};
+use crate::typed::{self, Typed};
+use crate::{ID, seals, typed_calls};
 
 /// OpenAI takes no more breakpoints in one request.
 const MAX_BREAKPOINTS: u8 = 4;
@@ -29,7 +30,8 @@ pub(crate) struct Items<'a, 'l> {
     names: &'a NameMap,
     losses: &'l mut Losses,
     /// The form of each call, for its output.
-    kinds: HashMap<&'a str, CallKind>,
+    forms: HashMap<&'a str, Form>,
+    tools: &'a [Tool],
     /// What must wait for the next user message.
     carried: Vec<Piece<'a>>,
     breakpoints: u8,
@@ -55,7 +57,8 @@ impl<'a, 'l> Items<'a, 'l> {
             target,
             names,
             losses,
-            kinds: HashMap::new(),
+            forms: HashMap::new(),
+            tools: &[],
             carried: Vec::new(),
             breakpoints: MAX_BREAKPOINTS,
             first: true,
@@ -70,6 +73,7 @@ impl<'a, 'l> Items<'a, 'l> {
         request: &'a Request,
         out: &mut BytesMut,
     ) -> Result<(), Fault> {
+        self.tools = &request.tools;
         out.put_u8(b'[');
         let note = note.map(|note| Piece::Text { text: Cow::Borrowed(note), cache: None });
         for piece in system.iter().filter_map(text_piece).chain(note) {
@@ -199,11 +203,18 @@ impl<'a, 'l> Items<'a, 'l> {
 
     fn result(&mut self, result: &'a ToolResult, out: &mut BytesMut) -> Result<(), Fault> {
         let mut pieces = self.pieces(&result.parts);
+        let kind = match self.forms.get(result.call_id.as_str()) {
+            Some(Form::Typed(typed)) => {
+                self.typed_result(*typed, result, pieces, out);
+                return Ok(());
+            }
+            Some(Form::Plain(CallKind::Custom)) => "custom_tool_call_output",
+            Some(Form::Plain(CallKind::Function)) | None => "function_call_output",
+        };
         if result.is_error {
             mark_error(&mut pieces);
         }
-        let custom = self.kinds.get(result.call_id.as_str()) == Some(&CallKind::Custom);
-        let mut item = self.begin(if custom { "custom_tool_call_output" } else { "function_call_output" }, out);
+        let mut item = self.begin(kind, out);
         item.text("call_id", &call_id(&result.call_id));
         match pieces.as_slice() {
             [] => item.text("output", ""),
@@ -212,6 +223,20 @@ impl<'a, 'l> Items<'a, 'l> {
         }
         item.close();
         Ok(())
+    }
+
+    /// These outputs hold text only: what else there is follows as the user's.
+    fn typed_result(&mut self, typed: Typed, result: &ToolResult, pieces: Vec<Piece<'a>>, out: &mut BytesMut) {
+        let mut words: Vec<Cow<'a, str>> = Vec::new();
+        for piece in pieces {
+            match piece {
+                Piece::Text { text, .. } => words.push(text),
+                Piece::Media { .. } => self.carried.push(piece),
+            }
+        }
+        let mut item = self.begin(typed.items().1, out);
+        typed_calls::write_output(typed, &call_id(&result.call_id), &words.join("\n"), result.is_error, &mut item);
+        item.close();
     }
 
     /// Texts that follow one another are one message; reasoning and calls are items of their own, in order.
@@ -273,8 +298,30 @@ impl<'a, 'l> Items<'a, 'l> {
         item.close();
     }
 
+    fn typed_call(&mut self, typed: Typed, call_id: &str, payload: &str, out: &mut BytesMut) {
+        let mut item = self.begin(typed.items().0, out);
+        if typed == Typed::LocalShell {
+            // The only one that must have it.
+            item.text("id", call_id);
+        }
+        item.text("call_id", call_id);
+        item.text("status", "completed");
+        item.raw(typed_calls::field(typed), payload);
+        if typed == Typed::ToolSearch {
+            item.text("execution", "client");
+        }
+        item.close();
+    }
+
     fn call(&mut self, call: &'a ToolCall, out: &mut BytesMut) {
-        self.kinds.insert(&call.id, call.kind);
+        let typed = typed::of_name(&call.name, self.tools);
+        if let Some((typed, payload)) =
+            typed.and_then(|typed| Some((typed, typed_calls::payload(typed, &call.arguments)?)))
+        {
+            self.forms.insert(&call.id, Form::Typed(typed));
+            return self.typed_call(typed, &call_id(&call.id), &payload, out);
+        }
+        self.forms.insert(&call.id, Form::Plain(call.kind));
         let (kind, field) = match call.kind {
             CallKind::Function => ("function_call", "arguments"),
             CallKind::Custom => ("custom_tool_call", "input"),
@@ -287,6 +334,14 @@ impl<'a, 'l> Items<'a, 'l> {
         item.text(field, if empty { "{}" } else { &call.arguments });
         item.close();
     }
+}
+
+/// The form that a call has in the input.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Plain(CallKind),
+    /// An item of a type of its own.
+    Typed(Typed),
 }
 
 impl Piece<'_> {

@@ -9,7 +9,7 @@ use hub::{Builtin, Fault, Json, Losses, Part, Request, Tool, ToolChoice, ToolKin
 use serde_json::value::RawValue;
 
 use crate::decode_tools::CODE;
-use crate::{ID, decode_knobs};
+use crate::{ID, decode_knobs, typed};
 
 /// What OpenAI allows in a tool name.
 const RULE: NameRule = NameRule { max: 64, also: b"-", letter_first: false };
@@ -120,6 +120,10 @@ impl<'a> Plan<'a> {
 
     fn reference(&self, tool: &Tool, out: &mut BytesMut) {
         let mut object = Object::open(out);
+        if let Some((typed, _)) = typed::declared(tool) {
+            object.text("type", typed.word());
+            return object.close();
+        }
         match &tool.kind {
             ToolKind::Function(_) => object.text("type", "function"),
             ToolKind::Custom(_) => object.text("type", "custom"),
@@ -134,6 +138,9 @@ impl<'a> Plan<'a> {
     }
 
     fn tool(&self, tool: &Tool, out: &mut BytesMut, losses: &mut Losses) {
+        if let Some((_, json)) = typed::declared(tool) {
+            return out.extend_from_slice(json.as_str().as_bytes());
+        }
         match &tool.kind {
             ToolKind::Function(parameters) => self.function(tool, parameters.as_ref(), out, losses),
             ToolKind::Custom(format) => self.custom(tool, format.as_ref(), out),

@@ -5,7 +5,8 @@ use dialect::{Object, array};
 use hub::{CallKind, Citation};
 
 use crate::spaces::Spaces;
-use crate::{ID, seals};
+use crate::typed::Typed;
+use crate::{ID, seals, typed_calls};
 
 /// An item under construction, or complete.
 #[derive(Debug)]
@@ -32,6 +33,12 @@ pub(crate) enum Kind {
         name: String,
         kind: CallKind,
         text: String,
+    },
+    /// A call of a tool that the client knows by a type of its own, and what it is to do.
+    Typed {
+        typed: Typed,
+        call_id: String,
+        payload: String,
     },
     Picture {
         media_type: String,
@@ -121,6 +128,11 @@ impl Item {
                 item.text("call_id", call_id);
                 named(name, spaces, &mut item);
             }
+            Kind::Typed { typed, call_id, payload } => {
+                // A shell's commands follow in events of their own.
+                let begun = if *typed == Typed::Shell { "{\"commands\":[]}" } else { payload };
+                write_typed(*typed, "in_progress", call_id, begun, &mut item);
+            }
             Kind::Picture { .. } => {
                 item.raw("type", "\"image_generation_call\",\"status\":\"in_progress\",\"result\":null");
             }
@@ -155,6 +167,9 @@ impl Item {
                 item.text("call_id", call_id);
                 named(name, spaces, &mut item);
             }
+            Kind::Typed { typed, call_id, payload } => {
+                write_typed(*typed, "completed", call_id, payload, &mut item);
+            }
             Kind::Picture { media_type, data } => {
                 item.raw("type", "\"image_generation_call\",\"status\":\"completed\"");
                 item.text("output_format", media_type.strip_prefix("image/").unwrap_or(media_type));
@@ -163,6 +178,18 @@ impl Item {
             Kind::Whole(_) => (),
         }
         item.close();
+    }
+}
+
+fn write_typed(typed: Typed, status: &str, call_id: &str, payload: &str, item: &mut Object<'_>) {
+    item.text("type", typed.items().0);
+    item.text("status", status);
+    item.text("call_id", call_id);
+    item.raw(typed_calls::field(typed), payload);
+    match typed {
+        Typed::Shell => item.raw("environment", "{\"type\":\"local\"}"),
+        Typed::ToolSearch => item.text("execution", "client"),
+        Typed::LocalShell | Typed::ApplyPatch => (),
     }
 }
 

@@ -13,6 +13,7 @@ mod decode_tools;
 mod encode_items;
 mod encode_tools;
 mod fault;
+mod held;
 mod hosted;
 mod instruct;
 mod items;
@@ -32,6 +33,8 @@ mod stream_decode;
 mod stream_encode;
 mod summary;
 mod summary_encode;
+mod typed;
+mod typed_calls;
 mod usage;
 mod wire;
 

@@ -26,7 +26,8 @@ const PREVIOUS: &str = "previous_response_id";
 const SHOWN: usize = 128;
 /// Items that go back without the id that one account gave them: another would look it up and not find it. The others
 /// are refused without theirs.
-const NAMELESS: [&str; 4] = ["message", "reasoning", "function_call", "custom_tool_call"];
+const NAMELESS: [&str; 7] =
+    ["message", "reasoning", "function_call", "custom_tool_call", "shell_call", "apply_patch_call", "tool_search_call"];
 
 impl Memory for Responses {
     fn field(&self) -> &'static str {

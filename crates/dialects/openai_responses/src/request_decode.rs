@@ -47,8 +47,9 @@ pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
     let mut request = Request { model: body.get("model")?.unwrap_or_default(), ..Request::default() };
     instructions(body, &mut request)?;
     let input: &RawValue = body.get("input")?.ok_or_else(|| Fault::bad_request("`input` is required").at("input"))?;
-    Reader::new(&mut request, &mut losses).input(input)?;
+    // Calls of some tools go by the names that their declarations were given.
     decode_tools::read(body, &mut request)?;
+    Reader::new(&mut request, &mut losses).input(input)?;
     decode_knobs::read(body, &mut request, &mut losses)?;
     keep_unknown(body, &mut request, &mut losses);
     if request.turns.is_empty() && request.system.is_empty() {

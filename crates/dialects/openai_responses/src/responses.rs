@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 use crate::summary_encode::SummaryEncoder;
 use crate::{
     decode_knobs, decode_tools, fault, instruct, request_decode, request_encode, response, scanner, spaces,
-    stream_decode, stream_encode, summary, wire,
+    stream_decode, stream_encode, summary, typed, wire,
 };
 
 /// The mark of a packed proof.
@@ -93,7 +93,12 @@ impl ClientSide for Responses {
         }
         let added: Vec<&RawValue> = decode_tools::additional(body).into_iter().map(|(_, raw)| raw).collect();
         spaces::collect(&added, &mut found);
-        Echo { fields: decode_knobs::repeated(body), spaces: found, summary: summary::is_asked(body) }
+        Echo {
+            fields: decode_knobs::repeated(body),
+            spaces: found,
+            typed: typed(body),
+            summary: summary::is_asked(body),
+        }
     }
 
     fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
@@ -180,6 +185,15 @@ impl WireSide for Responses {
 
     fn beside(&self) -> Beside {
         Beside { embed: None, count: Some(&COUNT) }
+    }
+}
+
+/// The tools whose calls have types of their own, by the names that translations give them.
+fn typed(body: &Body) -> Vec<(String, &'static str)> {
+    let declared = |field| body.raw(field).is_some_and(typed::may_be_in);
+    match declared("tools") || declared("input") {
+        true => decode_tools::declared(body).map(|tools| typed::pairs(&tools)).unwrap_or_default(),
+        false => Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ use bytes::BytesMut;
 use dialect::{Object, Reply, StreamEncoder, mint};
 use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, Stop, StopReason, Usage};
 
+use crate::held::Held;
 use crate::items::{self, Item, Kind, Part};
 use crate::spaces::Spaces;
 use crate::{fault, seals, usage};
@@ -17,9 +18,9 @@ use crate::{fault, seals, usage};
 /// The state of one answer.
 #[derive(Debug)]
 pub(crate) struct Encoder {
-    reply: Reply,
+    pub(crate) reply: Reply,
     spaces: Spaces,
-    lines: Lines,
+    pub(crate) lines: Lines,
     id: String,
     started: bool,
     items: Vec<Item>,
@@ -27,6 +28,8 @@ pub(crate) struct Encoder {
     blocks: Vec<(BlockId, usize, usize)>,
     /// A call whose proof may come next, and has its place before it.
     pending: Option<(BlockId, Kind)>,
+    /// Calls that are told when they are complete.
+    pub(crate) held: Vec<Held>,
     /// The message that the next text joins.
     message: Option<usize>,
     usage: Usage,
@@ -37,14 +40,14 @@ pub(crate) struct Encoder {
 
 /// Writes events, numbered.
 #[derive(Debug)]
-struct Lines {
+pub(crate) struct Lines {
     number: u64,
     /// Nothing is streamed: only the items count.
     quiet: bool,
 }
 
 impl Lines {
-    fn event(&mut self, kind: &str, out: &mut BytesMut, fields: impl FnOnce(&mut Object<'_>)) {
+    pub(crate) fn event(&mut self, kind: &str, out: &mut BytesMut, fields: impl FnOnce(&mut Object<'_>)) {
         if self.quiet {
             return;
         }
@@ -102,6 +105,7 @@ impl Encoder {
             items: Vec::with_capacity(4),
             blocks: Vec::with_capacity(4),
             pending: None,
+            held: Vec::new(),
             message: None,
             usage: Usage::default(),
             refused: false,
@@ -181,13 +185,14 @@ impl Encoder {
 
     // === items ===
 
-    fn add(&mut self, kind: Kind, out: &mut BytesMut) -> usize {
+    pub(crate) fn add(&mut self, kind: Kind, out: &mut BytesMut) -> usize {
         let at = self.items.len();
         let prefix = match &kind {
             Kind::Message { .. } => "msg_",
             Kind::Reasoning { .. } => "rs_",
             Kind::Call { kind: CallKind::Function, .. } => "fc_",
             Kind::Call { kind: CallKind::Custom, .. } => "ctc_",
+            Kind::Typed { typed, .. } => typed.prefix(),
             Kind::Picture { .. } => "ig_",
             Kind::Whole(_) => "",
         };
@@ -201,7 +206,7 @@ impl Encoder {
         at
     }
 
-    fn finish(&mut self, at: usize, out: &mut BytesMut) {
+    pub(crate) fn finish(&mut self, at: usize, out: &mut BytesMut) {
         let Some(item) = self.items.get_mut(at).filter(|item| item.done.is_none()) else { return };
         let mut json = BytesMut::with_capacity(256);
         item.write_done(&self.spaces, &mut json);
@@ -214,7 +219,7 @@ impl Encoder {
     }
 
     /// Ends the message that texts join, unless one of its parts is still open: then its last part ends it.
-    fn leave_message(&mut self, out: &mut BytesMut) {
+    pub(crate) fn leave_message(&mut self, out: &mut BytesMut) {
         let Some(at) = self.message.take() else { return };
         let busy = matches!(&self.items[at].kind, Kind::Message { parts } if parts.iter().any(|part| part.open));
         if !busy {
@@ -253,7 +258,7 @@ impl Encoder {
         }
     }
 
-    fn open_item(&mut self, block: BlockId, kind: Kind, out: &mut BytesMut) {
+    pub(crate) fn open_item(&mut self, block: BlockId, kind: Kind, out: &mut BytesMut) {
         self.leave_message(out);
         let at = self.add(kind, out);
         self.blocks.push((block, at, 0));
@@ -283,10 +288,12 @@ impl Encoder {
         if let Some(seal) = seal {
             self.carry(seals::write_for_next(seal), out);
         }
-        self.open_item(block, call, out);
+        if let Some(call) = self.hold(block, call) {
+            self.open_item(block, call, out);
+        }
     }
 
-    fn carry(&mut self, proof: String, out: &mut BytesMut) {
+    pub(crate) fn carry(&mut self, proof: String, out: &mut BytesMut) {
         self.leave_message(out);
         let at = self.add(Kind::Reasoning { text: String::new(), proof: Some(proof) }, out);
         self.finish(at, out);
@@ -296,7 +303,10 @@ impl Encoder {
         self.blocks.iter().rev().find(|(known, ..)| *known == block).map(|(_, at, part)| (*at, *part))
     }
 
-    fn delta(&mut self, block: BlockId, text: &str, out: &mut BytesMut) {
+    pub(crate) fn delta(&mut self, block: BlockId, text: &str, out: &mut BytesMut) {
+        if self.add_held(block, text) {
+            return;
+        }
         let Some((at, index)) = self.place(block).filter(|_| !text.is_empty()) else { return };
         let Item { id, kind, .. } = &mut self.items[at];
         match kind {
@@ -340,16 +350,19 @@ impl Encoder {
                 });
             }
             Kind::Picture { data, .. } => data.push_str(text),
-            Kind::Whole(_) => (),
+            Kind::Typed { .. } | Kind::Whole(_) => (),
         }
     }
 
     fn seal(&mut self, block: BlockId, seal: &Seal, out: &mut BytesMut) {
+        if self.seal_held(block, seal, out) {
+            return;
+        }
         let Some((at, _)) = self.place(block) else { return };
         match &mut self.items[at].kind {
             Kind::Reasoning { proof, .. } => *proof = Some(seals::write(seal)),
             Kind::Call { .. } => self.carry(seals::write_for_last(seal), out),
-            Kind::Message { .. } | Kind::Picture { .. } | Kind::Whole(_) => (),
+            Kind::Message { .. } | Kind::Typed { .. } | Kind::Picture { .. } | Kind::Whole(_) => (),
         }
     }
 
@@ -362,13 +375,17 @@ impl Encoder {
         }
     }
 
-    fn close(&mut self, block: BlockId, out: &mut BytesMut) {
+    pub(crate) fn close(&mut self, block: BlockId, out: &mut BytesMut) {
+        if self.close_held(block, out) {
+            return;
+        }
         let Some((at, index)) = self.place(block) else { return };
         self.blocks.retain(|(known, ..)| *known != block);
         match &self.items[at].kind {
             Kind::Message { .. } => return self.close_part(at, index, out),
             Kind::Call { kind: CallKind::Function, text, .. } if text.is_empty() => self.no_arguments(at, out),
-            Kind::Call { .. } | Kind::Reasoning { .. } | Kind::Picture { .. } | Kind::Whole(_) => (),
+            Kind::Call { .. } | Kind::Typed { .. } => (),
+            Kind::Reasoning { .. } | Kind::Picture { .. } | Kind::Whole(_) => (),
         }
         let Item { id, kind, .. } = &self.items[at];
         match kind {
@@ -392,7 +409,11 @@ impl Encoder {
                     object.text(items::words(*kind).1, text);
                 });
             }
-            Kind::Reasoning { .. } | Kind::Message { .. } | Kind::Picture { .. } | Kind::Whole(_) => (),
+            Kind::Reasoning { .. }
+            | Kind::Message { .. }
+            | Kind::Typed { .. }
+            | Kind::Picture { .. }
+            | Kind::Whole(_) => (),
         }
         self.finish(at, out);
     }
@@ -453,6 +474,7 @@ impl Encoder {
         for block in self.blocks.iter().map(|(block, ..)| *block).collect::<Vec<_>>() {
             self.close(block, out);
         }
+        self.close_all_held(out);
         self.leave_message(out);
         Outcome::of(stop.reason, self.refused)
     }

@@ -7,6 +7,7 @@ mod faults;
 mod laws;
 mod relaying;
 mod requests;
+mod typed;
 mod upstreams;
 
 use bytes::Bytes;

@@ -38,6 +38,18 @@ pub(crate) struct Item<'a> {
     pub(crate) summary: Raw<'a>,
     #[serde(borrow)]
     pub(crate) encrypted_content: Option<Str<'a>>,
+    /// What a shell or a computer is to do.
+    #[serde(borrow)]
+    pub(crate) action: Raw<'a>,
+    /// How a file is to be changed.
+    #[serde(borrow)]
+    pub(crate) operation: Raw<'a>,
+    /// Where a shell runs.
+    #[serde(borrow)]
+    pub(crate) environment: Raw<'a>,
+    /// Who searches among the tools.
+    #[serde(borrow)]
+    pub(crate) execution: Option<Str<'a>>,
     /// The base64 of a generated picture.
     #[serde(borrow)]
     pub(crate) result: Raw<'a>,
@@ -118,6 +130,12 @@ pub(crate) struct Tool<'a> {
     #[serde(borrow)]
     pub(crate) format: Raw<'a>,
     pub(crate) strict: Option<bool>,
+    /// Where a shell runs.
+    #[serde(borrow)]
+    pub(crate) environment: Raw<'a>,
+    /// Who searches among the tools.
+    #[serde(borrow)]
+    pub(crate) execution: Option<Str<'a>>,
     /// The tools of a namespace.
     #[serde(borrow)]
     pub(crate) tools: Raw<'a>,

@@ -106,17 +106,19 @@ fn check_pairs(items: &[Value]) -> Checked {
     for item in items {
         let id = item["call_id"].as_str().unwrap_or_default();
         match kind(item) {
-            "function_call" | "custom_tool_call" if open.contains(&id) => {
+            "function_call" | "custom_tool_call" | "shell_call" | "apply_patch_call" if open.contains(&id) => {
                 return Err(Refusal::invalid(format!("Duplicate call_id '{id}' in input.")).param("input"));
             }
-            "function_call" | "custom_tool_call" => open.push(id),
-            "function_call_output" | "custom_tool_call_output" => match open.iter().position(|wanted| *wanted == id) {
-                Some(at) => _ = open.remove(at),
-                None => {
-                    let what = format!("No tool call found for function call output with call_id {id}.");
-                    return Err(Refusal::invalid(what).param("input"));
+            "function_call" | "custom_tool_call" | "shell_call" | "apply_patch_call" => open.push(id),
+            "function_call_output" | "custom_tool_call_output" | "shell_call_output" | "apply_patch_call_output" => {
+                match open.iter().position(|wanted| *wanted == id) {
+                    Some(at) => _ = open.remove(at),
+                    None => {
+                        let what = format!("No tool call found for function call output with call_id {id}.");
+                        return Err(Refusal::invalid(what).param("input"));
+                    }
                 }
-            },
+            }
             _ => (),
         }
     }

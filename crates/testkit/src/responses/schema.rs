@@ -70,6 +70,35 @@ const MESSAGE: Kind = Kind::Tagged {
 const OUTPUT: Field = must("output", Kind::Either(&[Kind::Text, Kind::List(&GIVEN_PART)]));
 const TEXT_LIST: Kind = Kind::List(&Kind::Object(&[TYPE, must("text", Kind::Text)]));
 
+const SHELL_OUTPUT: Kind = Kind::Object(&[
+    must("stdout", Kind::Text),
+    must("stderr", Kind::Text),
+    must("outcome", Kind::Object(&[TYPE, may("exit_code", Kind::Int)])),
+]);
+const LOCAL_ACTION: Kind = Kind::Object(&[
+    TYPE,
+    must("command", Kind::List(&Kind::Text)),
+    must("env", Kind::Map),
+    null("timeout_ms", Kind::Int),
+    null("user", Kind::Text),
+    null("working_directory", Kind::Text),
+]);
+const SHELL_ACTION: Kind = Kind::Object(&[
+    must("commands", Kind::List(&Kind::Text)),
+    null("timeout_ms", Kind::Int),
+    null("max_output_length", Kind::Int),
+]);
+const OPERATION: Kind = Kind::Tagged {
+    tag: "type",
+    default: None,
+    variants: &[
+        ("create_file", Kind::Object(&[TYPE, must("path", Kind::Text), must("diff", Kind::Text)])),
+        ("update_file", Kind::Object(&[TYPE, must("path", Kind::Text), must("diff", Kind::Text)])),
+        ("delete_file", Kind::Object(&[TYPE, must("path", Kind::Text)])),
+    ],
+};
+const EXECUTION: Field = null("execution", Kind::Enum(&["server", "client"]));
+
 const ITEM: Kind = Kind::Tagged {
     tag: "type",
     default: Some("message"),
@@ -97,6 +126,67 @@ const ITEM: Kind = Kind::Tagged {
         ("code_interpreter_call", Kind::Map),
         ("image_generation_call", Kind::Map),
         ("mcp_call", Kind::Map),
+        (
+            "local_shell_call",
+            Kind::Object(&[
+                TYPE,
+                must("id", Kind::Text),
+                CALL_ID,
+                must("status", Kind::Text),
+                must("action", LOCAL_ACTION),
+            ]),
+        ),
+        ("local_shell_call_output", Kind::Object(&[TYPE, must("id", Kind::Text), must("output", Kind::Text), STATUS])),
+        (
+            "shell_call",
+            Kind::Object(&[TYPE, ID, CALL_ID, STATUS, must("action", SHELL_ACTION), null("environment", Kind::Map)]),
+        ),
+        (
+            "shell_call_output",
+            Kind::Object(&[
+                TYPE,
+                ID,
+                CALL_ID,
+                STATUS,
+                must("output", Kind::List(&SHELL_OUTPUT)),
+                null("max_output_length", Kind::Int),
+            ]),
+        ),
+        (
+            "apply_patch_call",
+            Kind::Object(&[
+                TYPE,
+                ID,
+                CALL_ID,
+                must("status", Kind::Enum(&["in_progress", "completed"])),
+                must("operation", OPERATION),
+            ]),
+        ),
+        (
+            "apply_patch_call_output",
+            Kind::Object(&[
+                TYPE,
+                ID,
+                CALL_ID,
+                must("status", Kind::Enum(&["completed", "failed"])),
+                null("output", Kind::Text),
+            ]),
+        ),
+        (
+            "tool_search_call",
+            Kind::Object(&[TYPE, ID, null("call_id", Kind::Text), EXECUTION, STATUS, must("arguments", Kind::Any)]),
+        ),
+        (
+            "tool_search_output",
+            Kind::Object(&[
+                TYPE,
+                ID,
+                null("call_id", Kind::Text),
+                EXECUTION,
+                STATUS,
+                must("tools", Kind::List(&Kind::Map)),
+            ]),
+        ),
         ("compaction", Kind::Object(&[TYPE, ID, must("encrypted_content", Kind::Text)])),
     ],
 };
@@ -164,6 +254,8 @@ const TOOL_CHOICE: Kind = Kind::Either(&[
             ("web_search", Kind::Object(&[TYPE])),
             ("web_search_preview", Kind::Object(&[TYPE])),
             ("file_search", Kind::Object(&[TYPE])),
+            ("shell", Kind::Object(&[TYPE])),
+            ("apply_patch", Kind::Object(&[TYPE])),
             ("mcp", Kind::Map),
         ],
     },
