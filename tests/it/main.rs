@@ -21,6 +21,7 @@ mod deadlines;
 mod drain;
 mod edges;
 mod embed;
+mod errors;
 mod failover;
 mod fidelity;
 mod flags;

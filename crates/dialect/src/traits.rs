@@ -222,6 +222,9 @@ pub trait WireSide: Send + Sync {
     /// Reads an error answer. The raw fault is kept inside.
     fn read_fault(&self, raw: RawFault) -> Fault;
 
+    /// Whether an error body, as it is, says to this language's own programs what the fault means.
+    fn tells(&self, fault: &Fault, body: &[u8]) -> bool;
+
     /// What the language has beside answers.
     fn beside(&self) -> Beside {
         Beside::default()
@@ -281,6 +284,11 @@ pub trait Scanner: Send {
     /// Writes an event of the upstream's own that may come again, for programs that wait for events and not for bytes;
     /// `false` where there is none.
     fn repeat(&self, _out: &mut BytesMut) -> bool {
+        false
+    }
+    /// Writes the end of a stream that broke off, where the language has one that goes on from what has passed;
+    /// `false` where an error like any other will do.
+    fn fail(&self, _fault: &Fault, _out: &mut BytesMut) -> bool {
         false
     }
 }

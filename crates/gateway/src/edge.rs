@@ -6,8 +6,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use config::Fidelity;
-use dialect::{Body, Catalogue, ClientSide, Framer, HttpReply, Operation, Route};
-use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
+use dialect::{Body, Catalogue, Framer, HttpReply, Operation, Route};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hub::{Fault, FaultKind};
@@ -29,7 +29,7 @@ use crate::seats::Seats;
 use crate::serve::Serve;
 use crate::snapshot::Snapshot;
 use crate::upload::Upload;
-use crate::{attempt, cors, fallback, faults, headers, management, paths, socket};
+use crate::{attempt, cors, fallback, faults, headers, management, paths, socket, told};
 
 /// Longest request id that is taken from a client.
 const ID_LENGTH: usize = 128;
@@ -93,7 +93,7 @@ impl Worker {
         };
         let mut response = match (answered, client) {
             (Ok(response), _) => response,
-            (Err(fault), Some(client)) => refuse(client, &fault, id, &mut record),
+            (Err(fault), Some(client)) => told::refuse(client, &fault, id, &mut record),
             (Err(fault), None) => plain_refusal(&fault),
         };
         if let (Some(allowance), Some(client)) = (allowance, client) {
@@ -131,7 +131,7 @@ impl Worker {
             message: Some((connection, warm_up)),
         };
         let answered = exchange.said(head, body, &mut record).await;
-        let response = answered.unwrap_or_else(|fault| refuse(route.client, &fault, &id, &mut record));
+        let response = answered.unwrap_or_else(|fault| told::refuse(route.client, &fault, &id, &mut record));
         if let Some(record) = &mut record {
             record.status = response.status();
             record.ended = Ended::Whole;
@@ -389,37 +389,6 @@ fn note_route(record: &mut Option<Box<Record>>, route: &'static Route) {
     }
 }
 
-/// Renders a fault, verbatim where the upstream spoke the client's own dialect and did not speak of our credential.
-fn refuse(client: &dyn ClientSide, fault: &Fault, id: &str, record: &mut Option<Box<Record>>) -> Response<ReplyBody> {
-    if let Some(record) = record {
-        record.fault = Some(fault.kind);
-    }
-    tracing::debug!(id, kind = ?fault.kind, %fault, "refused");
-    let native = fault.upstream.as_ref().filter(|raw| {
-        raw.dialect == client.dialect()
-            && fault.kind != FaultKind::UpstreamRefused
-            && raw.body.trim_ascii_start().starts_with(b"{")
-            && !raw.status.is_success()
-    });
-    let mut response = match native {
-        Some(raw) => {
-            let mut reply = HttpReply::json(raw.status, raw.body.clone());
-            headers::copy_upstream(&raw.headers, false, &mut reply.headers);
-            respond(reply)
-        }
-        None => respond(client.render_fault(fault, id)),
-    };
-    if let Some(wait) = fault.retry_after {
-        headers::retry_after(wait, response.headers_mut());
-    }
-    if fault.kind == FaultKind::MethodNotAllowed
-        && let Some(method) = fault.code.as_deref().and_then(|code| HeaderValue::from_str(code).ok())
-    {
-        response.headers_mut().insert(ALLOW, method);
-    }
-    response
-}
-
 /// Only when no dialect at all is registered.
 fn plain_refusal(fault: &Fault) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::whole(Bytes::from(fault.message.to_string())));
@@ -427,7 +396,7 @@ fn plain_refusal(fault: &Fault) -> Response<ReplyBody> {
     response
 }
 
-fn respond(reply: HttpReply) -> Response<ReplyBody> {
+pub(crate) fn respond(reply: HttpReply) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::whole(reply.body));
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;

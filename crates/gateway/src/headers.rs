@@ -13,6 +13,10 @@ pub(crate) const TRAIL: HeaderName = HeaderName::from_static("x-bosporus-trail")
 pub(crate) const FALLBACK: HeaderName = HeaderName::from_static("x-bosporus-fallback");
 /// Marks a number that was estimated here.
 pub(crate) const ESTIMATE: HeaderName = HeaderName::from_static("x-bosporus-estimate");
+/// What the upstream calls its request.
+pub(crate) const UPSTREAM_ID: HeaderName = HeaderName::from_static("x-bosporus-upstream-id");
+/// Whether official SDKs try again, whatever else they are told.
+pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// Upstream headers that help a client of the same dialect: when to come back, and ids to quote in a ticket.
 const USEFUL: [&str; 4] = ["request-id", "openai-processing-ms", "openai-version", "x-should-retry"];

@@ -55,6 +55,7 @@ mod serve;
 mod snapshot;
 mod socket;
 mod sync;
+mod told;
 mod trail;
 mod translate;
 mod tries;

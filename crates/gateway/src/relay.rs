@@ -163,10 +163,22 @@ impl Relayed {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let mut out = BytesMut::new();
-        self.tail.fail(fault, &mut out);
-        self.ready.push_back(out.freeze());
+        let last = self.last_words(fault);
+        self.ready.push_back(last);
         Poll::Ready(self.pop().map(Ok))
+    }
+
+    /// The error at the end: of the answer that has passed where the language has such a one, else of nothing.
+    fn last_words(&mut self, fault: &Fault) -> Bytes {
+        let mut out = BytesMut::new();
+        if !self.scanner.fail(fault, &mut out) {
+            self.tail.fail(fault, &mut out);
+            return out.freeze();
+        }
+        match &self.filter {
+            Some(filter) => filter.restore(out.freeze()),
+            None => out.freeze(),
+        }
     }
 
     fn pop(&mut self) -> Option<Bytes> {

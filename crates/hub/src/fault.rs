@@ -205,7 +205,9 @@ impl FaultKind {
             413 => Self::TooLarge,
             429 => Self::RateLimited,
             503 | 529 => Self::Overloaded,
-            400..=499 => Self::BadRequest,
+            // Somebody there gave the call up; we did not.
+            499 => Self::UpstreamFailed,
+            400..=498 => Self::BadRequest,
             500..=599 => Self::UpstreamFailed,
             _ => Self::UpstreamGarbled,
         }

@@ -101,6 +101,25 @@ struct Said {
     param: Option<String>,
 }
 
+/// Whether a body is an error as OpenAI's programs read it, with the code on which agents act where there is one.
+pub fn tells(fault: &Fault, body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Own<'a> {
+        #[serde(borrow)]
+        error: Inner<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Inner<'a> {
+        #[serde(borrow)]
+        message: Str<'a>,
+        #[serde(borrow, default)]
+        code: Option<&'a RawValue>,
+    }
+    let Ok(Own { error }) = serde_json::from_slice::<Own<'_>>(body) else { return false };
+    let own_code = || error.code.is_some_and(|code| code.get() == r#""context_length_exceeded""#);
+    !error.message.0.is_empty() && (fault.kind != FaultKind::ContextOverflow || own_code())
+}
+
 /// The shapes that occur: OpenAI's, a bare text, FastAPI's `detail`, a flat object.
 #[derive(Deserialize, Default)]
 #[serde(default)]

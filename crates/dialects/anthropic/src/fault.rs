@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
+use dialect::read::Str;
 use dialect::{HttpReply, hints};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hub::{Fault, FaultKind, RawFault};
@@ -43,6 +44,21 @@ pub(crate) fn in_answer(error: ErrorBody) -> Fault {
         Some(code) => fault.with_code(cap(&code)),
         None => fault,
     }
+}
+
+/// Whether a body is an error as this dialect's programs read it, with the words on which agents act where there are
+/// some.
+pub(crate) fn tells(fault: &Fault, body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Own<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Str<'a>,
+        error: ErrorBody,
+    }
+    let Ok(Own { kind, error }) = serde_json::from_slice::<Own<'_>>(body) else { return false };
+    let message = error.message.unwrap_or_default();
+    let compacts = fault.kind != FaultKind::ContextOverflow || message.starts_with(TOO_LONG);
+    kind.0 == "error" && error.kind.is_some() && !message.is_empty() && compacts
 }
 
 fn cap(text: &str) -> String {
@@ -178,7 +194,8 @@ fn message(fault: &Fault) -> Cow<'_, str> {
 
 /// Writes the `error` field of an error record.
 pub(crate) fn write(fault: &Fault, object: &mut Open<'_>) {
-    let mut error = Open::typed(object.key("error"), error_type(fault.kind));
+    let kind = if is_unpaid(fault) { "billing_error" } else { error_type(fault.kind) };
+    let mut error = Open::typed(object.key("error"), kind);
     error.text("message", &message(fault));
     error.end();
 }
@@ -201,10 +218,20 @@ pub(crate) fn render(fault: &Fault, request_id: &str) -> HttpReply {
     reply
 }
 
-/// 529 is this vendor's own status for "no room just now".
+/// 529 is this vendor's own status for "no room just now", and 402 for what is not paid.
 fn status(fault: &Fault) -> StatusCode {
     let own = StatusCode::from_u16(529).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    if fault.kind == FaultKind::Overloaded { own } else { fault.status() }
+    match fault.kind {
+        FaultKind::Overloaded => own,
+        _ if is_unpaid(fault) => StatusCode::PAYMENT_REQUIRED,
+        _ => fault.status(),
+    }
+}
+
+/// Whether the upstream wants money, and no more time: waiting is of no use.
+fn is_unpaid(fault: &Fault) -> bool {
+    let unpaid = |raw: &RawFault| raw.status == StatusCode::PAYMENT_REQUIRED;
+    fault.kind == FaultKind::QuotaExhausted && fault.upstream.as_deref().is_some_and(unpaid)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use dialect::read::Str;
 use dialect::{HttpReply, Object, hints};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hub::{Fault, FaultKind, RawFault};
@@ -37,7 +38,7 @@ pub(crate) fn write(fault: &Fault, out: &mut BytesMut) {
     let mut error = Object::open(outer.key("error"));
     error.number("code", fault.status().as_u16());
     error.text("message", &message(fault));
-    error.text("status", word(fault.kind));
+    error.text("status", word(fault));
     if fault.retry_after.is_some() || fault.param.is_some() {
         error.array("details", details(fault), |detail, out| detail.write(out));
     }
@@ -87,8 +88,8 @@ impl Detail<'_> {
 }
 
 /// The canonical code (google.rpc.Code; translation.md section 20).
-fn word(kind: FaultKind) -> &'static str {
-    match kind {
+fn word(fault: &Fault) -> &'static str {
+    match fault.kind {
         FaultKind::BadRequest
         | FaultKind::Unsupported
         | FaultKind::TooLarge
@@ -107,6 +108,7 @@ fn word(kind: FaultKind) -> &'static str {
         | FaultKind::UpstreamUnreachable
         | FaultKind::UpstreamGarbled
         | FaultKind::Unavailable => "UNAVAILABLE",
+        FaultKind::UpstreamFailed if fault.status() == StatusCode::BAD_GATEWAY => "UNAVAILABLE",
         FaultKind::UpstreamFailed | FaultKind::Internal => "INTERNAL",
     }
 }
@@ -179,6 +181,25 @@ fn said(json: &str, depth: u8) -> Said {
         }
     }
     said
+}
+
+/// Whether a body is an error as Google's programs read it, with the words on which agents act where there are some.
+pub(crate) fn tells(fault: &Fault, body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Own<'a> {
+        #[serde(borrow)]
+        error: Inner<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Inner<'a> {
+        #[serde(rename = "code")]
+        _code: u16,
+        #[serde(borrow)]
+        message: Str<'a>,
+    }
+    let Ok(Own { error }) = serde_json::from_slice::<Own<'_>>(body) else { return false };
+    let compacts = || error.message.0.to_ascii_lowercase().contains("input token count");
+    !error.message.0.is_empty() && (fault.kind != FaultKind::ContextOverflow || compacts())
 }
 
 /// Reads an error answer of an upstream.

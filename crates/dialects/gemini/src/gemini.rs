@@ -154,6 +154,10 @@ impl WireSide for Gemini {
         fault::read(raw)
     }
 
+    fn tells(&self, fault: &Fault, body: &[u8]) -> bool {
+        fault::tells(fault, body)
+    }
+
     fn beside(&self) -> Beside {
         Beside { embed: Some(&embed::MANY), count: Some(&COUNT) }
     }

@@ -68,6 +68,12 @@ fn words_of(json: &str) -> Option<String> {
     })
 }
 
+/// Whether a body is an error as Ollama's programs read it: they take the text and know no others.
+pub(crate) fn tells(_: &Fault, body: &[u8]) -> bool {
+    let shape = serde_json::from_slice::<Shape<'_>>(body).unwrap_or_default();
+    shape.error.is_some_and(|error| as_text(error).is_some_and(|words| !words.is_empty()))
+}
+
 /// Reads an error answer of an Ollama server.
 pub(crate) fn read(raw: RawFault) -> Fault {
     let json = std::str::from_utf8(&raw.body).unwrap_or_default();

@@ -116,6 +116,10 @@ impl WireSide for Chat {
         fault::read(raw)
     }
 
+    fn tells(&self, fault: &Fault, body: &[u8]) -> bool {
+        fault::tells(fault, body)
+    }
+
     fn beside(&self) -> Beside {
         Beside { embed: Some(&Embeddings), count: None }
     }

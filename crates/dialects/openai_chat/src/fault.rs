@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use dialect::openai::fault;
 use hub::{Fault, RawFault};
 
-pub(crate) use dialect::openai::fault::render;
+pub(crate) use dialect::openai::fault::{render, tells};
 
 /// Writes the error tail of a stream, end mark included: SDKs raise on the first and stop at the second.
 pub(crate) fn tail(fault: &Fault, out: &mut BytesMut) {

@@ -1,9 +1,13 @@
 //! Errors of Responses: in the shape that OpenAI's languages share, with codes of their own in a stream.
 
+use std::borrow::Cow;
+
+use bytes::BytesMut;
+use dialect::Object;
 use dialect::openai::fault;
 use hub::{Fault, FaultKind, RawFault};
 
-pub(crate) use dialect::openai::fault::render;
+pub(crate) use dialect::openai::fault::{render, tells};
 
 /// The code of an error inside a stream: OpenAI's own words, on which agents act (types of openai-python 3.52, and
 /// what Codex looks for).
@@ -13,6 +17,25 @@ pub(crate) fn stream_code(fault: &Fault) -> &str {
         FaultKind::Overloaded => "server_is_overloaded",
         kind => fault::words(kind).1.unwrap_or("server_error"),
     }
+}
+
+/// The words of an error inside a stream. Codex finds the time to wait in them, and nowhere else (codex-rs
+/// `sse/responses.rs`, November 2026).
+pub(crate) fn stream_words(fault: &Fault) -> Cow<'_, str> {
+    match fault.retry_after {
+        Some(wait) if fault.kind == FaultKind::RateLimited && !fault.message.contains("try again in") => {
+            format!("{} Please try again in {:.1}s.", fault.message, wait.as_secs_f64()).into()
+        }
+        _ => Cow::Borrowed(&fault.message),
+    }
+}
+
+/// Writes the error as an answer that has failed carries it.
+pub(crate) fn write_in_answer(fault: &Fault, out: &mut BytesMut) {
+    let mut error = Object::open(out);
+    error.text("code", stream_code(fault));
+    error.text("message", &stream_words(fault));
+    error.close();
 }
 
 /// Reads an error answer of a Responses upstream.

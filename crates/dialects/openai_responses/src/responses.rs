@@ -183,6 +183,10 @@ impl WireSide for Responses {
         fault::read(raw)
     }
 
+    fn tells(&self, fault: &Fault, body: &[u8]) -> bool {
+        fault::tells(fault, body)
+    }
+
     fn beside(&self) -> Beside {
         Beside { embed: None, count: Some(&COUNT) }
     }

@@ -3,9 +3,10 @@
 
 use std::sync::LazyLock;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use dialect::read::lenient_text;
-use dialect::{Frame, Observed, Scanner, Signal, scan};
+use dialect::splice::{self, Edit};
+use dialect::{Frame, Object, Observed, Scanner, Signal, scan};
 use hub::{Fault, Stop, StopReason};
 use memchr::memmem::{self, Finder};
 
@@ -30,6 +31,8 @@ pub(crate) struct Watch {
     refused: bool,
     /// The data of an event that may come again.
     pulse: Option<Box<[u8]>>,
+    /// Events that have passed: they are numbered from 0, without gaps.
+    passed: u64,
 }
 
 impl Scanner for Watch {
@@ -38,6 +41,7 @@ impl Scanner for Watch {
         if self.observed.end_mark || data.is_empty() || data == b"[DONE]" {
             return Signal::Quiet;
         }
+        self.passed += 1;
         match frame.event.or_else(|| name_of(data)) {
             Some(name) => self.named(name, data),
             None => self.parsed(data, false),
@@ -68,6 +72,32 @@ impl Scanner for Watch {
         out.extend_from_slice(b"\n\n");
         true
     }
+
+    /// The answer that has begun has failed: its own id, and the next number. Agents take the words of such an event,
+    /// and skip an `error` that comes in the middle of one.
+    fn fail(&self, fault: &Fault, out: &mut BytesMut) -> bool {
+        let Some(response) = self.pulse.as_deref().and_then(|data| failed(data, fault)) else { return false };
+        out.extend_from_slice(b"event: response.failed\ndata: ");
+        let mut event = Object::open(out);
+        event.text("type", "response.failed");
+        event.number("sequence_number", self.passed);
+        event.raw("response", &response);
+        event.close();
+        out.extend_from_slice(b"\n\n");
+        true
+    }
+}
+
+/// The answer that an event shows in progress, as one that has failed.
+fn failed(data: &[u8], fault: &Fault) -> Option<String> {
+    let shown = scan::object(data).ok()?.find(data, "response")?.as_bytes();
+    let shown = Bytes::copy_from_slice(shown);
+    let mut error = BytesMut::new();
+    fault::write_in_answer(fault, &mut error);
+    let error = String::from_utf8(error.into()).ok()?;
+    let edits = [Edit::set("status", r#""failed""#), Edit::set("error", error)];
+    let failed = splice::apply(&shown, &scan::object(&shown).ok()?, &edits);
+    String::from_utf8(failed.into()).ok()
 }
 
 /// The data of the event as it is, or what it tells of its answer where it repeats a large request.
@@ -235,6 +265,29 @@ mod tests {
 
     fn skims(body: &[u8]) -> bool {
         Watch::default().skim(body)
+    }
+
+    #[test]
+    fn an_answer_that_breaks_off_has_failed_under_its_own_id() {
+        let large = format!(r#","instructions":"{}""#, "x".repeat(LARGE));
+        for more in ["", &*large] {
+            let shown = format!(r#"{{"id":"resp_7","status":"in_progress","error":null,"output":[]{more}}}"#);
+            let mut watch = Watch::default();
+            for name in ["created", "in_progress", "output_text.delta"] {
+                let data = format!(r#"{{"type":"response.{name}","sequence_number":1,"response":{shown}}}"#);
+                watch.frame(Frame { event: None, data: data.as_bytes() });
+            }
+            let mut out = BytesMut::new();
+            assert!(watch.fail(&Fault::garbled("gone"), &mut out));
+            let text = String::from_utf8_lossy(&out);
+            let start = "event: response.failed\ndata: {\"type\":\"response.failed\",\"sequence_number\":3,";
+            assert!(text.starts_with(start) && text.ends_with("}}\n\n"), "{text}");
+            let error = r#""error":{"code":"upstream_garbled","message":"gone"}"#;
+            let all = [r#""id":"resp_7""#, r#""status":"failed""#, error];
+            assert!(all.iter().all(|piece| text.contains(piece)), "{text}");
+            assert!(!text.contains("in_progress"), "{text}");
+        }
+        assert!(!Watch::default().fail(&Fault::garbled("gone"), &mut BytesMut::new()), "nothing has begun");
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use bytes::BytesMut;
 use dialect::{Object, Reply, StreamEncoder, mint};
-use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, Stop, StopReason, Usage};
+use hub::{Block, BlockId, CallKind, Citation, Event, Fault, FaultKind, Seal, Stop, StopReason, Usage};
 
 use crate::held::Held;
 use crate::items::{self, Item, Kind, Part};
@@ -155,15 +155,14 @@ impl Encoder {
     }
 
     fn error(&self, outcome: &Outcome<'_>, object: &mut Object<'_>) {
-        let (code, message) = match (outcome.fault, outcome.status) {
-            (Some(fault), _) => (fault::stream_code(fault), fault.message.as_ref()),
-            (None, "failed") => ("server_error", "the model wrote a tool call that could not be read"),
-            (None, _) => return object.raw("error", "null"),
-        };
-        let mut error = Object::open(object.key("error"));
-        error.text("code", code);
-        error.text("message", message);
-        error.close();
+        match (outcome.fault, outcome.status) {
+            (Some(fault), _) => fault::write_in_answer(fault, object.key("error")),
+            (None, "failed") => {
+                let unread = "the model wrote a tool call that could not be read";
+                fault::write_in_answer(&Fault::new(FaultKind::UpstreamFailed, unread), object.key("error"));
+            }
+            (None, _) => object.raw("error", "null"),
+        }
     }
 
     fn tell(&mut self, kind: &str, outcome: &Outcome<'_>, out: &mut BytesMut) {
@@ -530,8 +529,7 @@ impl StreamEncoder for Encoder {
         }
     }
 
-    /// `response.failed` once the answer has begun; else, or when other bytes than ours began it, a plain error event,
-    /// which needs no numbers.
+    /// `response.failed` once the answer has begun; else, or when other bytes than ours began it, a plain error event.
     fn fail(&mut self, fault: &Fault, out: &mut BytesMut) {
         if self.started {
             return self.tell("response.failed", &Outcome::failed(fault), out);
@@ -540,8 +538,9 @@ impl StreamEncoder for Encoder {
         let mut error = Object::open(out);
         error.text("type", "error");
         error.text("code", fault::stream_code(fault));
-        error.text("message", &fault.message);
+        error.text("message", &fault::stream_words(fault));
         crate::decode_knobs::text_or_null("param", fault.param.as_deref(), &mut error);
+        error.number("sequence_number", self.lines.number);
         error.close();
         out.extend_from_slice(b"\n\n");
     }
