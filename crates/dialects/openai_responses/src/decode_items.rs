@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
             other => {
                 match Typed::of_item(other) {
                     Some((typed, Side::Call)) => self.typed_call(index, typed, item, raw),
-                    Some((typed, Side::Output)) => self.typed_result(index, typed, item, raw),
+                    Some((typed, Side::Output)) => self.typed_result(index, typed, &item, raw),
                     None => self.foreign(index, other, raw),
                 }
                 Ok(())
@@ -216,7 +216,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The output names the call's id in one field or the other.
-    fn typed_result(&mut self, index: usize, typed: Typed, item: wire::Item<'_>, raw: &RawValue) {
+    fn typed_result(&mut self, index: usize, typed: Typed, item: &wire::Item<'_>, raw: &RawValue) {
         let told = item.call_id.as_deref().or(item.id.as_deref().filter(|_| typed == Typed::LocalShell));
         let told = told.unwrap_or_default();
         let call_id = self.ids.iter().find(|(id, _)| id == told).map_or(told, |(_, call)| call).to_owned();
@@ -226,7 +226,7 @@ impl<'a> Reader<'a> {
         if self.elsewhere.contains(&call_id) {
             return self.foreign(index, typed.items().1, raw);
         }
-        let result = typed_calls::result(typed, &item, call_id);
+        let result = typed_calls::result(typed, item, call_id);
         self.push(Role::User, vec![Part::ToolResult(result)]);
     }
 
