@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 use testkit::client::{Got, send};
-use testkit::{FakeAnthropic, FakeOpenAi, Gateway};
+use testkit::{FakeAnthropic, FakeOpenAi, Gateway, Reply, Trouble};
 
 use crate::harness::{BEARER, KEY, Setup, soon};
 use crate::tongue::{Chat, Messages, Tongue};
@@ -237,4 +237,49 @@ async fn explain_says_who_would_be_asked() {
         let (code, text) = explain(more);
         assert!(code == Some(1) && text.contains(told), "{more:?}: {text}");
     }
+}
+
+#[tokio::test]
+async fn a_name_with_others_in_its_place_is_listed_as_it_may_be_called() {
+    let chains =
+        json!({"fast": ["gone", "first:shared"], "lost": ["gone"], "team-pick": ["claude-old-x", "claude-model"]});
+    let keys = json!([
+        {"key": "key-of-somebody-who-may-fast", "label": "bob", "models": ["fast", "shared"]},
+        {"key": "key-of-somebody-who-may-not", "label": "eve", "models": ["shared"]},
+    ]);
+    let town = Town::new(Setup::new().with("fallback", chains).with("client-keys", keys)).await;
+    for path in ["/v1/models", "/v1beta/models", "/api/tags", "/second/v1/models"] {
+        let list = town.list(path).await;
+        let has =
+            |name: &str| list.iter().any(|one| one.trim_start_matches("models/").trim_end_matches(":latest") == name);
+        assert!(has("fast") && has("team-pick") && !has("lost") && !has("gone"), "{path}: {list:?}");
+    }
+    // What the list says of it is what it says of the one that answers.
+    let url = format!("{}/v1/models/fast", town.gateway.url());
+    let headers = |key: &str| [("authorization", format!("Bearer {key}"))];
+    let one = async |key: &str| {
+        let headers = headers(key);
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        soon(send(Method::GET, &url, &headers, "")).await.unwrap()
+    };
+    assert_eq!(one(KEY).await.json()["owned_by"], json!("first"));
+    assert_eq!(one("key-of-somebody-who-may-fast").await.status, 200);
+    assert_eq!(one("key-of-somebody-who-may-not").await.status, 404);
+    for (key, model, status) in [
+        ("key-of-somebody-who-may-fast", "fast(high)", 200),
+        ("key-of-somebody-who-may-fast", "team-pick", 403),
+        ("key-of-somebody-who-may-not", "fast", 403),
+        ("key-of-somebody-who-may-not", "lost", 404),
+    ] {
+        let bearer = format!("Bearer {key}");
+        let url = format!("{}/v1/chat/completions", town.gateway.url());
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let got = soon(send(Method::POST, &url, &headers, Chat.body(model, false).to_string())).await.unwrap();
+        assert_eq!(got.status, status, "{model}: {}", got.text());
+    }
+    assert_eq!(town.seen(), [1, 0, 0]);
+    // When who stands in for it cannot answer, the client hears of that, and not that there is no such model.
+    town.first.script(Reply::trouble(Trouble::RateLimited(77)));
+    let got = town.ask(Chat, "/v1/chat/completions", &[], "fast").await;
+    assert_eq!((got.status.as_u16(), got.header("retry-after")), (429, Some("77")), "{}", got.text());
 }

@@ -128,7 +128,7 @@ fn suffix(names: &Names, client: &dyn ClientSide, scope: Scope, model: &str) -> 
     let (found, name, word) = written.into_iter().flatten().find_map(|name| {
         let (name, word) = split_suffix(name)?;
         let (found, name) = names.read(client, scope, name.to_owned());
-        names.resolve(found, &name).is_some().then_some((found, name, word))
+        names.answers(found, &name).then_some((found, name, word))
     })?;
     Some(Suffixed { found, name, effort: Thinking::from_suffix(word) })
 }

@@ -2,8 +2,6 @@
 //! somewhere. Told at the start, at each reload and by `bosporus check`; nothing is refused for it, for what is missing
 //! may be added next.
 
-use dialect::ClientSide;
-
 use crate::glob::glob;
 use crate::scope::{Known, Scope};
 use crate::snapshot::Snapshot;
@@ -31,11 +29,8 @@ impl Snapshot {
     }
 
     fn serves(&self, model: &str) -> bool {
-        let clients = dialects::ALL.iter().rev().filter_map(|dialect| dialect.client);
-        clients.take(1).any(|client: &dyn ClientSide| {
-            let (scope, name) = self.names.read(client, Scope::default(), model.to_owned());
-            self.names.resolve(scope, &name).is_some()
-        })
+        let (scope, name) = self.names.read_step(Scope::default(), model);
+        self.names.resolve(scope, &name).is_some()
     }
 
     fn provider_fallbacks(&self) -> impl Iterator<Item = String> {

@@ -40,8 +40,8 @@ impl Serve<'_> {
         inbound: &mut Inbound<'_>,
         record: &mut Record,
     ) -> Result<Response<ReplyBody>, Fault> {
-        let route = self.resolve(&inbound.peek.model)?;
-        let model = inbound.peek.model.clone();
+        let ((_, model), route) = self.snapshot.names.first_way(self.scope, &inbound.peek.model)?;
+        inbound.peek.model.clone_from(&model);
         let own = route.seats.iter().find(|seat| counter(*seat, &model).is_some_and(|wire| self.speaks(wire)));
         let native = own.or_else(|| route.seats.iter().find(|seat| counter(*seat, &model).is_some()));
         let now = self.worker.app.accounts.clock().now();

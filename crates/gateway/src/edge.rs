@@ -29,7 +29,7 @@ use crate::seats::Seats;
 use crate::serve::Serve;
 use crate::snapshot::Snapshot;
 use crate::upload::Upload;
-use crate::{attempt, cors, fallback, faults, headers, management, paths, socket, told};
+use crate::{attempt, cors, faults, headers, management, paths, socket, told};
 
 /// Longest request id that is taken from a client.
 const ID_LENGTH: usize = 128;
@@ -323,13 +323,9 @@ impl Exchange<'_> {
         }
         if let (Some(allowance), Some(record)) = (self.allowance.get(), record.as_mut()) {
             let names = &self.snapshot.names;
-            if names.resolve(scope, &peek.model).is_none() {
-                // What nobody serves costs nothing, unless something else may take its place.
-                let missing = names.missing(scope, &peek.model);
-                let stands_in = |(model, _): &(String, Vec<String>)| *model == peek.model;
-                if !fallback::may_help(&missing) || !self.snapshot.config.fallback.iter().any(stands_in) {
-                    return Err(missing);
-                }
+            // What nobody serves costs nothing, unless something else takes its place.
+            if !names.answers(scope, &peek.model) {
+                return Err(names.missing(scope, &peek.model));
             }
             record.pass = Some(allowance.enter(&peek.model, SystemTime::now())?);
         }
@@ -342,11 +338,11 @@ impl Exchange<'_> {
         let serve =
             Serve { worker: self.worker, snapshot: Arc::clone(self.snapshot), client: self.route.client, scope };
         if let Some((_, Some(side))) = self.message {
-            let route = serve.resolve(&inbound.peek.model)?;
+            let (_, route) = serve.snapshot.names.first_way(scope, &inbound.peek.model)?;
             return self.warm_up(side, &inbound, &route.seats);
         }
         if let Some(own) = own.flatten() {
-            serve.resolve(&inbound.peek.model)?;
+            serve.snapshot.names.first_way(scope, &inbound.peek.model)?;
             return Ok(respond(own));
         }
         let answer = match (self.route.operation, record.as_mut()) {

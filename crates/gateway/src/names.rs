@@ -10,6 +10,7 @@ use hub::{Fault, FaultKind};
 use pool::Strategy;
 use upstreams::{Model, Place};
 
+use crate::fallback::Chains;
 use crate::glob::glob;
 use crate::payload::AllRules;
 use crate::route::ModelRoute;
@@ -27,6 +28,9 @@ const SHOWN: usize = 128;
 pub(crate) struct Names {
     /// The provider ids of this installation.
     pub(crate) providers: Providers,
+    /// What takes the place of what.
+    pub(crate) chains: Chains,
+    /// Of the names that are served as they stand, by name.
     cards: Vec<ModelCard>,
     models: HashMap<String, usize>,
     patterns: Vec<Pattern>,
@@ -115,12 +119,27 @@ impl Names {
 
     /// The models that lists show within a scope, by name.
     pub(crate) fn cards(&self, scope: Scope) -> &[ModelCard] {
-        if scope.is_everything() { &self.cards } else { self.views.cards(self, scope) }
+        let all = scope.is_everything() && self.chains.is_empty();
+        if all { &self.cards } else { self.views.cards(self, scope) }
     }
 
-    /// All models that lists can show.
-    pub(crate) fn all_cards(&self) -> &[ModelCard] {
-        &self.cards
+    /// The same, made anew: of what is served, and of what has others in its place.
+    pub(crate) fn callable_cards(&self, scope: Scope) -> Vec<ModelCard> {
+        let card = |card: &ModelCard| match self.resolve_known(scope, &card.id) {
+            Some(_) => Some(card.clone()),
+            None => self.stand_in_card(scope, &card.id),
+        };
+        let mut cards: Vec<_> = self.cards.iter().filter_map(card).collect();
+        let others = self.chains.heads().filter(|name| self.card(name).is_none());
+        cards.extend(others.filter_map(|name| self.stand_in_card(scope, name)));
+        cards.sort_by(|a, b| a.id.cmp(&b.id));
+        cards
+    }
+
+    /// What lists say of a name that is served as it stands.
+    pub(crate) fn card(&self, name: &str) -> Option<&ModelCard> {
+        let at = self.cards.binary_search_by(|card| card.id.as_str().cmp(name)).ok()?;
+        self.cards.get(at)
     }
 
     /// The route with this number, for everybody.
@@ -164,9 +183,23 @@ impl Names {
             .into_iter()
             .flatten()
             .find_map(narrowed)
-            .or_else(|| self.served(client, scope, client.plain_name(&model)?));
+            .or_else(|| self.served(client, scope, client.plain_name(&model)?))
+            .or_else(|| self.read_stand_in(scope, self.forms(client, scope, &model), &model));
         let found = found.map(|(scope, name)| (scope, name.to_owned()));
         found.unwrap_or((scope, model))
+    }
+
+    /// All that a name may mean which is not served as it stands.
+    fn forms<'a>(
+        &self,
+        client: &dyn ClientSide,
+        scope: Scope,
+        model: &'a str,
+    ) -> impl Iterator<Item = (Scope, &'a str)> {
+        let of_provider = [model.split_once(':'), client.named_provider(model)].into_iter().flatten();
+        let narrowed = of_provider.filter_map(move |(id, name)| Some((self.providers.narrow(scope, id)?, name)));
+        let plain = |(scope, name)| [Some(name), client.plain_name(name)].map(|name| Some((scope, name?)));
+        narrowed.chain([(scope, model)]).flat_map(plain).flatten()
     }
 
     /// A name, or the plain one behind it, if it is served.
@@ -179,7 +212,7 @@ impl Names {
     /// Why a name leads nowhere within a scope.
     pub(crate) fn missing(&self, scope: Scope, model: &str) -> Fault {
         let shown: String = model.chars().take(SHOWN).collect();
-        if self.resolve(scope.of_anybody(), model).is_some() {
+        if self.is_forbidden(scope, model) {
             let message = format!("this key may not use the model `{shown}`");
             return Fault::new(FaultKind::Forbidden, message).at("model");
         }
@@ -198,6 +231,14 @@ impl Names {
 }
 
 impl Names {
+    /// Whether a name that leads nowhere within a scope would lead somewhere if the key had no limits.
+    pub(crate) fn is_forbidden(&self, scope: Scope, model: &str) -> bool {
+        let anybody = scope.of_anybody();
+        scope != anybody
+            && (self.resolve(anybody, model).is_some()
+                || (!self.views.allows_model(scope, model) && self.stand_in(anybody, model).is_some()))
+    }
+
     /// What helps where several places might know a name.
     fn choice_of_places(&self, scope: Scope, model: &str) -> Option<String> {
         let pattern = self.patterns.last().filter(|pattern| pattern.open)?;
@@ -253,12 +294,19 @@ impl Collector {
     }
 
     /// All names, the most exact pattern first. `keys` says how many rows of views there are.
-    pub(crate) fn finish(mut self, roster: Roster, keys: Vec<crate::scope::Reach>, rules: &AllRules) -> Names {
+    pub(crate) fn finish(
+        mut self,
+        roster: Roster,
+        chains: Chains,
+        keys: Vec<crate::scope::Reach>,
+        rules: &AllRules,
+    ) -> Names {
         let roster = Arc::new(roster);
         self.join(&roster);
         let mut names = Names {
             views: Views::new(self.providers.len(), keys),
             providers: self.providers,
+            chains,
             cards: self.cards.into_values().collect(),
             models: HashMap::with_capacity(self.names.len()),
             patterns: Vec::new(),

@@ -202,7 +202,7 @@ impl Views {
         if scope.is_everything() {
             return Some(names.route(at));
         }
-        if self.reach(scope).is_some_and(|reach| !reach.allows_model(asked)) {
+        if !self.allows_model(scope, asked) {
             return None;
         }
         let kept = self.view(names, scope)?.routes.get(at)?;
@@ -235,8 +235,12 @@ impl Views {
     /// The models that lists show within a scope.
     pub(crate) fn cards<'a>(&'a self, names: &'a Names, scope: Scope) -> &'a [ModelCard] {
         let Some(view) = self.view(names, scope) else { return &[] };
-        let callable = |card: &&ModelCard| names.resolve_known(scope, &card.id).is_some();
-        view.cards.get_or_init(|| names.all_cards().iter().filter(callable).cloned().collect())
+        view.cards.get_or_init(|| names.callable_cards(scope))
+    }
+
+    /// Whether a key's patterns let it ask for a name.
+    pub(crate) fn allows_model(&self, scope: Scope, model: &str) -> bool {
+        self.reach(scope).is_none_or(|reach| reach.allows_model(model))
     }
 
     fn reach(&self, scope: Scope) -> Option<&Reach> {

@@ -58,9 +58,8 @@ impl Serve<'_> {
         record: &mut Option<Box<Record>>,
     ) -> Result<Response<ReplyBody>, Fault> {
         let mut permit = Some(permit);
-        let config = &self.snapshot.config;
         match self.try_all(self.scope, inbound, &mut permit, record).await {
-            Err(fault) if config.fallback.is_empty() && config.provider_fallback.is_empty() => Err(fault),
+            Err(fault) if self.snapshot.names.chains.is_empty() => Err(fault),
             Err(fault) if fallback::may_help(&fault) && inbound.errand.can_be_repeated() => {
                 Box::pin(self.fall_back(fault, inbound, &mut permit, record)).await
             }
@@ -68,16 +67,18 @@ impl Serve<'_> {
         }
     }
 
-    /// Tries the other ways; when none leads to an answer, the first fault is what the client should know.
+    /// Tries the other ways; when none leads to an answer, the first fault is what the client should know. That a name
+    /// has others in its place is no fault of its own.
     async fn fall_back(
         &self,
-        fault: Fault,
+        mut fault: Fault,
         inbound: &mut Inbound<'_>,
         permit: &mut Option<OwnedSemaphorePermit>,
         record: &mut Option<Box<Record>>,
     ) -> Result<Response<ReplyBody>, Fault> {
         let asked = inbound.peek.model.clone();
-        for (scope, model) in fallback::ways(&self.snapshot, self.client, self.scope, &asked) {
+        let mut stands_in = self.snapshot.names.resolve(self.scope, &asked).is_none();
+        for (scope, model) in self.snapshot.names.ways(self.scope, &asked) {
             let id = record.as_ref().map(|record| &*record.id);
             tracing::debug!(id, model = &*asked, instead = &*model, %fault, "falling back");
             inbound.peek.model.clone_from(&model);
@@ -92,7 +93,12 @@ impl Serve<'_> {
                     return Ok(response);
                 }
                 Err(other) if !fallback::may_help(&other) => return Err(other),
-                Err(other) => tracing::debug!(model = &*model, %other, "no answer there either"),
+                Err(other) => {
+                    tracing::debug!(model = &*model, %other, "no answer there either");
+                    if stands_in && self.snapshot.names.resolve(scope, &model).is_some() {
+                        (fault, stands_in) = (other, false);
+                    }
+                }
             }
         }
         Err(fault)
@@ -196,10 +202,6 @@ impl Serve<'_> {
     ///
     /// # Errors
     /// When nobody serves it, or nobody whom the request may reach.
-    pub(crate) fn resolve(&self, model: &str) -> Result<Found<'_>, Fault> {
-        self.resolve_in(self.scope, model)
-    }
-
     fn resolve_in(&self, scope: Scope, model: &str) -> Result<Found<'_>, Fault> {
         self.snapshot.names.resolve(scope, model).ok_or_else(|| self.snapshot.names.missing(scope, model))
     }

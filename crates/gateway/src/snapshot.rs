@@ -16,6 +16,7 @@ use crate::admit::KeyTable;
 use crate::allowance::Meters;
 use crate::channels;
 use crate::checkup::{self, Checkup};
+use crate::fallback::Chains;
 use crate::faults::proxy_setting;
 use crate::lists::{Learner, Lists, Menus};
 use crate::names::{Collector, Names, is_excluded};
@@ -89,7 +90,7 @@ impl Snapshot {
         checkup::look_at_kinds(&config, &builder.names.providers);
         let Builder { names, members, learners, checkups, .. } = builder;
         let accounts = members.iter().map(|member| Arc::clone(&member.account)).collect();
-        let names = names.finish(Roster::new(members), reaches, &AllRules::new(&config.payload));
+        let names = names.finish(Roster::new(members), Chains::new(&config), reaches, &AllRules::new(&config.payload));
         config.drop_places();
         Ok(Self {
             keys,

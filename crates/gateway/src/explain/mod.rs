@@ -136,12 +136,12 @@ impl Case<'_> {
         let now = SystemTime::now();
         let refused = allowance.and_then(|key| key.open(now).and_then(|()| key.check(&name, now)).err());
         let names = &self.snapshot.names;
-        let route = names.resolve(scope, &name);
-        let mut told = match &route {
-            None => self.of_nobody(&names.missing(scope, &name), scope, &name),
-            Some(route) => self.of_route(route, scope, &name),
+        let (mut told, found) = match names.first_way(scope, &name) {
+            Err(missing) => (self.of_nobody(&missing, scope, &name), None),
+            Ok((way, route)) => (self.of_way(&way, &route, scope, &name), Some((way, route))),
         };
-        let seats = route.as_ref().map(|route| &route.seats);
+        let (scope, name) = found.as_ref().map_or((scope, name), |(way, _)| way.clone());
+        let seats = found.as_ref().map(|(_, route)| &route.seats);
         (told.left_out, told.elsewhere) = left_out::all(self.app, self.snapshot, (scope, &name), seats);
         if let Some(fault) = refused {
             told.error = Some(Told::of(&fault));
@@ -175,9 +175,20 @@ impl Case<'_> {
         }
     }
 
-    fn of_route(&self, route: &ModelRoute, scope: Scope, name: &str) -> Explanation {
+    /// Of the way that a request for `asked` begins with: its own route, or that of what stands in for it.
+    fn of_way(&self, way: &(Scope, String), route: &ModelRoute, scope: Scope, asked: &str) -> Explanation {
+        let mut told = self.of_route(route, scope, asked, &way.1);
+        let begins_elsewhere = *way != (scope, asked.to_owned());
+        if begins_elsewhere {
+            let gone_before = self.snapshot.names.ways(scope, asked).take_while(|other| other != way).count() + 1;
+            told.next.fallback.drain(..gone_before.min(told.next.fallback.len()));
+        }
+        told
+    }
+
+    fn of_route(&self, route: &ModelRoute, scope: Scope, asked: &str, name: &str) -> Explanation {
         let fault = Fault::new(FaultKind::UpstreamFailed, "the error of the account that was asked last");
-        let Foreseen { choices, then } = self.foresee(route, name, name, &fault);
+        let Foreseen { choices, then } = self.foresee(route, name, asked, &fault);
         let accounts = &self.app.accounts;
         let look = Look { model: name, now: accounts.clock().now(), recoveries: accounts.recoveries(), tried: &[] };
         let pick = choices.first().and_then(|choice| {
@@ -195,7 +206,7 @@ impl Case<'_> {
         let candidates: Vec<_> = candidates.collect();
         // After further rounds, the last of them ends as the first.
         let last = then.as_ref().err().unwrap_or(&fault);
-        let fallback = if fallback::may_help(last) { self.fallback(scope, name, &fault) } else { Vec::new() };
+        let fallback = if fallback::may_help(last) { self.fallback(scope, asked, &fault) } else { Vec::new() };
         Explanation {
             strategy: Some(route.strategy().name().to_owned()),
             error: then.as_ref().err().filter(|_| pick.is_none()).map(Told::of),
@@ -232,8 +243,8 @@ impl Case<'_> {
 
     /// The other ways, in order.
     fn fallback(&self, scope: Scope, name: &str, fault: &Fault) -> Vec<Way> {
-        let ways = fallback::ways(self.snapshot, self.client(), scope, name);
         let names = &self.snapshot.names;
+        let ways = names.ways(scope, name);
         ways.map(|(scope, model)| match names.resolve(scope, &model) {
             None => Way { error: Some(Told::of(&names.missing(scope, &model))), model, order: Vec::new() },
             Some(route) => {

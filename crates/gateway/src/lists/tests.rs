@@ -51,7 +51,7 @@ fn a_place_without_models_takes_any_name_before_and_after_its_list_is_known() {
         (vec!["a#1".into()], vec!["a#1".into(), "a#2".into()], vec!["a#2".into()])
     );
     assert_eq!(who(&app, "unlisted:free"), ["a#1", "a#2"]);
-    let card = app.snapshot().names.all_cards()[0].clone();
+    let card = app.snapshot().names.cards(Scope::default())[0].clone();
     assert_eq!((card.owned_by.as_str(), card.context), ("a", Some(7)));
 }
 
