@@ -113,14 +113,49 @@ async fn a_place_without_the_call_writes_a_summary_as_others_do() {
     let gateway = Setup::new().responses(&fake, 0).start().await;
     fake.script(Reply::text("epsilon-5 is open"));
     let shorter = output(&post(&gateway, COMPACT, &ask()).await);
-    assert_eq!(fake.last_request().unwrap().path, "/v1/responses");
+    let asked = || fake.requests().iter().map(|request| request.path.clone()).collect::<Vec<_>>();
+    assert_eq!(asked(), [COMPACT, "/v1/responses"]);
+    fake.clear();
+    fake.script(Reply::text("epsilon-5 is open"));
+    output(&post(&gateway, COMPACT, &ask()).await);
+    assert_eq!(asked(), ["/v1/responses"], "what it lacks is remembered");
     let got = go_on(&gateway, shorter, "zeta-6").await;
     assert_eq!(got.status, 200, "{}", got.text());
     let input = fake.last_request().unwrap().json()["input"].clone();
     let kinds: Vec<&Value> = input.as_array().unwrap().iter().map(|item| &item["type"]).collect();
     assert_eq!(kinds, ["message"; 4], "the place gets words: {input}");
     assert!(input[2].to_string().contains("epsilon-5"));
-    assert_eq!(request_lines(&gateway, 2).await[0]["attempts"], 1, "one account, one try");
+    assert_eq!(request_lines(&gateway, 3).await[0]["attempts"], 1, "one account, one try");
+}
+
+/// The fake refuses what the call does not take.
+#[tokio::test]
+async fn payload_rules_reach_the_call_as_far_as_it_takes_them() {
+    let fake = FakeResponses::start().await.unwrap();
+    let rules = json!({
+        "default": [{"models": [{"name": "*"}], "params": {"temperature": 0.5, "service_tier": "flex"}}],
+        "override": [{"models": [{"name": "*"}], "params": {"instructions": "Be brief.", "max_output_tokens": 100}}],
+        "filter": [{"models": [{"name": "*"}], "params": ["tools"]}],
+    });
+    let gateway = Setup::new().responses(&fake, 0).with("payload", rules).start().await;
+    output(&post(&gateway, COMPACT, &ask()).await);
+    let request = fake.last_request().unwrap();
+    assert_eq!(request.path, COMPACT);
+    let mut expect = json!({"model": "gpt-5-model", "service_tier": "flex", "instructions": "Be brief."});
+    expect["input"] = ask()["input"].clone();
+    assert_eq!(request.json(), expect);
+}
+
+/// Something that the request names was not found: that says nothing of the call.
+#[tokio::test]
+async fn a_missing_item_is_not_taken_for_a_missing_call() {
+    let fake = FakeResponses::start().await.unwrap();
+    let gateway = Setup::new().responses(&fake, 0).start().await;
+    let lost = json!({"model": MODEL, "input": [{"type": "item_reference", "id": "msg_lost"}]});
+    assert_ne!(post(&gateway, COMPACT, &lost).await.status, 200);
+    fake.clear();
+    output(&post(&gateway, COMPACT, &ask()).await);
+    assert_eq!(fake.last_request().unwrap().path, COMPACT);
 }
 
 #[tokio::test]

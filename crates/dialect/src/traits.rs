@@ -238,6 +238,8 @@ pub struct Beside {
     pub embed: Option<&'static dyn EmbedWire>,
     /// The number of a request's tokens.
     pub count: Option<&'static Count>,
+    /// What the call takes that makes a conversation shorter; nothing where there is no such call.
+    pub compact: &'static [&'static str],
 }
 
 impl std::fmt::Debug for Beside {

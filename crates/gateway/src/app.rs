@@ -12,11 +12,11 @@ use crate::changes::Changes;
 use crate::current::{Current, Turn};
 use crate::hedge::Hedges;
 use crate::kept::Store;
+use crate::lacking::Lacking;
 use crate::lists::Lists;
 use crate::management::{Management, Order};
 use crate::routes::Routes;
 use crate::snapshot::{Snapshot, SnapshotError};
-use crate::uncounted::Uncounted;
 
 /// The process-wide state. Shared by all workers; nothing in it is locked across an await.
 #[derive(Debug)]
@@ -39,8 +39,8 @@ pub struct App {
     pub(crate) management: Management,
     /// What upstreams' own lists of models told.
     pub(crate) lists: Lists,
-    /// Which places count no tokens.
-    pub(crate) uncounted: Uncounted,
+    /// Which places lack which calls.
+    pub(crate) lacking: Lacking,
 }
 
 impl App {
@@ -74,7 +74,7 @@ impl App {
             reloads: Notify::new(),
             management: Management::default(),
             lists,
-            uncounted: Uncounted::default(),
+            lacking: Lacking::default(),
         })
     }
 

@@ -17,10 +17,10 @@ use upstreams::{Call, Purpose};
 use crate::attempt::Attempt;
 use crate::fidelity::report;
 use crate::inbound::Inbound;
+use crate::lacking::has_no_such_call;
 use crate::record::Record;
 use crate::seats::Seat;
 use crate::serve::Serve;
-use crate::uncounted::has_no_such_call;
 use crate::{estimate, faults, headers};
 
 /// What is sent to be counted.
@@ -45,7 +45,7 @@ impl Serve<'_> {
         let own = route.seats.iter().find(|seat| counter(*seat, &model).is_some_and(|wire| self.speaks(wire)));
         let native = own.or_else(|| route.seats.iter().find(|seat| counter(*seat, &model).is_some()));
         let now = self.worker.app.accounts.clock().now();
-        let counts = |seat: &Seat<'_>| !self.worker.app.uncounted.knows(&place_of(*seat, &model), now);
+        let counts = |seat: &Seat<'_>| !self.worker.app.lacking.knows(&place_of(*seat, &model), now);
         if let Some(seat) = native.filter(counts) {
             match self.count_upstream(seat, &route.rules, inbound, record).await {
                 Ok(response) => return Ok(response),
@@ -53,7 +53,7 @@ impl Serve<'_> {
                 Err(fault) => {
                     tracing::debug!(id = &*record.id, %fault, "the upstream did not count; estimating");
                     if has_no_such_call(&fault) {
-                        self.worker.app.uncounted.note(place_of(seat, &model), now);
+                        self.worker.app.lacking.note(place_of(seat, &model), now);
                     }
                 }
             }
@@ -182,7 +182,7 @@ fn changed(
 /// A place and a model, as they are remembered.
 fn place_of(seat: Seat<'_>, requested: &str) -> String {
     let origin = seat.upstream.origin().unwrap_or_default();
-    format!("{} {origin} {}", seat.upstream.kind(), seat.upstream_model(requested))
+    format!("count {} {origin} {}", seat.upstream.kind(), seat.upstream_model(requested))
 }
 
 /// The dialect in which a seat counts.

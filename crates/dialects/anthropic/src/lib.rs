@@ -219,7 +219,7 @@ impl WireSide for Messages {
     }
 
     fn beside(&self) -> Beside {
-        Beside { embed: None, count: Some(&COUNT) }
+        Beside { embed: None, count: Some(&COUNT), compact: &[] }
     }
 }
 

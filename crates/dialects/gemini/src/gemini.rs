@@ -159,6 +159,6 @@ impl WireSide for Gemini {
     }
 
     fn beside(&self) -> Beside {
-        Beside { embed: Some(&embed::MANY), count: Some(&COUNT) }
+        Beside { embed: Some(&embed::MANY), count: Some(&COUNT), compact: &[] }
     }
 }

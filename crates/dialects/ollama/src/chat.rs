@@ -117,7 +117,7 @@ impl WireSide for Chat {
     }
 
     fn beside(&self) -> Beside {
-        Beside { embed: Some(&embed::MANY), count: None }
+        Beside { embed: Some(&embed::MANY), count: None, compact: &[] }
     }
 }
 

@@ -121,7 +121,7 @@ impl WireSide for Chat {
     }
 
     fn beside(&self) -> Beside {
-        Beside { embed: Some(&Embeddings), count: None }
+        Beside { embed: Some(&Embeddings), count: None, compact: &[] }
     }
 }
 

@@ -59,6 +59,23 @@ static COUNT: Count = Count {
     answer: "input_tokens",
 };
 
+/// What `/v1/responses/compact` takes: `ResponseCompactParams` of openai-python (August 2026), and what Codex sends beside
+/// them.
+const COMPACT: [&str; 12] = [
+    "model",
+    "input",
+    "instructions",
+    "previous_response_id",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "service_tier",
+    "tools",
+    "parallel_tool_calls",
+    "reasoning",
+    "text",
+];
+
 /// Responses, client side and wire side.
 #[derive(Debug)]
 pub(crate) struct Responses;
@@ -188,7 +205,7 @@ impl WireSide for Responses {
     }
 
     fn beside(&self) -> Beside {
-        Beside { embed: None, count: Some(&COUNT) }
+        Beside { embed: None, count: Some(&COUNT), compact: &COMPACT }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which places were asked to count tokens and have no such call: they are not asked again for a while.
+//! Which places were asked for a call that they do not have: they are not asked for it again for a while.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,25 +7,25 @@ use std::time::Duration;
 use hub::Fault;
 use pool::Moment;
 
-/// A place may learn to count.
+/// A place may get the call.
 const FOR: Duration = Duration::from_secs(3600);
 /// Most that are remembered.
 const MOST: usize = 1024;
 
-/// The places, each with a model: some answer in the same way for a model that they do not know.
+/// The places with a call and a model: some answer in the same way for a model that they do not know.
 #[derive(Debug, Default)]
-pub(crate) struct Uncounted {
+pub(crate) struct Lacking {
     since: Mutex<HashMap<String, Moment>>,
 }
 
-impl Uncounted {
-    /// Whether a place is known not to count.
+impl Lacking {
+    /// Whether a call is known to be missing.
     pub(crate) fn knows(&self, place: &str, now: Moment) -> bool {
         let since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
         since.get(place).is_some_and(|since| now.since(*since) < FOR)
     }
 
-    /// A place has said that it does not.
+    /// A place has said that it has no such call.
     pub(crate) fn note(&self, place: String, now: Moment) {
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
         if since.len() >= MOST {
@@ -48,14 +48,14 @@ mod tests {
 
     #[test]
     fn a_place_is_asked_again_after_an_hour_and_memory_is_bounded() {
-        let uncounted = Uncounted::default();
+        let lacking = Lacking::default();
         let now = Moment::from_millis(5);
-        uncounted.note("a".to_owned(), now);
-        assert!(uncounted.knows("a", now.after(FOR / 2)) && !uncounted.knows("b", now));
-        assert!(!uncounted.knows("a", now.after(FOR)));
-        (0..2 * MOST).for_each(|number| uncounted.note(number.to_string(), now));
-        assert_eq!(uncounted.since.lock().unwrap().len(), MOST);
-        uncounted.note("later".to_owned(), now.after(FOR));
-        assert_eq!(uncounted.since.lock().unwrap().len(), 1);
+        lacking.note("a".to_owned(), now);
+        assert!(lacking.knows("a", now.after(FOR / 2)) && !lacking.knows("b", now));
+        assert!(!lacking.knows("a", now.after(FOR)));
+        (0..2 * MOST).for_each(|number| lacking.note(number.to_string(), now));
+        assert_eq!(lacking.since.lock().unwrap().len(), MOST);
+        lacking.note("later".to_owned(), now.after(FOR));
+        assert_eq!(lacking.since.lock().unwrap().len(), 1);
     }
 }
