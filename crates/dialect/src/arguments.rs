@@ -44,7 +44,7 @@ fn wrap(key: &str, text: &str) -> String {
     out.extend_from_slice(b"\":");
     quoted(text, &mut out);
     out.extend_from_slice(b"}");
-    String::from_utf8_lossy(&out).into_owned()
+    crate::into_text(out)
 }
 
 #[cfg(test)]

@@ -150,7 +150,7 @@ impl Messages {
 fn text_of(text: &str) -> String {
     let mut out = BytesMut::with_capacity(text.len() + 16);
     quoted(text, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    crate::into_text(out)
 }
 
 #[cfg(test)]

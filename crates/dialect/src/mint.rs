@@ -5,13 +5,15 @@
 /// The seed is random per answer, so ids are unique; the number tells the ids of one answer apart.
 pub fn mint(prefix: &str, seed: u64, number: u32) -> String {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut id = String::with_capacity(prefix.len() + 24);
-    id.push_str(prefix);
+    let mut digits = [0; 24];
     let mut state = seed ^ u64::from(number).wrapping_mul(0xA24B_AED4_963E_E407);
-    for _ in 0..24 {
+    for digit in &mut digits {
         state = splitmix(state);
-        id.push(char::from(DIGITS[(state % 62) as usize]));
+        *digit = DIGITS[(state % 62) as usize];
     }
+    let mut id = String::with_capacity(prefix.len() + digits.len());
+    id.push_str(prefix);
+    id.push_str(std::str::from_utf8(&digits).unwrap_or_default());
     id
 }
 

@@ -21,11 +21,11 @@ impl<'a> Object<'a> {
 
     /// Writes a key; the caller writes the value into the buffer that is handed back.
     pub fn key(&mut self, key: &str) -> &mut BytesMut {
-        let out = self.key_start();
-        out.put_u8(b'"');
-        out.extend_from_slice(key.as_bytes());
-        out.extend_from_slice(b"\":");
-        out
+        let lead: &[u8] = if std::mem::replace(&mut self.first, false) { b"\"" } else { b",\"" };
+        self.out.extend_from_slice(lead);
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.out
     }
 
     fn key_start(&mut self) -> &mut BytesMut {

@@ -17,6 +17,39 @@ pub struct Object {
     pub inside: usize,
     /// The fields in order.
     pub fields: Vec<Field>,
+    names: Names,
+}
+
+/// What all keys of an object have in common: most questions are for fields that are not there, and this answers them
+/// without a look at the fields (measured: 6,000 of 154,000 instructions of a translated request).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Names {
+    /// A bit for each key, see [`Names::bit`].
+    bits: u64,
+    /// Some key holds an escape, so that it may be any name.
+    escaped: bool,
+    /// Two keys share a bit, and may be the same.
+    alike: bool,
+}
+
+impl Names {
+    fn note(&mut self, key: &[u8], escaped: bool) {
+        let bit = Self::bit(key);
+        self.alike |= self.bits & bit != 0;
+        self.bits |= bit;
+        self.escaped |= escaped;
+    }
+
+    fn may_hold(self, key: &[u8]) -> bool {
+        self.escaped || self.bits & Self::bit(key) != 0
+    }
+
+    /// Length and first letter tell most names apart.
+    #[inline]
+    fn bit(key: &[u8]) -> u64 {
+        let first = key.first().map_or(0, |byte| usize::from(*byte));
+        1 << ((key.len() * 7 + first) % 64)
+    }
 }
 
 /// One field of an object.
@@ -61,7 +94,7 @@ pub fn object(text: &[u8]) -> Result<Object, ScanError> {
     if scanner.peek() != Some(b'{') {
         return Err(if text.is_empty() { ScanError::Unfinished } else { ScanError::NotAnObject });
     }
-    let (object, plain) = scanner.object()?;
+    let object = scanner.object()?;
     scanner.space();
     if scanner.at < text.len() {
         return Err(ScanError::Malformed(scanner.at));
@@ -70,7 +103,7 @@ pub fn object(text: &[u8]) -> Result<Object, ScanError> {
     if !scanner.is_ascii {
         std::str::from_utf8(text).map_err(|error| ScanError::Utf8(error.valid_up_to()))?;
     }
-    object.refuse_duplicates(text, plain)?;
+    object.refuse_duplicates(text)?;
     Ok(object)
 }
 
@@ -120,8 +153,16 @@ pub fn walk(text: &[u8], mut visit: impl FnMut(Range<usize>) -> ControlFlow<()>)
 
 impl Object {
     /// The position of a field in `fields`.
+    #[inline]
     pub fn position(&self, text: &[u8], key: &str) -> Option<usize> {
-        self.fields.iter().position(|field| field.is(text, key))
+        if self.names.may_hold(key.as_bytes()) { self.search(text, key) } else { None }
+    }
+
+    fn search(&self, text: &[u8], key: &str) -> Option<usize> {
+        match self.names.escaped {
+            false => self.fields.iter().position(|field| text[field.key.clone()] == *key.as_bytes()),
+            true => self.fields.iter().position(|field| field.is(text, key)),
+        }
     }
 
     /// The JSON text of a field.
@@ -138,11 +179,13 @@ impl Object {
         })
     }
 
-    /// `plain`: no key holds an escape.
-    fn refuse_duplicates(&self, text: &[u8], plain: bool) -> Result<(), ScanError> {
+    fn refuse_duplicates(&self, text: &[u8]) -> Result<(), ScanError> {
+        if !self.names.alike && !self.names.escaped {
+            return Ok(());
+        }
         // Few short keys without escapes are compared faster than they are hashed.
         let raw = |field: &Field| &text[field.key.clone()];
-        if self.fields.len() <= 16 && plain {
+        if self.fields.len() <= 16 && !self.names.escaped {
             let again = |(at, field): (usize, &Field)| self.fields[..at].iter().any(|other| raw(other) == raw(field));
             if !self.fields.iter().enumerate().any(again) {
                 return Ok(());
@@ -161,7 +204,7 @@ impl Field {
     fn name<'a>(&self, text: &'a [u8]) -> Cow<'a, str> {
         let raw = &text[self.key.clone()];
         if !raw.contains(&b'\\') {
-            return String::from_utf8_lossy(raw);
+            return std::str::from_utf8(raw).map_or_else(|_| String::from_utf8_lossy(raw), Cow::Borrowed);
         }
         let quoted = &text[self.key.start - 1..self.key.end + 1];
         serde_json::from_slice(quoted).map_or_else(|_| String::from_utf8_lossy(raw), Cow::Owned)
@@ -230,26 +273,25 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    /// The object at the cursor, its fields noted, and whether none of its keys holds an escape.
-    fn object(&mut self) -> Result<(Object, bool), Flaw> {
+    /// The object at the cursor, its fields noted.
+    fn object(&mut self) -> Result<Object, Flaw> {
         self.expect(b'{')?;
-        let mut object = Object { inside: self.at, fields: Vec::with_capacity(16) };
-        let mut plain = true;
+        let mut object = Object { inside: self.at, fields: Vec::with_capacity(16), names: Names::default() };
         self.space();
         if self.peek() == Some(b'}') {
             self.at += 1;
-            return Ok((object, plain));
+            return Ok(object);
         }
         loop {
             let key = self.key()?;
-            plain &= !self.escaped;
+            object.names.note(&self.text[key.clone()], self.escaped);
             let from = self.at;
             self.value()?;
             object.fields.push(Field { key, value: from..self.at });
             self.space();
             match self.next()? {
                 b',' => self.space(),
-                b'}' => return Ok((object, plain)),
+                b'}' => return Ok(object),
                 _ => return Err(Flaw::Malformed(self.at - 1)),
             }
         }

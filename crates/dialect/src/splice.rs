@@ -263,7 +263,7 @@ fn build(steps: &[Step<'_>]) -> Option<String> {
 fn key_text(key: &str) -> String {
     let mut out = BytesMut::with_capacity(key.len() + 2);
     crate::quoted(key, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    crate::into_text(out)
 }
 
 /// Removes runs of fields, each with the comma that would be left over.

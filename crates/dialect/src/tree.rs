@@ -65,7 +65,7 @@ impl<'a> Node<'a> {
     pub fn text(text: &str) -> Self {
         let mut out = BytesMut::with_capacity(text.len() + 2);
         quoted(text, &mut out);
-        Self::Leaf(Cow::Owned(String::from_utf8_lossy(&out).into_owned()))
+        Self::Leaf(Cow::Owned(crate::into_text(out)))
     }
 
     /// A fixed leaf.
@@ -111,7 +111,7 @@ impl<'a> Node<'a> {
     pub fn json(&self) -> String {
         let mut out = BytesMut::new();
         self.write(&mut out);
-        String::from_utf8_lossy(&out).into_owned()
+        crate::into_text(out)
     }
 }
 

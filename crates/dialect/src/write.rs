@@ -2,6 +2,11 @@
 
 use bytes::{BufMut, BytesMut};
 
+/// What was written, as text. All that is written here is text already, so this copies nothing and looks at it once.
+pub fn into_text(out: BytesMut) -> String {
+    String::from_utf8(out.into()).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
 /// Appends `text` as a JSON string, quotes included.
 pub fn quoted(text: &str, out: &mut BytesMut) {
     out.put_u8(b'"');

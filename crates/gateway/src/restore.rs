@@ -93,7 +93,7 @@ fn null_after(bytes: &[u8], from: usize) -> Option<usize> {
 fn json(text: &str) -> String {
     let mut out = BytesMut::with_capacity(text.len() + 2);
     dialect::quoted(text, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    dialect::into_text(out)
 }
 
 /// Restores the name under which the client asked.

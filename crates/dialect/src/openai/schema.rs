@@ -37,7 +37,7 @@ pub fn repair(schema: &str) -> Cow<'_, str> {
 fn written(root: &Node<'_>, text: &str) -> String {
     let mut out = BytesMut::with_capacity(text.len() + 64);
     write_root(root, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    crate::into_text(out)
 }
 
 static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"type\""));

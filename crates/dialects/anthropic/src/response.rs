@@ -18,7 +18,7 @@ pub(crate) const PICTURE_NOTE: &str = "(a picture was made; the Messages API can
 /// # Errors
 /// The fault inside, when a 200 carries one; a garbled-upstream fault when the body is no answer.
 pub(crate) fn decode(body: &[u8], memo: &Memo) -> Result<Response, Fault> {
-    let answer: wire::Answer<'_> = serde_json::from_slice(body)
+    let answer: wire::Answer<'_> = dialect::read::json(body)
         .map_err(|error| Fault::garbled(format!("the upstream's answer is not a message: {error}")))?;
     if let Some(error) = answer.error {
         return Err(fault::in_answer(error));

@@ -28,7 +28,7 @@ impl Scanner for Watcher {
             return self.event(named, frame.data);
         }
         // Some servers leave the event line out.
-        match serde_json::from_slice::<EventKind<'_>>(frame.data) {
+        match dialect::read::json::<EventKind<'_>>(frame.data) {
             Ok(event) => self.event(event.kind.as_bytes(), frame.data),
             Err(_) => Signal::Quiet,
         }
@@ -67,7 +67,7 @@ impl Watcher {
     }
 
     fn read(&mut self, body: &[u8]) -> Result<(), Fault> {
-        let answer: AnswerEnd<'_> = serde_json::from_slice(body)
+        let answer: AnswerEnd<'_> = dialect::read::json(body)
             .map_err(|error| Fault::garbled(format!("the upstream's answer is not a message: {error}")))?;
         if let Some(error) = answer.error {
             return Err(fault::in_answer(error));
@@ -96,7 +96,7 @@ impl Watcher {
     }
 
     fn counts(&mut self, data: &[u8]) -> Signal {
-        let Ok(event) = serde_json::from_slice::<StreamEvent<'_>>(data) else { return Signal::Quiet };
+        let Ok(event) = dialect::read::json::<StreamEvent<'_>>(data) else { return Signal::Quiet };
         let early = event.message.and_then(|message| message.usage);
         for counts in early.iter().chain(&event.usage) {
             self.observed.usage.update(&usage::decode(counts));
@@ -110,7 +110,7 @@ impl Watcher {
 
     /// A block that is filled by pieces shows nothing yet.
     fn block_start(&mut self, data: &[u8]) -> Signal {
-        let Ok(event) = serde_json::from_slice::<StreamEvent<'_>>(data) else { return Signal::Quiet };
+        let Ok(event) = dialect::read::json::<StreamEvent<'_>>(data) else { return Signal::Quiet };
         let block = event.content_block.and_then(|raw| serde_json::from_str::<Block<'_>>(raw.get()).ok());
         let Some(block) = block else { return Signal::Content };
         self.calls |= is_call(&block);
@@ -139,7 +139,7 @@ fn calls(content: &RawValue) -> bool {
 }
 
 fn error(data: &[u8]) -> Fault {
-    let event = serde_json::from_slice::<StreamEvent<'_>>(data).ok();
+    let event = dialect::read::json::<StreamEvent<'_>>(data).ok();
     fault::in_answer(event.and_then(|event| event.error).unwrap_or_default())
 }
 

@@ -99,11 +99,11 @@ fn read(data: &[u8]) -> Result<Option<StreamEvent<'_>>, Fault> {
         "message_stop",
         "error",
     ];
-    let error = match serde_json::from_slice::<StreamEvent<'_>>(data) {
+    let error = match dialect::read::json::<StreamEvent<'_>>(data) {
         Ok(event) => return Ok(Some(event)),
         Err(error) => error,
     };
-    match serde_json::from_slice::<wire::EventKind<'_>>(data) {
+    match dialect::read::json::<wire::EventKind<'_>>(data) {
         Ok(event) if !KNOWN.contains(&&*event.kind) => Ok(None),
         _ => Err(Fault::garbled(format!("the upstream sent an event that cannot be read: {error}"))),
     }
@@ -296,7 +296,7 @@ fn quick(data: &[u8]) -> Option<(u64, Piece, String)> {
         (br#"thinking_delta","thinking":"#, Piece::Thinking),
     ];
     let (text, piece) = kinds.iter().find_map(|(prefix, piece)| Some((rest.strip_prefix(*prefix)?, *piece)))?;
-    Some((index, piece, serde_json::from_slice(text).ok()?))
+    Some((index, piece, dialect::read::json(text).ok()?))
 }
 
 impl Slot {

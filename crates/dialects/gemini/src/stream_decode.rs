@@ -60,8 +60,7 @@ impl StreamDecoder for Decoder {
 
 /// Reads a chunk or a whole answer.
 pub(crate) fn parse(data: &[u8]) -> Result<Chunk<'_>, Fault> {
-    serde_json::from_slice(data)
-        .map_err(|error| Fault::garbled(format!("the upstream's answer is not Gemini's: {error}")))
+    dialect::read::json(data).map_err(|error| Fault::garbled(format!("the upstream's answer is not Gemini's: {error}")))
 }
 
 /// Google's reason in hub terms (translation.md section 13). Unknown reasons are never a fault.

@@ -168,5 +168,5 @@ fn default(field: &'static str, below: Option<&'static str>, json: &str) -> Edit
 pub(crate) fn json_text(text: &str) -> String {
     let mut out = BytesMut::with_capacity(text.len() + 2);
     quoted(text, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    dialect::into_text(out)
 }

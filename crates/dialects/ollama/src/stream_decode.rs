@@ -49,8 +49,7 @@ impl StreamDecoder for Decoder {
 
 /// Reads a line or a whole answer.
 pub(crate) fn parse(data: &[u8]) -> Result<Chunk<'_>, Fault> {
-    serde_json::from_slice(data)
-        .map_err(|error| Fault::garbled(format!("the upstream's answer is not Ollama's: {error}")))
+    dialect::read::json(data).map_err(|error| Fault::garbled(format!("the upstream's answer is not Ollama's: {error}")))
 }
 
 /// The counts of a last line.

@@ -167,5 +167,5 @@ pub(crate) fn count(input_tokens: u64) -> Bytes {
 pub(crate) fn json_text(text: &str) -> String {
     let mut out = BytesMut::with_capacity(text.len() + 2);
     quoted(text, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    dialect::into_text(out)
 }

@@ -83,7 +83,7 @@ impl StreamDecoder for Decoder {
 
 /// Reads a chunk or a whole answer.
 pub(crate) fn parse(data: &[u8]) -> Result<Chunk<'_>, Fault> {
-    serde_json::from_slice(data).map_err(|error| Fault::garbled(format!("the upstream's answer is not Chat: {error}")))
+    dialect::read::json(data).map_err(|error| Fault::garbled(format!("the upstream's answer is not Chat: {error}")))
 }
 
 /// The error that a chunk or a whole answer carries in place of content.

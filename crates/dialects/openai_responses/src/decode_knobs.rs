@@ -1,12 +1,16 @@
 //! Reads sampling, limits, format, reasoning and service fields. A field at its documented default counts as absent.
 
+use std::sync::LazyLock;
+
 use dialect::{Body, Object, array, quoted};
 use hub::{Fault, Format, Json, Level, Losses, Mode, Request, Sampling, Schema, Service, Show, Thinking, Tier};
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
 use crate::decode_items::stored;
 use crate::wire::{self, Str};
+
+static UPDATE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"configuration_update\""));
 
 /// Refuses what refers to state or work elsewhere: leaving it out would answer another question.
 pub(crate) fn refuse(body: &Body) -> Result<(), Fault> {
@@ -46,7 +50,7 @@ pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> R
 
 /// Items that change settings from where they stand: the last word counts for the answer that is asked for.
 fn updates(body: &Body, request: &mut Request, losses: &mut Losses) -> Result<(), Fault> {
-    let says = |input: &&str| memmem::find(input.as_bytes(), b"\"configuration_update\"").is_some();
+    let says = |input: &&str| UPDATE.find(input.as_bytes()).is_some();
     let input = body.raw("input").filter(says);
     let items: Vec<&RawValue> = input.and_then(|input| serde_json::from_str(input).ok()).unwrap_or_default();
     for raw in items {
@@ -171,7 +175,8 @@ pub(crate) fn repeated(body: &Body) -> String {
     object.raw("text", body.raw("text").unwrap_or("{\"format\":{\"type\":\"text\"},\"verbosity\":\"medium\"}"));
     object.close();
     // Without the braces: the fields join others.
-    String::from_utf8_lossy(&out[1..out.len() - 1]).into_owned()
+    out.truncate(out.len() - 1);
+    dialect::into_text(out.split_off(1))
 }
 
 /// Writes a text, or null.

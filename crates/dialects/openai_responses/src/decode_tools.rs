@@ -1,10 +1,11 @@
 //! Reads tool declarations and the choice among them. Namespaces become flat names.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use dialect::Body;
 use hub::{Builtin, Fault, Json, Request, Tool, ToolChoice, ToolKind, UserLocation, WebSearch};
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
 use crate::typed::Typed;
@@ -15,6 +16,7 @@ use crate::{ID, spaces, typed};
 pub(crate) const CODE: &str = "code_interpreter";
 /// Items that declare tools.
 const ADDING: [&str; 2] = ["\"additional_tools\"", "\"tool_search_output\""];
+static ADDS: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| ADDING.map(Finder::new));
 
 /// Reads tools, choice and parallelism. Without tools the other two mean nothing.
 pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
@@ -43,7 +45,7 @@ pub(crate) fn declared(body: &Body) -> Result<Vec<Tool>, Fault> {
 
 /// The tools that items of the input add, as Codex does when it finds some on its way, and a search among tools.
 pub(crate) fn additional(body: &Body) -> Vec<(String, &RawValue)> {
-    let adds = |json: &str| ADDING.iter().any(|kind| memmem::find(json.as_bytes(), kind.as_bytes()).is_some());
+    let adds = |json: &str| ADDS.iter().any(|kind| kind.find(json.as_bytes()).is_some());
     let input = body.raw("input").filter(|input| adds(input));
     let items: Vec<&RawValue> = input.and_then(|input| serde_json::from_str(input).ok()).unwrap_or_default();
     let mut found = Vec::new();

@@ -4,13 +4,14 @@
 //! (`previous_response_id`, November 2026): only items are.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use dialect::splice::{self, Edit};
 use dialect::{Body, HttpReply, Memory, Reader, Recorder, Reply, Round, Terms, Verb};
 use http::{Method, StatusCode};
 use hub::{Fault, FaultKind};
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
 use crate::listing;
@@ -22,6 +23,7 @@ use crate::wire::{self, Str, lenient};
 pub(crate) const NOT_FOUND: &str = "previous_response_not_found";
 /// How requests and answers name the answer before.
 const PREVIOUS: &str = "previous_response_id";
+static REFERENCE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"item_reference"));
 /// Longest part of an id that is repeated to its sender.
 const SHOWN: usize = 128;
 /// Items that go back without the id that one account gave them: another would look it up and not find it. The others
@@ -130,7 +132,7 @@ fn as_text(json: &Bytes) -> &str {
 
 /// Whether an input names items that are stored elsewhere.
 fn has_reference(input: &str) -> bool {
-    if memmem::find(input.as_bytes(), b"item_reference").is_none() {
+    if REFERENCE.find(input.as_bytes()).is_none() {
         return false;
     }
     let items: Vec<&RawValue> = serde_json::from_str(input).unwrap_or_default();

@@ -23,7 +23,7 @@ pub(crate) fn decode(body: &[u8], memo: &Memo) -> Result<Response, Fault> {
 
 /// Reads the response object; an error in its place is a fault.
 pub(crate) fn parse(body: &[u8]) -> Result<Answer<'_>, Fault> {
-    let answer: Answer<'_> = serde_json::from_slice(body)
+    let answer: Answer<'_> = dialect::read::json(body)
         .map_err(|error| Fault::garbled(format!("the upstream's answer is not a response: {error}")))?;
     if let Some(error) = answer.error {
         return Err(fault::in_stream(error.get()));

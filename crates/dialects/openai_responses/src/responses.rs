@@ -256,5 +256,5 @@ fn plain(json: &str) -> Option<Cow<'_, str>> {
 fn json_text(text: &str) -> String {
     let mut out = BytesMut::with_capacity(text.len() + 2);
     quoted(text, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    dialect::into_text(out)
 }

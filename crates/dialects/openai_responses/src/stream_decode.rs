@@ -77,7 +77,7 @@ impl StreamDecoder for Decoder {
 
 /// Reads one event.
 pub(crate) fn parse(data: &[u8]) -> Result<wire::Event<'_>, Fault> {
-    serde_json::from_slice(data)
+    dialect::read::json(data)
         .map_err(|error| Fault::garbled(format!("the upstream's stream is not one of responses: {error}")))
 }
 

@@ -209,7 +209,7 @@ impl Encoder {
         let Some(item) = self.items.get_mut(at).filter(|item| item.done.is_none()) else { return };
         let mut json = BytesMut::with_capacity(256);
         item.write_done(&self.spaces, &mut json);
-        let json = String::from_utf8_lossy(&json).into_owned();
+        let json = dialect::into_text(json);
         self.lines.event("response.output_item.done", out, |object| {
             object.number("output_index", at);
             object.raw("item", &json);

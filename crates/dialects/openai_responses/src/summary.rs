@@ -4,13 +4,14 @@
 //! carries those in the form of our packed proofs: nothing in it is secret, and it is read back for any upstream.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use bytes::BytesMut;
 use dialect::{Body, Object, mint, quoted};
 use hub::{
     Carried, Foreign, Format, Json, Part, Request, Role, Sampling, Seal, Stop, StopReason, Text, ToolChoice, Turn,
 };
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
 use crate::ID;
@@ -24,6 +25,7 @@ const WHAT: &str = "summary";
 
 /// Longest trigger at the end of an input, in bytes: it has a type and an id.
 const TRIGGER: usize = 1_024;
+static ASKED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"compaction_trigger\""));
 
 /// Asks for the summary, as the last thing that is said.
 const QUESTION: &str = "\
@@ -60,7 +62,7 @@ pub(crate) fn ask(request: &mut Request) {
 pub(crate) fn is_asked(body: &Body) -> bool {
     let Some(input) = body.raw("input") else { return false };
     let tail = &input.as_bytes()[input.len().saturating_sub(TRIGGER)..];
-    if memmem::find(tail, b"\"compaction_trigger\"").is_none() {
+    if ASKED.find(tail).is_none() {
         return false;
     }
     let items: Vec<&RawValue> = serde_json::from_str(input).unwrap_or_default();
@@ -93,7 +95,7 @@ pub(crate) fn item(text: &str, stop: &Stop, seed: u64) -> String {
     item.text("type", KIND);
     item.text("encrypted_content", &Seal::new(VENDOR, WHAT, text).pack());
     item.close();
-    String::from_utf8_lossy(&out).into_owned()
+    dialect::into_text(out)
 }
 
 /// What a Responses upstream gets in place of an item that we wrote.
@@ -102,7 +104,7 @@ pub(crate) fn as_message(words: &str) -> String {
     out.extend_from_slice(b"{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":");
     quoted(words, &mut out);
     out.extend_from_slice(b"}]}");
-    String::from_utf8_lossy(&out).into_owned()
+    dialect::into_text(out)
 }
 
 /// The user's messages of an input as items of an answer, each with a comma behind it.
@@ -121,7 +123,7 @@ pub(crate) fn kept(body: &Body) -> String {
         }
         None => (),
     }
-    String::from_utf8_lossy(&out).into_owned()
+    dialect::into_text(out)
 }
 
 fn user(item: &wire::Item<'_>, number: u32, out: &mut BytesMut) {
