@@ -139,10 +139,12 @@ fn candidates(head: &Parts) -> impl Iterator<Item = Cow<'_, str>> {
 }
 
 pub(crate) fn without_scheme(value: &str) -> &str {
-    match value.split_once(' ') {
-        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim(),
+    const SCHEME: usize = "bearer".len();
+    match value.split_at_checked(SCHEME) {
         // `Bearer ` with an empty key arrives without its space.
-        None if value.eq_ignore_ascii_case("bearer") => "",
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") && (key.is_empty() || key.starts_with(' ')) => {
+            key.trim()
+        }
         _ => value,
     }
 }

@@ -8,7 +8,7 @@ use config::payload::Rule;
 use dialect::splice::Pieces;
 use dialect::{ClientSide, Dialect, Encoded, Framer, Framing, Memo, Relay, Signal, Target, WireSide, splice};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use hub::{Assembler, Cutter, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, replay};
 use pool::{Lease, Secret};
 use tokio::time::timeout;
@@ -457,8 +457,11 @@ fn content_type(framing: Framing) -> &'static str {
 
 /// Whether an answer is a stream. JSON in answer to a request for a stream does happen.
 pub(crate) fn is_stream(headers: &HeaderMap, framing: Framing) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    if kind == b"application/json" {
+        return false;
+    }
+    let kind = std::str::from_utf8(kind).unwrap_or_default().split(';').next().unwrap_or_default().trim();
     match framing {
         Framing::Sse => kind.eq_ignore_ascii_case("text/event-stream"),
         Framing::Ndjson => {

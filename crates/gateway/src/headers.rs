@@ -56,9 +56,12 @@ fn is_branded(name: &str) -> bool {
     ["x-litellm-", "helicone-", "x-portkey-", "cf-aig-", "x-kong-", "x-bt-"].iter().any(|brand| name.starts_with(brand))
 }
 
+/// Room for the headers of most answers. With one more the map takes twice as much, which the allocator has no stock of.
+const FEW: usize = 6;
+
 /// The headers of a streamed answer.
 pub(crate) fn streamed(content_type: &'static str) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(8);
+    let mut headers = HeaderMap::with_capacity(FEW);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Reverse proxies in front of us must not hold events back.
@@ -68,7 +71,7 @@ pub(crate) fn streamed(content_type: &'static str) -> HeaderMap {
 
 /// The headers of a whole JSON answer.
 pub(crate) fn json() -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(8);
+    let mut headers = HeaderMap::with_capacity(FEW);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers
 }

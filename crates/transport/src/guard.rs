@@ -8,13 +8,14 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use http_body::{Body, Frame, SizeHint};
+use memchr::memmem::Finder;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -24,6 +25,8 @@ use crate::serve::PeerInfo;
 
 /// How much of a head is kept to be understood if it is refused.
 const KEPT: usize = 8 * 1024;
+/// What ends a head. Made once: to make the search costs more than most heads are long.
+static END: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\r\n\r\n"));
 
 /// After a refusal the rest of what the client sends is read and thrown away, because closing a socket with unread
 /// bytes resets it, and the client would never see the answer. So much of it, for so long.
@@ -182,7 +185,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Guard<T> {
 
     /// Keeps what belongs to the head, as far as there is room.
     fn keep(&mut self, piece: &[u8]) {
-        let end = memchr::memmem::find(piece, b"\r\n\r\n").map_or(piece.len(), |at| at + 4);
+        let end = END.find(piece).map_or(piece.len(), |at| at + 4);
         let room = KEPT.saturating_sub(self.head.len());
         self.head.extend_from_slice(&piece[..end.min(room)]);
     }
