@@ -158,9 +158,10 @@ impl Account {
     }
 
     pub(crate) fn note_answer(&self, model: &str, begun: Moment) {
-        let times = Times { begun, now: self.activity.shared.clock.now() };
         for ward in [Some(&self.activity.ward), self.site.as_deref()].into_iter().flatten() {
+            // Nearly all are, and then there is no need to know the time.
             if !ward.is_clean() {
+                let times = Times { begun, now: self.activity.shared.clock.now() };
                 let change = ward.change(|health| health.note_answer(model, times));
                 self.tell(change, model, None);
             }

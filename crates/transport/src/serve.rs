@@ -336,10 +336,8 @@ async fn until_drained<C: Future>(
     shut_down: impl FnOnce(Pin<&mut C>),
     drain: &mut DrainWatch,
 ) -> C::Output {
-    tokio::select! {
-        biased;
-        ended = connection.as_mut() => return ended,
-        () = drain.started() => {}
+    if let Some(ended) = drain.while_quiet(connection.as_mut()).await {
+        return ended;
     }
     shut_down(connection.as_mut());
     connection.await

@@ -77,6 +77,11 @@ impl Lane {
         self.driver.is_some()
     }
 
+    /// Whether it had ended when it was last polled.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.driver.is_none()
+    }
+
     /// After status 101: the connection goes on by itself until the other protocol has taken it over.
     pub(crate) fn hand_over(&mut self, spawner: &Spawner) {
         if let Some(driver) = self.driver.take() {

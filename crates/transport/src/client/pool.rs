@@ -269,8 +269,9 @@ impl Loan {
 
     /// Takes the connection back after the end of an answer. True when something now lies idle.
     pub(crate) fn give_back(self, max_idle: usize) -> bool {
-        let Sender::Http1(mut lane) = self.sender else { return true };
-        if !lane.is_open() {
+        let Sender::Http1(lane) = self.sender else { return true };
+        // Not polled for it: it was just now, for the end of the answer, and is again before it is lent.
+        if lane.has_ended() {
             return false;
         }
         let mut shelf = self.origin.shelf();
