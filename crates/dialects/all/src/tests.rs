@@ -11,6 +11,7 @@ mod registry;
 mod relaying;
 mod rethinking;
 mod rounds;
+mod switching;
 mod thinking;
 
 /// The wire side of a dialect.
