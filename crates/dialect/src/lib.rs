@@ -4,6 +4,7 @@
 //! and all state of a stream lives in the one encoder, decoder or scanner made for that request.
 
 mod arguments;
+mod balance;
 mod body;
 mod context;
 pub mod count;
@@ -36,6 +37,7 @@ pub mod tree;
 mod write;
 
 pub use arguments::{object_arguments, unwrap_custom_input, wrap_custom_input};
+pub use balance::Balance;
 pub use body::Body;
 pub use context::{Decoded, Echo, Encoded, Envelope, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Signal};
 pub use framing::{Frame, Framer, Framing, Sink};

@@ -11,6 +11,8 @@ mod registry;
 mod relaying;
 mod rethinking;
 mod rounds;
+mod settings;
+mod stopping;
 mod switching;
 mod thinking;
 

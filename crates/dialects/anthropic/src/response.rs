@@ -33,7 +33,14 @@ pub(crate) fn decode(body: &[u8], memo: &Memo) -> Result<Response, Fault> {
     }
     let mut stop =
         usage::decode_stop(answer.stop_reason.as_deref(), answer.stop_sequence, answer.stop_details.as_ref());
-    usage::settle_stop(&mut stop, parts.iter().any(|part| matches!(part, Part::ToolCall(_))));
+    let mut calls = parts.iter().filter_map(|part| match part {
+        Part::ToolCall(call) => Some(call),
+        _ => None,
+    });
+    let has_calls = calls.clone().next().is_some();
+    // A call that was cut before its first argument has an empty object.
+    let whole = calls.all(|call| call.kind == CallKind::Custom || !matches!(call.arguments.trim(), "" | "{}"));
+    usage::settle_stop(&mut stop, has_calls, whole);
     Ok(Response {
         id: answer.id.unwrap_or_default(),
         model: answer.model.unwrap_or_default(),

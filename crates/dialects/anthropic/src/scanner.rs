@@ -119,7 +119,7 @@ impl Watcher {
     }
 
     fn end(&mut self) -> Signal {
-        usage::settle_stop(self.observed.stop.get_or_insert_default(), self.calls);
+        usage::settle_stop(self.observed.stop.get_or_insert_default(), self.calls, false);
         self.observed.terminal = true;
         self.observed.end_mark = true;
         Signal::Terminal

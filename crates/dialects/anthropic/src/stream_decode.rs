@@ -1,6 +1,6 @@
 //! Reads the named events of an upstream's stream. Knows nothing of who consumes the result.
 
-use dialect::{Frame, Memo, StreamDecoder, splice};
+use dialect::{Balance, Frame, Memo, StreamDecoder, splice};
 use hub::{Block as Kind, BlockId, CallKind, Event, Fault, Part, Stop};
 use serde_json::value::RawValue;
 
@@ -20,6 +20,8 @@ pub(crate) struct Decoder {
     next: u32,
     open: Vec<Slot>,
     has_calls: bool,
+    /// The arguments of a call broke off.
+    cut: bool,
     stop: Option<Stop>,
 }
 
@@ -35,6 +37,9 @@ struct Slot {
     held: String,
     /// Arguments have come in pieces.
     streamed: bool,
+    balance: Balance,
+    /// Among the arguments was more than an empty object.
+    filled: bool,
 }
 
 #[derive(Debug)]
@@ -111,7 +116,7 @@ fn read(data: &[u8]) -> Result<Option<StreamEvent<'_>>, Fault> {
 
 impl Decoder {
     pub(crate) fn new(memo: Memo) -> Self {
-        Self { memo, started: false, done: false, next: 0, open: Vec::new(), has_calls: false, stop: None }
+        Self { memo, started: false, done: false, next: 0, open: Vec::new(), has_calls: false, cut: false, stop: None }
     }
 
     /// Takes a piece of text, thinking or arguments in the vendor's own spelling, which is nearly every event of a
@@ -124,8 +129,7 @@ impl Decoder {
                 push_text(slot.block, Some(text), out);
             }
             (SlotKind::Call | SlotKind::Answer, Piece::Arguments) if !text.is_empty() => {
-                slot.streamed = true;
-                out.push(Event::Delta { block: slot.block, text });
+                slot.argue(text, out);
             }
             _ => return false,
         }
@@ -164,7 +168,7 @@ impl Decoder {
             self.next += 1;
             out.push(Event::Open { block, kind });
         }
-        self.open.push(Slot { index, block, kind, signature: String::new(), held: String::new(), streamed: false });
+        self.open.push(Slot::new(index, block, kind));
         let last = self.open.len() - 1;
         &mut self.open[last]
     }
@@ -247,6 +251,7 @@ impl Decoder {
             }
             return;
         }
+        self.cut |= slot.is_cut();
         slot.close(out);
     }
 
@@ -270,7 +275,7 @@ impl Decoder {
             self.stop_block(index, out);
         }
         let mut stop = self.stop.take().unwrap_or_default();
-        usage::settle_stop(&mut stop, self.has_calls);
+        usage::settle_stop(&mut stop, self.has_calls, !self.cut);
         out.push(Event::Stop(stop));
         self.done = true;
     }
@@ -300,6 +305,34 @@ fn quick(data: &[u8]) -> Option<(u64, Piece, String)> {
 }
 
 impl Slot {
+    fn new(index: u64, block: BlockId, kind: SlotKind) -> Self {
+        let (signature, held) = (String::new(), String::new());
+        Self { index, block, kind, signature, held, streamed: false, balance: Balance::default(), filled: false }
+    }
+
+    fn argue(&mut self, text: String, out: &mut Vec<Event>) {
+        self.streamed = true;
+        self.balance.feed(&text);
+        self.filled |= text.contains(|c: char| !c.is_ascii_whitespace() && c != '{' && c != '}');
+        out.push(Event::Delta { block: self.block, text });
+    }
+
+    /// Whether it is a call whose arguments have not all come. An empty object is what a whole answer has where a call
+    /// was cut before its first argument, so it counts as cut here, too.
+    fn is_cut(&self) -> bool {
+        match self.kind {
+            SlotKind::Call if self.streamed => !self.filled || !self.balance.is_complete(false),
+            SlotKind::Call => matches!(self.held.trim(), "" | "{}"),
+            SlotKind::Text
+            | SlotKind::Thinking
+            | SlotKind::Redacted
+            | SlotKind::Custom
+            | SlotKind::Answer
+            | SlotKind::Own(_)
+            | SlotKind::Nothing => false,
+        }
+    }
+
     fn add(&mut self, delta: wire::Delta<'_>, out: &mut Vec<Event>) {
         let block = self.block;
         match self.kind {
@@ -314,8 +347,7 @@ impl Slot {
             }
             SlotKind::Call | SlotKind::Answer => {
                 if let Some(text) = delta.partial_json.filter(|text| !text.is_empty()) {
-                    self.streamed = true;
-                    out.push(Event::Delta { block, text });
+                    self.argue(text, out);
                 }
             }
             SlotKind::Custom | SlotKind::Own(_) => {

@@ -5,6 +5,9 @@ use hub::{CacheWrite, Stop, StopReason, Usage};
 use crate::json::Open;
 use crate::wire;
 
+/// What the vendor calls the reasons of refusals (SDK 2.12, `RefusalStopDetails`); other words explain.
+const CATEGORIES: [&str; 5] = ["cyber", "bio", "frontier_llm", "reasoning_extraction", "general_harms"];
+
 /// The counts in hub buckets. The vendor counts the cache beside the input, as the hub does.
 pub(crate) fn decode(usage: &wire::Usage) -> Usage {
     Usage {
@@ -73,10 +76,12 @@ pub(crate) fn decode_stop(reason: Option<&str>, sequence: Option<String>, detail
     Stop { reason, sequence, detail }
 }
 
-/// A call that the client must answer wins over a plain end; without one nobody waits for results.
-pub(crate) fn settle_stop(stop: &mut Stop, has_calls: bool) {
+/// A call that the client must answer wins over a plain end, and over a limit unless that cut it (`whole`: the arguments
+/// of all calls have come); without one nobody waits for results.
+pub(crate) fn settle_stop(stop: &mut Stop, has_calls: bool, whole: bool) {
     match (stop.reason, has_calls) {
         (StopReason::End | StopReason::StopSequence, true) => stop.reason = StopReason::ToolCalls,
+        (StopReason::Length, true) if whole => stop.reason = StopReason::ToolCalls,
         (StopReason::ToolCalls, false) => stop.reason = StopReason::End,
         _ => (),
     }
@@ -104,7 +109,11 @@ pub(crate) fn encode_stop(stop: &Stop, has_calls: bool, object: &mut Open<'_>) {
     object.text_or_null("stop_sequence", stop.sequence.as_deref().filter(|_| word == "stop_sequence"));
     if let Some(detail) = stop.detail.as_deref().filter(|_| word == "refusal") {
         let mut details = Open::typed(object.key("stop_details"), "refusal");
-        details.text("category", detail);
+        let category = CATEGORIES.contains(&detail).then_some(detail);
+        details.text_or_null("category", category);
+        if category.is_none() {
+            details.text("explanation", detail);
+        }
         details.end();
     }
 }

@@ -215,7 +215,8 @@ fn sampling(key: &str, setting: Setting<'_>, request: &mut Request) -> Result<bo
         "topP" | "top_p" => sampling.top_p = Some(setting.read()?),
         "topK" | "top_k" => sampling.top_k = Some(setting.count()?),
         "stopSequences" | "stop_sequences" => {
-            sampling.stop = setting.read::<Vec<Str<'_>>>()?.into_iter().map(Str::owned).collect();
+            let all = setting.read::<Vec<Str<'_>>>()?.into_iter().map(Str::owned);
+            sampling.stop = all.filter(|text| !text.is_empty()).collect();
         }
         "seed" => sampling.seed = Some(setting.read()?),
         "candidateCount" | "candidate_count" => {
@@ -267,15 +268,30 @@ impl Answer {
             "responseJsonSchema" | "response_json_schema" | "_responseJsonSchema" => {
                 self.schema = Some(Json::trusted(setting.json));
             }
+            "responseFormat" | "response_format" => return self.newer(setting),
             _ => return Ok(false),
         }
         Ok(true)
     }
 
+    /// The newer list of forms, of which the one for text is read; the others only Google understands.
+    fn newer(&mut self, setting: Setting<'_>) -> Result<bool, Fault> {
+        let raw: &RawValue = setting.read()?;
+        for entry in wire::list(raw).unwrap_or_default() {
+            let form: wire::ResponseFormat<'_> = typed(entry.get(), setting.place)?;
+            if let Some(text) = form.text {
+                self.mime = text.mime_type.map(Str::owned).or(self.mime.take());
+                self.schema = text.schema.map(|schema| Json::trusted(schema.get())).or(self.schema.take());
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn format(self) -> Format {
         match (self.schema, self.mime.as_deref()) {
             (Some(schema), _) => Format::Schema(Schema { name: None, description: None, schema, strict: None }),
-            (None, Some("application/json")) => Format::Json,
+            (None, Some("application/json" | "APPLICATION_JSON")) => Format::Json,
             (None, _) => Format::Text,
         }
     }

@@ -312,7 +312,8 @@ impl Decoder {
 
     fn stop(&mut self, mut stop: Stop, out: &mut Vec<Event>) {
         self.close(out);
-        if stop.reason == StopReason::End && self.called {
+        // Calls come whole: a limit cut what would have followed them.
+        if matches!(stop.reason, StopReason::End | StopReason::Length) && self.called {
             stop.reason = StopReason::ToolCalls;
         }
         out.push(Event::Stop(stop));

@@ -288,6 +288,23 @@ pub(crate) fn list(raw: &RawValue) -> Option<Vec<&RawValue>> {
     }
 }
 
+/// An entry of `responseFormat`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ResponseFormat<'a> {
+    #[serde(borrow)]
+    pub(crate) text: Option<TextFormat<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct TextFormat<'a> {
+    #[serde(borrow, rename = "mimeType", alias = "mime_type")]
+    pub(crate) mime_type: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(crate) schema: Raw<'a>,
+}
+
 /// A value of a request, or a fault that names its place.
 pub(crate) fn typed<'a, T: Deserialize<'a>>(json: &'a str, place: &str) -> Result<T, Fault> {
     serde_json::from_str(json).map_err(|error| {

@@ -34,14 +34,15 @@ pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> R
 fn option(name: &str, json: &str, request: &mut Request, losses: &mut Losses) -> Result<(), Fault> {
     let sampling = &mut request.sampling;
     match name {
-        // Less than nothing is "until the end".
+        // Nothing, or less, is "until the end" (`numPredict > 0` in Ollama's runner).
         "num_predict" => {
-            sampling.max_tokens = whole(name, json)?.filter(|most| *most >= 0).map(i64::unsigned_abs);
+            sampling.max_tokens = whole(name, json)?.filter(|most| *most > 0).map(i64::unsigned_abs);
         }
         "temperature" => sampling.temperature = Some(get(name, json)?),
         "top_p" => sampling.top_p = Some(get(name, json)?),
         "top_k" => sampling.top_k = whole(name, json)?.filter(|top| *top > 0).map(i64::unsigned_abs),
-        "seed" => sampling.seed = whole(name, json)?,
+        // The server's own default: a seed of its choice.
+        "seed" => sampling.seed = whole(name, json)?.filter(|seed| *seed != -1),
         "stop" => sampling.stop = stop(json)?,
         "frequency_penalty" => sampling.frequency_penalty = Some(get(name, json)?).filter(|by| is_set(*by)),
         "presence_penalty" => sampling.presence_penalty = Some(get(name, json)?).filter(|by| is_set(*by)),

@@ -57,10 +57,11 @@ pub(crate) fn usage(chunk: &Chunk<'_>) -> Usage {
     Usage { fresh: as_count(chunk.prompt_eval_count), output: as_count(chunk.eval_count), ..Usage::default() }
 }
 
-/// Why the answer ended. Calls win over "stop", which is all that is said of them; an unknown word is the plain end.
+/// Why the answer ended. Calls win over "stop", which is all that is said of them, and over a limit, for they come whole;
+/// an unknown word is the plain end.
 pub(crate) fn reason(word: &str, calls: bool) -> StopReason {
     match word {
-        "length" => StopReason::Length,
+        "length" if !calls => StopReason::Length,
         _ if calls => StopReason::ToolCalls,
         _ => StopReason::End,
     }

@@ -3,7 +3,7 @@
 //! Servers leave out the index, reuse one index for the next call, send the id or the name late, twice or empty, and
 //! send whole calls in one piece. A call is opened once its name is known; one that never gets a name is no call.
 
-use dialect::{Memo, unwrap_custom_input};
+use dialect::{Balance, Memo, unwrap_custom_input};
 use hub::{Block, BlockId, CallKind, Event, Fault, Seal};
 
 use crate::wire;
@@ -161,44 +161,6 @@ impl Call {
         if !self.waiting.is_empty() && !self.wrapped {
             out.push(Event::Delta { block, text: std::mem::take(&mut self.waiting) });
         }
-    }
-}
-
-/// Tells whether pieces of JSON text add up to one whole container, without keeping them.
-#[derive(Debug, Default)]
-struct Balance {
-    depth: u32,
-    in_string: bool,
-    escaped: bool,
-    seen: bool,
-}
-
-impl Balance {
-    fn feed(&mut self, text: &str) {
-        for byte in text.bytes() {
-            self.step(byte);
-        }
-    }
-
-    fn step(&mut self, byte: u8) {
-        if std::mem::take(&mut self.escaped) {
-            return;
-        }
-        match byte {
-            b'\\' if self.in_string => self.escaped = true,
-            b'"' => self.in_string = !self.in_string,
-            _ if self.in_string => (),
-            b'{' | b'[' => {
-                self.depth += 1;
-                self.seen = true;
-            }
-            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
-            _ => (),
-        }
-    }
-
-    fn is_complete(&self, empty: bool) -> bool {
-        self.depth == 0 && !self.in_string && (self.seen || empty)
     }
 }
 

@@ -3,8 +3,8 @@
 //! Identical requests give identical bytes, or prompt caches would miss.
 
 use bytes::BytesMut;
-use dialect::openai::schema;
-use dialect::{Encoded, MaxTokensField, Memo, Object, Target, quoted};
+use dialect::openai::{form, schema};
+use dialect::{Effort, Encoded, MaxTokensField, Memo, Object, Target, quoted};
 use http::HeaderMap;
 use hub::{Fault, Format, Losses, Part, Request, Schema, Source, Tier};
 
@@ -28,12 +28,12 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     let mut out = BytesMut::with_capacity(size(request));
     let mut body = Object::open(&mut out);
     body.text("model", target.model);
-    let note = schema_note(request, target);
+    let note = form::note(request, &request.system, target.traits.structured_output);
     Messages::new(target, &plan.names, &mut losses).write(request, note.as_deref(), body.key("messages"))?;
     plan.write(&mut body, &mut losses);
     limits(request, target, &mut body, &mut losses);
     sampling(request, target, &mut body, &mut losses);
-    format(request, note.is_some(), &mut body, &mut losses);
+    format(request, target, &mut body, &mut losses);
     for (field, json) in reasoning::fields(&request.thinking, target, &mut losses) {
         body.raw(field, &json);
     }
@@ -49,8 +49,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     let memo = Memo {
         names: plan.names,
         custom: plan.custom,
-        // What is over the limit is matched by the gateway.
-        stop: request.sampling.stop.iter().skip(MAX_STOPS).cloned().collect(),
+        stop: request.sampling.stop[own_stops(request, target)..].to_vec(),
         think_tags: target.traits.quirks.think_tags,
         ..Memo::default()
     };
@@ -117,17 +116,6 @@ fn refuse(request: &Request, target: &Target<'_>) -> Result<(), Fault> {
     }
 }
 
-/// The schema as an instruction, for models that cannot be held to one.
-fn schema_note(request: &Request, target: &Target<'_>) -> Option<String> {
-    match &request.format {
-        Format::Schema(schema) if target.traits.structured_output == Some(false) => Some(format!(
-            "Answer with one JSON value that follows this JSON Schema, and with nothing else:\n{}",
-            schema.schema.as_str()
-        )),
-        Format::Schema(_) | Format::Json | Format::Text => None,
-    }
-}
-
 fn limits(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
     let Some(wanted) = request.sampling.max_tokens else { return };
     let most = target.traits.max_output.unwrap_or(u64::MAX);
@@ -143,38 +131,51 @@ fn limits(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses:
 
 fn sampling(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
     let sampling = &request.sampling;
-    let free = target.traits.sampling != Some(false);
-    for (field, value) in [("temperature", sampling.temperature), ("top_p", sampling.top_p)] {
-        match value {
-            Some(value) if free => body.number(field, value),
-            Some(_) => losses.dropped(field, "the model takes no sampling settings"),
-            None => (),
-        }
-    }
+    let free = is_free(request, target);
+    let mut setting = |field: &'static str, value: Option<f64>, body: &mut Object<'_>| match value {
+        Some(value) if free => body.number(field, value),
+        Some(_) => losses.dropped(field, "the model takes no sampling settings"),
+        None => (),
+    };
+    setting("temperature", sampling.temperature, body);
+    setting("top_p", sampling.top_p, body);
+    stop(&sampling.stop[..own_stops(request, target)], body);
+    body.number_if("seed", sampling.seed);
+    setting("frequency_penalty", sampling.frequency_penalty, body);
+    setting("presence_penalty", sampling.presence_penalty, body);
     if sampling.top_k.is_some() {
         losses.dropped("top_k", "Chat has no such setting");
     }
-    stop(&sampling.stop, body);
-    body.number_if("seed", sampling.seed);
-    body.number_if("frequency_penalty", sampling.frequency_penalty);
-    body.number_if("presence_penalty", sampling.presence_penalty);
     if let Some(bias) = &sampling.logit_bias {
         body.raw("logit_bias", bias.as_str());
     }
     body.text_if("verbosity", sampling.verbosity.as_deref());
 }
 
+/// Whether settings of the sampling are taken: reasoning models take them only while they do not reason.
+fn is_free(request: &Request, target: &Target<'_>) -> bool {
+    target.traits.sampling != Some(false)
+        || Effort::of(&request.thinking, &target.traits.thinking, &mut Losses::default()) == Effort::Off
+}
+
+/// How many of the stop strings the upstream is told; the gateway matches the others. Reasoning models refuse the
+/// field (developers.openai.com/api/reference, `stop`, 2026-11).
+fn own_stops(request: &Request, target: &Target<'_>) -> usize {
+    let most = if target.traits.sampling == Some(false) { 0 } else { MAX_STOPS };
+    request.sampling.stop.len().min(most)
+}
+
 fn stop(stops: &[String], body: &mut Object<'_>) {
     if !stops.is_empty() {
-        body.array("stop", stops.iter().take(MAX_STOPS), |text, out| quoted(text, out));
+        body.array("stop", stops, |text, out| quoted(text, out));
     }
 }
 
-fn format(request: &Request, as_note: bool, body: &mut Object<'_>, losses: &mut Losses) {
+fn format(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
     match &request.format {
         Format::Text => (),
         Format::Json => body.raw("response_format", "{\"type\":\"json_object\"}"),
-        Format::Schema(_) if as_note => {
+        Format::Schema(_) if target.traits.structured_output == Some(false) => {
             losses.approximated("response_format", "the schema was sent as an instruction");
             body.raw("response_format", "{\"type\":\"json_object\"}");
         }

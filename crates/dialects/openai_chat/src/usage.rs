@@ -16,15 +16,27 @@ pub(crate) fn read(wire: &wire::Usage<'_>) -> Usage {
     let written = as_count(prompt.and_then(|details| details.cache_write_tokens));
     let cached = cache_read.unwrap_or(0).saturating_add(written.unwrap_or(0));
     let details = wire.completion_tokens_details.as_ref();
+    let reasoning =
+        as_count(details.and_then(|details| details.reasoning_tokens)).or_else(|| as_count(wire.reasoning_tokens));
+    let prompt = as_count(wire.prompt_tokens);
     Usage {
-        fresh: as_count(wire.prompt_tokens).map(|all| all.saturating_sub(cached)),
+        fresh: prompt.map(|all| all.saturating_sub(cached)),
         cache_read,
         cache_write: written.map(|total| CacheWrite { total, ..CacheWrite::default() }),
-        output: as_count(wire.completion_tokens),
-        reasoning: as_count(details.and_then(|details| details.reasoning_tokens))
-            .or_else(|| as_count(wire.reasoning_tokens)),
+        output: output(as_count(wire.completion_tokens), reasoning, prompt, as_count(wire.total_tokens)),
+        reasoning,
         ..Usage::default()
     }
+}
+
+/// What was generated. xAI and others count reasoning beside the completion: the total tells, or a reasoning that is
+/// larger than the completion that should include it.
+fn output(completion: Option<u64>, reasoning: Option<u64>, prompt: Option<u64>, total: Option<u64>) -> Option<u64> {
+    let (said, thought) = (completion?, reasoning.unwrap_or(0));
+    let both = said.saturating_add(thought);
+    let beside =
+        thought > said || (thought > 0 && prompt.is_some() && total == prompt.map(|all| all.saturating_add(both)));
+    Some(if beside { both } else { said })
 }
 
 /// Writes the figures for a client. What was not reported is left out, except the three totals that SDKs insist on.
@@ -67,6 +79,18 @@ mod tests {
             (
                 r#"{"prompt_tokens":10,"prompt_cache_hit_tokens":4,"prompt_cache_miss_tokens":6}"#,
                 expect(Some(6), Some(4), None),
+            ),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":4,"total_tokens":23,"completion_tokens_details":{"reasoning_tokens":9}}"#,
+                Usage { reasoning: Some(9), ..expect(Some(10), None, Some(13)) },
+            ),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":9,"total_tokens":23,"completion_tokens_details":{"reasoning_tokens":4}}"#,
+                Usage { reasoning: Some(4), ..expect(Some(10), None, Some(13)) },
+            ),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":13,"total_tokens":23,"completion_tokens_details":{"reasoning_tokens":9}}"#,
+                Usage { reasoning: Some(9), ..expect(Some(10), None, Some(13)) },
             ),
             (r#"{"prompt_tokens":10,"cached_tokens":40}"#, expect(Some(0), Some(40), None)),
             (r#"{"prompt_tokens":10.0,"completion_tokens":null}"#, expect(Some(10), None, None)),

@@ -444,6 +444,8 @@ pub(crate) struct Usage<'a> {
     #[serde(borrow)]
     pub(crate) completion_tokens: Raw<'a>,
     #[serde(borrow)]
+    pub(crate) total_tokens: Raw<'a>,
+    #[serde(borrow)]
     pub(crate) prompt_tokens_details: Option<PromptDetails<'a>>,
     #[serde(borrow)]
     pub(crate) completion_tokens_details: Option<CompletionDetails<'a>>,

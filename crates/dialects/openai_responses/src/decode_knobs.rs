@@ -81,8 +81,11 @@ fn sampling(body: &Body, text: &wire::TextConfig<'_>) -> Result<Sampling, Fault>
     let not_one = |value: &f64| (*value - 1.0).abs() > f64::EPSILON;
     let include: Vec<Str<'_>> = body.get("include")?.unwrap_or_default();
     let top: Option<u32> = body.get("top_logprobs")?.filter(|top| *top > 0);
+    let cache: Option<wire::CacheOptions> = body.get("prompt_cache_options")?;
+    let prewarms = cache.and_then(|options| options.prewarm) == Some(true);
     Ok(Sampling {
-        max_tokens: body.get("max_output_tokens")?,
+        // No answer is wanted then: only the cache is to be warmed.
+        max_tokens: if prewarms { Some(0) } else { body.get("max_output_tokens")? },
         temperature: body.get("temperature")?.filter(not_one),
         top_p: body.get("top_p")?.filter(not_one),
         logprobs: top.is_some() || include.iter().any(|what| &**what == "message.output_text.logprobs"),

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use bytes::BytesMut;
-use dialect::openai::schema;
+use dialect::openai::{form, schema};
 use dialect::{Effort, Encoded, Memo, Object, Target};
 use http::HeaderMap;
 use hub::{Fault, Format, Losses, Mode, Part, Request, Role, Schema, Show, Source, Text, Tier};
@@ -29,8 +29,9 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     let mut out = BytesMut::with_capacity(size(request));
     let mut body = Object::open(&mut out);
     body.text("model", target.model);
-    let note = schema_note(request, target);
     let system = system(request);
+    // Instructions are not searched for the word: it must stand in the input.
+    let note = form::note(request, system.items, target.traits.structured_output);
     if let Some(instructions) = system.instructions {
         body.text("instructions", instructions);
     }
@@ -38,7 +39,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     plan.write(&mut body, &mut losses);
     limits(request, target, &mut body, &mut losses);
     sampling(request, target, &mut body, &mut losses);
-    text(request, note.is_some(), &mut body, &mut losses);
+    text(request, target, &mut body, &mut losses);
     let thinks = thinking(request, target, &mut body, &mut losses);
     if thinks || replays(request) {
         body.raw("include", "[\"reasoning.encrypted_content\"]");
@@ -105,10 +106,6 @@ fn refuse(request: &Request, target: &Target<'_>) -> Result<(), Fault> {
         let words = format!("{model} takes no token biases: leave them out");
         return Err(Fault::unsupported("logit_bias", words));
     }
-    if sampling.max_tokens == Some(0) {
-        let words = format!("{model} cannot warm a cache without answering: ask for at least one token");
-        return Err(Fault::unsupported("max_tokens", words));
-    }
     let holds = |json: &str| !matches!(json, "[]" | "{}" | "false");
     let foreign = request.extras.iter().filter(|extra| extra.origin != ID);
     match foreign.into_iter().find(|extra| REFUSED.contains(&extra.field.as_str()) && holds(extra.json.as_str())) {
@@ -136,24 +133,17 @@ fn system(request: &Request) -> System<'_> {
     }
 }
 
-/// The schema as an instruction, for models that cannot be held to one.
-fn schema_note(request: &Request, target: &Target<'_>) -> Option<String> {
-    match &request.format {
-        Format::Schema(schema) if target.traits.structured_output == Some(false) => Some(format!(
-            "Answer with one JSON value that follows this JSON Schema, and with nothing else:\n{}",
-            schema.schema.as_str()
-        )),
-        Format::Schema(_) | Format::Json | Format::Text => None,
-    }
-}
-
 fn limits(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
     let Some(wanted) = request.sampling.max_tokens else { return };
+    if wanted == 0 {
+        // Only the cache is warmed. The cap bounds what a server costs that does not know how.
+        body.raw("prompt_cache_options", "{\"prewarm\":true}");
+    }
     let most = target.traits.max_output.unwrap_or(u64::MAX);
     if wanted > most {
         losses.approximated("max_tokens", format!("lowered to {most}, the most that the model gives"));
     }
-    if wanted < MIN_TOKENS {
+    if (1..MIN_TOKENS).contains(&wanted) {
         losses.approximated("max_tokens", format!("raised to {MIN_TOKENS}, the least that OpenAI takes"));
     }
     body.number("max_output_tokens", wanted.min(most).max(MIN_TOKENS));
@@ -161,7 +151,9 @@ fn limits(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses:
 
 fn sampling(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
     let sampling = &request.sampling;
-    let free = target.traits.sampling != Some(false);
+    // Reasoning models take these only while they do not reason.
+    let quiet = || Effort::of(&request.thinking, &target.traits.thinking, &mut Losses::default()) == Effort::Off;
+    let free = target.traits.sampling != Some(false) || quiet();
     for (field, value) in [("temperature", sampling.temperature), ("top_p", sampling.top_p)] {
         match value {
             Some(value) if free => body.number(field, value),
@@ -181,7 +173,7 @@ fn sampling(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losse
 }
 
 /// The form of the answer and its verbosity share one object.
-fn text(request: &Request, as_note: bool, body: &mut Object<'_>, losses: &mut Losses) {
+fn text(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
     let verbosity = request.sampling.verbosity.as_deref();
     if request.format == Format::Text && verbosity.is_none() {
         return;
@@ -190,7 +182,7 @@ fn text(request: &Request, as_note: bool, body: &mut Object<'_>, losses: &mut Lo
     match &request.format {
         Format::Text => (),
         Format::Json => text.raw("format", "{\"type\":\"json_object\"}"),
-        Format::Schema(_) if as_note => {
+        Format::Schema(_) if target.traits.structured_output == Some(false) => {
             losses.approximated("response_format", "the schema was sent as an instruction");
             text.raw("format", "{\"type\":\"json_object\"}");
         }

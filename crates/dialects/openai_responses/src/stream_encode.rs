@@ -81,7 +81,8 @@ impl<'a> Outcome<'a> {
             StopReason::Refusal if refused => ("completed", None),
             StopReason::Refusal | StopReason::Filter => ("incomplete", Some("content_filter")),
             StopReason::Length | StopReason::ContextFull => ("incomplete", Some("max_output_tokens")),
-            StopReason::Paused => ("incomplete", Some("paused")),
+            // None of the API's words for a reason fits (SDK 3.54, `IncompleteDetails`).
+            StopReason::Paused => ("incomplete", None),
             StopReason::MalformedCall => ("failed", None),
         };
         Self { status, reason, fault: None }
@@ -140,6 +141,9 @@ impl Encoder {
         match outcome.status {
             "in_progress" => object.raw("usage", "null"),
             _ => usage::write(&self.usage, object.key("usage")),
+        }
+        if let Some(searches) = self.usage.web_searches.filter(|_| outcome.status != "in_progress") {
+            usage::write_tools(searches, object.key("tool_usage"));
         }
         object.close();
     }

@@ -55,3 +55,16 @@ pub(crate) fn write_all(usage: &Usage, out: &mut BytesMut) {
     object.number("total_tokens", input.saturating_add(output));
     object.close();
 }
+
+/// Writes what tools cost that the provider ran. SDKs insist on both families; pictures cost nothing here.
+pub(crate) fn write_tools(searches: u64, out: &mut BytesMut) {
+    let mut tools = Object::open(out);
+    tools.raw(
+        "image_gen",
+        "{\"input_tokens\":0,\"input_tokens_details\":{\"image_tokens\":0,\"text_tokens\":0},\"output_tokens\":0,\"total_tokens\":0}",
+    );
+    let mut search = Object::open(tools.key("web_search"));
+    search.number("num_requests", searches);
+    search.close();
+    tools.close();
+}

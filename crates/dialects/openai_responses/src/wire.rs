@@ -191,6 +191,12 @@ pub(crate) struct Choice<'a> {
 /// `text`: the form of the answer.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+pub(crate) struct CacheOptions {
+    pub(crate) prewarm: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct TextConfig<'a> {
     #[serde(borrow)]
     pub(crate) format: Option<Format<'a>>,

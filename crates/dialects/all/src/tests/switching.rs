@@ -17,7 +17,7 @@ const PROOF: &str = "UFJPT0Y=";
 
 /// An answer that thinks, speaks and makes two calls, the proof where its vendor puts it.
 fn answer(wire: &str) -> Value {
-    let call = |name: &str, place: &str| (json!({"name": name, "arguments": format!("{{\"place\":\"{place}\"}}")}));
+    let call = |name: &str, place: &str| json!({"name": name, "arguments": format!("{{\"place\":\"{place}\"}}")});
     match wire {
         "anthropic" => json!({"type": "message", "role": "assistant", "id": "msg_1", "model": "m", "content": [
             {"type": "thinking", "thinking": THOUGHT, "signature": PROOF},

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use dialect::Target;
-use hub::{Event, Part, Text};
+use hub::{Event, Part, StopReason, Text};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -287,10 +287,41 @@ fn usage_known_at_the_start_is_in_the_head() {
         Event::Start { id: "m1".into(), model: String::new() },
         Event::Usage(hub::Usage { fresh: Some(5), ..hub::Usage::default() }),
         Event::Usage(hub::Usage { output: Some(2), ..hub::Usage::default() }),
-        Event::Stop(hub::StopReason::End.into()),
+        Event::Stop(StopReason::End.into()),
     ];
     let text = String::from_utf8(encode_stream(&events, reply())).unwrap();
     assert!(text.starts_with("event: message_start\n"), "{text}");
     let first = text.split("\n\n").next().unwrap();
     assert!(first.contains(r#""input_tokens":5"#), "{first}");
+}
+
+#[test]
+fn a_limit_that_cut_no_call_leaves_the_calls_to_the_client() {
+    for (arguments, expect) in [
+        (&[r#"{"place":"#, r#""here"}"#][..], StopReason::ToolCalls),
+        (&[r#"{"place":"#, r#""he"#], StopReason::Length),
+        (&["{"], StopReason::Length),
+        (&[], StopReason::Length),
+    ] {
+        let delta = |text: &str| {
+            let text = serde_json::to_string(text).unwrap();
+            format!(
+                r#"{{"type":"content_block_delta","index":0,"delta":{{"type":"input_json_delta","partial_json":{text}}}}}"#
+            )
+        };
+        let mut frames = vec![
+            r#"{"type":"message_start","message":{"usage":{"input_tokens":1,"output_tokens":1}}}"#.to_owned(),
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"c","name":"look","input":{}}}"#.into(),
+        ];
+        frames.extend(arguments.iter().copied().map(delta));
+        frames.push(r#"{"type":"content_block_stop","index":0}"#.into());
+        frames.push(
+            r#"{"type":"message_delta","delta":{"stop_reason":"max_tokens"},"usage":{"output_tokens":9}}"#.into(),
+        );
+        frames.push(r#"{"type":"message_stop"}"#.into());
+        let stream: String = frames.iter().map(|frame| format!("data: {frame}\n\n")).collect();
+        let events = decode_stream(Memo::default(), &[stream.as_bytes()]).unwrap();
+        let Some(Event::Stop(stop)) = events.last() else { panic!("{events:?}") };
+        assert_eq!(stop.reason, expect, "{arguments:?}");
+    }
 }

@@ -31,9 +31,9 @@ fn answer() -> impl Strategy<Value = Response> {
     (parts, any::<bool>(), prop::option::of((0_u64..1 << 40, 0_u64..1 << 40))).prop_map(
         |((thought, text, calls), cut, usage)| {
             let reason = match (cut, calls.is_empty()) {
-                (true, _) => StopReason::Length,
+                (true, true) => StopReason::Length,
                 (false, true) => StopReason::End,
-                (false, false) => StopReason::ToolCalls,
+                (_, false) => StopReason::ToolCalls,
             };
             let usage = usage.map_or_else(Usage::default, |(fresh, output)| Usage {
                 fresh: Some(fresh),

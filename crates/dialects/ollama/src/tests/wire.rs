@@ -229,11 +229,14 @@ fn a_cut_stream_is_a_fault_and_so_is_an_error_inside() {
 }
 
 #[test]
-fn a_length_is_told_and_custom_input_is_unwrapped() {
+fn calls_that_came_whole_win_over_a_limit_and_custom_input_is_unwrapped() {
     let line = r#"{"message":{"content":"a","tool_calls":[{"id":"x","function":{"name":"patch","arguments":{"input":"p\n"}}}]},"done":true,"done_reason":"length"}"#;
     let memo = Memo { custom: vec!["patch".into()], ..Memo::default() };
     let response = Chat.decode_response(line.as_bytes(), &memo).unwrap();
-    assert_eq!(response.stop.reason, StopReason::Length);
+    assert_eq!(response.stop.reason, StopReason::ToolCalls);
+    let cut = r#"{"message":{"content":"a"},"done":true,"done_reason":"length"}"#;
+    let cut = Chat.decode_response(cut.as_bytes(), &Memo::default()).unwrap();
+    assert_eq!(cut.stop.reason, StopReason::Length);
     let Part::ToolCall(call) = &response.parts[1] else { panic!("{response:?}") };
     assert_eq!((call.kind, call.arguments.as_str(), call.id.as_str()), (CallKind::Custom, "p\n", "x"));
     let streamed = assembled(read(&[line], memo).unwrap());

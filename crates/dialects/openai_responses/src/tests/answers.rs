@@ -217,7 +217,7 @@ fn each_reason_has_its_ending() {
                 ("response.incomplete", "incomplete", Some("max_output_tokens"))
             }
             StopReason::Refusal | StopReason::Filter => ("response.incomplete", "incomplete", Some("content_filter")),
-            StopReason::Paused => ("response.incomplete", "incomplete", Some("paused")),
+            StopReason::Paused => ("response.incomplete", "incomplete", None),
             StopReason::MalformedCall => ("response.failed", "failed", None),
         };
         assert_eq!(found, expect, "{reason:?}");
