@@ -1,8 +1,10 @@
 //! Work grows with the size of what is read and written, and not with its square.
 //!
-//! What is measured is the CPU time of the thread, which other programs on the machine do not change, for a size and
-//! for four times that size: linear work takes four times as long, quadratic sixteen times. A case fails when it is
-//! nearer to the latter each time that it is tried. Where the system does not tell CPU time, nothing is measured.
+//! What is counted is memory: how often some is asked for and how much, which is the same on every machine at every
+//! hour. Four times the size may take nine times as much of either: linear work takes four times, quadratic sixteen.
+//! Work that asks for no memory, such as looking through all that came before, shows in CPU time only. That is looked
+//! at from so far away (sixteen times the size) that nothing but a square reaches the bound, and the best of several
+//! tries counts, because whatever disturbs a measurement makes it longer.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,10 +19,18 @@ use super::hostile::request;
 use super::matrix::head;
 use crate::ALL;
 
-/// Least time that is judged, in nanoseconds: less is noise.
-const LEAST: u64 = 2_000_000;
-/// Four times the size takes four times the work; the doubt goes to the code.
+/// The size at which memory is counted first.
+const SMALL: usize = 256;
+/// Four times the size takes four times the memory; the doubt goes to the code.
 const MOST: u64 = 9;
+/// What is allowed at any size: buffers of their own size, and tables that double.
+const SLACK: u64 = 16 * 1024;
+/// Least time that is judged, in nanoseconds: less is noise.
+const LEAST: u64 = 400_000;
+/// How much larger the second size is whose time is taken.
+const WIDE: usize = 16;
+/// Linear work takes sixteen times as long, quadratic 256 times.
+const FAR: u64 = 100;
 
 fn cpu() -> Option<u64> {
     std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
@@ -30,30 +40,49 @@ fn cpu() -> Option<u64> {
 type Work<'a> = Box<dyn FnOnce() + 'a>;
 
 fn time(work: Work<'_>) -> Option<u64> {
+    // The figure is brought up to date when the thread is put aside.
+    std::thread::yield_now();
     let before = cpu()?;
     work();
-    // The figure is brought up to date when the thread is put aside.
     std::thread::yield_now();
     Some(cpu()? - before)
 }
 
-/// The times for a size and for four times that size, where they grow too fast.
+/// The memory, or else the times, for a size and for a larger one, where they grow too fast.
 fn grows<'a>(prepare: &dyn Fn(usize) -> Work<'a>) -> Option<(u64, u64)> {
-    let mut worst = None;
-    for _ in 0..3 {
-        let mut size = 64;
-        let mut small = time(prepare(size))?;
-        while small < LEAST && size < 1 << 11 {
-            size *= 2;
-            small = time(prepare(size))?;
-        }
-        let large = time(prepare(size * 4))?;
-        worst = Some((small, large));
-        if large <= MOST * small || large < 8 * LEAST {
+    grows_in_memory(prepare).or_else(|| grows_in_time(prepare))
+}
+
+fn grows_in_memory<'a>(prepare: &dyn Fn(usize) -> Work<'a>) -> Option<(u64, u64)> {
+    let asked = |size| {
+        let work = prepare(size);
+        allocation_counter::measure(work)
+    };
+    // What is made once and kept is made now.
+    asked(1);
+    let (small, large) = (asked(SMALL), asked(4 * SMALL));
+    let pairs = [(small.bytes_total, large.bytes_total, SLACK), (small.count_total, large.count_total, SLACK / 64)];
+    pairs.into_iter().find(|(small, large, slack)| large.saturating_sub(*slack) > MOST * small).map(|(a, b, _)| (a, b))
+}
+
+fn grows_in_time<'a>(prepare: &dyn Fn(usize) -> Work<'a>) -> Option<(u64, u64)> {
+    let quickest = |size: usize| (0..3).filter_map(|_| time(prepare(size))).min();
+    let mut size = 64;
+    let mut small = quickest(size)?;
+    while small < LEAST && size < 1 << 11 {
+        size *= 2;
+        small = quickest(size)?;
+    }
+    // Work that is hardly any at this size is judged as if it took a quarter of what is judged at all.
+    let small = small.max(LEAST / 4);
+    let mut large = u64::MAX;
+    for _ in 0..4 {
+        large = large.min(time(prepare(size * WIDE))?);
+        if large <= FAR * small {
             return None;
         }
     }
-    worst
+    Some((small, large))
 }
 
 /// Each client and each wire once with the first of the others, and each with itself: what a request costs is what
@@ -358,13 +387,26 @@ fn tools_that_come_again_are_not_rewritten_again() {
 
 #[test]
 fn what_grows_too_fast_is_noticed() {
-    let square = |size: usize| {
+    let looked_through = |size: usize| {
         let text = vec![1_u8; size];
         let sum = move |_: u8| text.iter().map(|byte| u64::from(*byte)).sum::<u64>();
         Box::new(move || assert!(std::hint::black_box(vec![1; size]).into_iter().map(sum).sum::<u64>() > 0))
             as Work<'static>
     };
-    assert!(cpu().is_none() || grows(&square).is_some());
+    assert_eq!(grows_in_memory(&looked_through), None);
+    assert!(cpu().is_none() || grows_in_time(&looked_through).is_some());
+    let copied = |size: usize| {
+        Box::new(move || (0..size).for_each(|at| drop(std::hint::black_box(vec![1_u8; at])))) as Work<'static>
+    };
+    assert!(grows_in_memory(&copied).is_some());
+    let asked_for = |size: usize| {
+        Box::new(move || (0..size * size).for_each(|_| drop(std::hint::black_box(Box::new(1_u8))))) as Work<'static>
+    };
+    assert!(grows_in_memory(&asked_for).is_some());
+    let linear = |size: usize| {
+        Box::new(move || drop((0..size).map(|at| at.to_string()).collect::<Vec<_>>().join(","))) as Work<'static>
+    };
+    assert_eq!(grows(&linear), None);
 }
 
 #[test]
