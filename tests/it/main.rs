@@ -26,6 +26,7 @@ mod failover;
 mod fidelity;
 mod flags;
 mod hedging;
+mod hostile;
 mod identity;
 mod import;
 mod kept;

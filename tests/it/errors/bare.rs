@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 /// How an answer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// As it should.
     Whole,
     /// Before its time, as if that were all.
@@ -24,43 +24,43 @@ pub(super) enum End {
 
 /// What is answered.
 #[derive(Clone, Debug)]
-pub(super) struct Play {
+pub(crate) struct Play {
     /// None: no head either.
-    pub(super) status: Option<u16>,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Vec<u8>,
+    pub(crate) status: Option<u16>,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
     /// What is said, and how it ends, once [`Bare::go_on`] is called.
-    pub(super) then: Option<Vec<u8>>,
-    pub(super) end: End,
+    pub(crate) then: Option<Vec<u8>>,
+    pub(crate) end: End,
 }
 
 impl Play {
-    pub(super) fn new(status: u16, kind: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn new(status: u16, kind: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("content-type", kind.to_owned())];
         Self { status: Some(status), headers, body: body.into(), then: None, end: End::Whole }
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 
-    pub(super) fn end(self, end: End) -> Self {
+    pub(crate) fn end(self, end: End) -> Self {
         Self { end, ..self }
     }
 
-    pub(super) fn then(self, more: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn then(self, more: impl Into<Vec<u8>>) -> Self {
         Self { then: Some(more.into()), ..self }
     }
 
     /// No answer at all.
-    pub(super) fn nothing(end: End) -> Self {
+    pub(crate) fn nothing(end: End) -> Self {
         Self { status: None, headers: Vec::new(), body: Vec::new(), then: None, end }
     }
 }
 
 /// The upstream. Its tasks end with it.
-pub(super) struct Bare {
+pub(crate) struct Bare {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
     go_on: Arc<Notify>,
@@ -72,10 +72,12 @@ struct State {
     play: Option<Play>,
     /// Requests that were answered so since it was told.
     asked: usize,
+    /// The body of the last of them.
+    heard: Vec<u8>,
 }
 
 impl Bare {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State::default()));
@@ -85,23 +87,28 @@ impl Bare {
         Self { address, state, go_on, _tasks: tasks }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// From now on every request is answered so.
-    pub(super) fn play(&self, play: Play) {
-        *self.state.lock().unwrap() = State { play: Some(play), asked: 0 };
+    pub(crate) fn play(&self, play: Play) {
+        *self.state.lock().unwrap() = State { play: Some(play), ..State::default() };
     }
 
     /// Lets the connection go on that waits for it.
-    pub(super) fn go_on(&self) {
+    pub(crate) fn go_on(&self) {
         self.go_on.notify_one();
     }
 
     /// How often that was asked for.
-    pub(super) fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.state.lock().unwrap().asked
+    }
+
+    /// The body of the last request.
+    pub(crate) fn heard(&self) -> String {
+        String::from_utf8_lossy(&self.state.lock().unwrap().heard).into_owned()
     }
 }
 
@@ -117,12 +124,11 @@ async fn accept(listener: TcpListener, state: Arc<Mutex<State>>, go_on: Arc<Noti
 
 /// One request, one answer.
 async fn converse(mut stream: TcpStream, state: Arc<Mutex<State>>, go_on: Arc<Notify>) {
-    if !read_request(&mut stream).await {
-        return;
-    }
+    let Some(heard) = read_request(&mut stream).await else { return };
     let play = {
         let mut state = state.lock().unwrap();
         state.asked += 1;
+        state.heard = heard;
         state.play.clone()
     };
     let Some(play) = play else { return };
@@ -153,13 +159,13 @@ fn head(play: &Play) -> Vec<u8> {
     head.into_bytes()
 }
 
-/// Reads a head and the body that it announces.
-async fn read_request(stream: &mut TcpStream) -> bool {
+/// Reads a head and the body that it announces; gives back the body.
+async fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut seen = Vec::new();
     let mut piece = [0; 8192];
     loop {
         match stream.read(&mut piece).await {
-            Ok(0) | Err(_) => return false,
+            Ok(0) | Err(_) => return None,
             Ok(n) => seen.extend_from_slice(&piece[..n]),
         }
         let text = String::from_utf8_lossy(&seen);
@@ -173,7 +179,8 @@ async fn read_request(stream: &mut TcpStream) -> bool {
             None => text.ends_with("0\r\n\r\n") || !head.to_ascii_lowercase().contains("chunked"),
         };
         if whole {
-            return true;
+            let at = head.len() + 4;
+            return Some(seen.split_off(at));
         }
     }
 }

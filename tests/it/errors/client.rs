@@ -8,7 +8,7 @@ use crate::harness::{BEARER, KEY, soon};
 
 /// A language, of a client or of an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tongue {
+pub(crate) enum Tongue {
     Chat,
     Responses,
     Messages,
@@ -18,20 +18,20 @@ pub(super) enum Tongue {
 
 use Tongue::{Chat, Gemini, Messages, Ollama, Responses};
 
-pub(super) const ALL: [Tongue; 5] = [Chat, Responses, Messages, Gemini, Ollama];
+pub(crate) const ALL: [Tongue; 5] = [Chat, Responses, Messages, Gemini, Ollama];
 
 /// What a client reads out of an error.
 #[derive(Debug, PartialEq)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// `type` of OpenAI and Anthropic, `status` of Google, nothing of Ollama.
-    pub(super) kind: String,
+    pub(crate) kind: String,
     /// `code`, where the dialect has words for it.
-    pub(super) code: Option<String>,
-    pub(super) message: String,
+    pub(crate) code: Option<String>,
+    pub(crate) message: String,
 }
 
 impl Tongue {
-    pub(super) fn headers(self) -> Vec<(&'static str, &'static str)> {
+    pub(crate) fn headers(self) -> Vec<(&'static str, &'static str)> {
         match self {
             Messages => vec![("x-api-key", KEY), ("anthropic-version", "2023-06-01")],
             Gemini => vec![("x-goog-api-key", KEY)],
@@ -39,7 +39,7 @@ impl Tongue {
         }
     }
 
-    pub(super) fn path(self, model: &str, stream: bool) -> String {
+    pub(crate) fn path(self, model: &str, stream: bool) -> String {
         match self {
             Chat => "/v1/chat/completions".to_owned(),
             Responses => "/v1/responses".to_owned(),
@@ -50,7 +50,7 @@ impl Tongue {
         }
     }
 
-    pub(super) fn body(self, model: &str, stream: bool) -> Value {
+    pub(crate) fn body(self, model: &str, stream: bool) -> Value {
         let messages = json!([{"role": "user", "content": "How are you?"}]);
         match self {
             Chat | Ollama => json!({"model": model, "stream": stream, "messages": messages}),
@@ -60,18 +60,18 @@ impl Tongue {
         }
     }
 
-    pub(super) async fn open(self, gateway: &Gateway, model: &str, stream: bool) -> Live {
+    pub(crate) async fn open(self, gateway: &Gateway, model: &str, stream: bool) -> Live {
         let url = format!("{}{}", gateway.url(), self.path(model, stream));
         soon(client::open_post(&url, &self.headers(), &self.body(model, stream))).await.unwrap()
     }
 
-    pub(super) async fn ask(self, gateway: &Gateway, model: &str, stream: bool) -> Got {
+    pub(crate) async fn ask(self, gateway: &Gateway, model: &str, stream: bool) -> Got {
         let live = self.open(gateway, model, stream).await;
         soon(live.rest()).await
     }
 
     /// The error of an answer that is no stream, if it has the dialect's shape.
-    pub(super) fn error(self, got: &Got) -> Result<Told, String> {
+    pub(crate) fn error(self, got: &Got) -> Result<Told, String> {
         let body = got.json();
         if got.header("content-type") != Some("application/json") {
             return Err(format!("its type is {:?}", got.header("content-type")));
@@ -108,7 +108,7 @@ impl Tongue {
     }
 
     /// The events of a stream that began well, each as JSON; what is none is text.
-    pub(super) fn events(self, got: &Got) -> Vec<Value> {
+    pub(crate) fn events(self, got: &Got) -> Vec<Value> {
         let read = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| json!(text));
         match self {
             Ollama => got.text().lines().filter(|line| !line.trim().is_empty()).map(read).collect(),
@@ -117,7 +117,7 @@ impl Tongue {
     }
 
     /// The error in a stream, where the event is one.
-    pub(super) fn stream_error(self, event: &Value) -> Option<Result<Told, String>> {
+    pub(crate) fn stream_error(self, event: &Value) -> Option<Result<Told, String>> {
         match self {
             Responses => self.responses_error(event),
             Messages => (event["type"] == "error").then(|| self.read(event)),
@@ -145,7 +145,7 @@ impl Tongue {
     }
 
     /// Whether the event says that the answer is whole.
-    pub(super) fn is_success(self, event: &Value) -> bool {
+    pub(crate) fn is_success(self, event: &Value) -> bool {
         match self {
             Chat => {
                 event["choices"].as_array().is_some_and(|all| all.iter().any(|one| one["finish_reason"].is_string()))
@@ -162,12 +162,12 @@ impl Tongue {
     }
 
     /// Whether the event may stand behind an error.
-    pub(super) fn may_follow_an_error(self, event: &Value) -> bool {
+    pub(crate) fn may_follow_an_error(self, event: &Value) -> bool {
         self == Chat && event == "[DONE]"
     }
 
     /// What makes an event's text visible.
-    pub(super) fn text(self, event: &Value) -> &str {
+    pub(crate) fn text(self, event: &Value) -> &str {
         let found = match self {
             Chat => event.pointer("/choices/0/delta/content"),
             Responses => event.get("delta"),

@@ -4,8 +4,8 @@
 //! letter of its dialect (`client.rs`), and [`cell`] is the table of what it must find there. All cells are tried
 //! before the test complains, so that it names everything that is wrong.
 
-mod bare;
-mod client;
+pub(crate) mod bare;
+pub(crate) mod client;
 mod words;
 
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use words::{Case, Class, UPSTREAM_ID};
 
 /// With what the upstream is asked; no client may ever see it.
 const KEY: &str = "sk-sentinel-of-the-error-matrix";
-const MODEL: &str = "model";
+pub(crate) const MODEL: &str = "model";
 
 /// What a client must be told: status, type (Google's status), code (of OpenAI's dialects).
 struct Cell {
@@ -65,7 +65,7 @@ fn cell(client: Tongue, class: Class) -> Cell {
 }
 
 /// A gateway in front of one such upstream.
-async fn gateway(wire: Tongue, bare: &Bare, timeouts: Value) -> Gateway {
+pub(crate) async fn gateway(wire: Tongue, bare: &Bare, timeouts: Value) -> Gateway {
     let url = bare.url();
     let models = json!([{"name": "up", "alias": MODEL}]);
     let key_entry = |url: &str| json!([{"api-key": KEY, "base-url": url, "models": models}]);
