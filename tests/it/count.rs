@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use testkit::client::{self, Got};
 use testkit::{FakeAnthropic, FakeGemini, FakeOpenAi, FakeResponses, Gateway};
 
+use crate::errors::bare::{Bare, End, Play};
 use crate::harness::{BEARER, KEY, Setup, soon};
 
 /// A client's way to ask.
@@ -158,6 +159,35 @@ async fn what_an_answer_would_refuse_is_refused_here_too() {
     let got = soon(client::post(&url, &headers, &container)).await.unwrap();
     assert_eq!(got.status, 400, "{}", got.text());
     assert!(places.gemini.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_estimate_is_refused_where_an_answer_would_be() {
+    let places = Places::start().await;
+    let gateway = places.gateway().await;
+    let headers = [("x-api-key", KEY), ("anthropic-version", "2023-06-01")];
+    let url = format!("{}/v1/messages/count_tokens", gateway.url());
+    for (field, status) in [("container", 400), ("metadata", 200)] {
+        for model in ["model", "at-ollama"] {
+            let mut body = json!({"model": model, "messages": [{"role": "user", "content": "x"}]});
+            body[field] = if field == "metadata" { json!({"user_id": "u"}) } else { json!("c") };
+            let got = soon(client::post(&url, &headers, &body)).await.unwrap();
+            assert_eq!(got.status, status, "{field} {model}: {}", got.text());
+            assert!(status == 200 || got.text().contains(field), "{}", got.text());
+        }
+    }
+}
+
+/// Programs ask before each step: an estimate is better than a wait.
+#[tokio::test]
+async fn a_place_that_takes_for_ever_is_not_waited_for() {
+    let bare = Bare::start().await;
+    bare.play(Play::nothing(End::Silence));
+    let place = entry(&bare.url(), "key-of-the-place", "claude-model", "at-claude");
+    let gateway = Setup::new().with("claude-api-key", place).start().await;
+    let got = ask(&gateway, Messages, "at-claude").await;
+    assert!(Messages.number(&got) > 0, "{}", got.text());
+    assert_eq!(got.header("x-bosporus-estimate"), Some("true"));
 }
 
 #[tokio::test]

@@ -3,14 +3,16 @@
 //! Programs ask this often and rely on an answer: only a fault of the request itself is one here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use config::payload::Rule;
 use dialect::splice::{self, Pieces};
 use dialect::{Body, Dialect, Target, WireSide};
 use http::{HeaderMap, HeaderValue, Response};
-use hub::{Blame, Fault, FaultKind, Losses};
+use hub::{Blame, Fault, FaultKind, Losses, Request};
 use pool::{Lease, Outcome};
+use tokio::time::timeout;
 use transport::ReplyBody;
 use upstreams::{Call, Purpose};
 
@@ -19,9 +21,15 @@ use crate::fidelity::report;
 use crate::inbound::Inbound;
 use crate::lacking::has_no_such_call;
 use crate::record::Record;
-use crate::seats::Seat;
+use crate::seats::{Seat, Seats};
 use crate::serve::Serve;
 use crate::{estimate, faults, headers};
+
+/// How long a place may take to count. Programs ask before each of their steps, and an estimate is there at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many seats are looked at before a request is refused that is not sent anywhere.
+const LOOKED_AT: usize = 8;
 
 /// What is sent to be counted.
 struct Ask {
@@ -59,10 +67,27 @@ impl Serve<'_> {
             }
         }
         let decoded = inbound.decoded(self.client)?;
+        if let Some(fault) = self.refused_everywhere(&route.seats, &model, &decoded.request) {
+            return Err(fault);
+        }
         let tokens = estimate::input_tokens(&decoded.request);
         let mut response = counted(self.client.encode_count(tokens));
         response.headers_mut().insert(headers::ESTIMATE, HeaderValue::from_static("true"));
         Ok(response)
+    }
+
+    /// Why none of the first seats could be asked for an answer: what would be refused then is refused here, too.
+    fn refused_everywhere(&self, seats: &Seats, model: &str, request: &Request) -> Option<Fault> {
+        let mut refused = None;
+        for seat in seats.iter().take(LOOKED_AT) {
+            let wire = seat.wire_for(model, self.client.dialect()).filter(|wire| !self.speaks(wire))?;
+            let (model, traits) = seat.model(model);
+            match wire.wire?.encode_request(request, &Target { model, stream: false, traits: &traits }) {
+                Err(fault) if fault.blame == Blame::Request => refused = Some(fault),
+                _ => return None,
+            }
+        }
+        refused
     }
 
     /// Whether a fault is the request's own. An upstream's refusal is that only in the client's own words, and when it
@@ -107,13 +132,20 @@ impl Serve<'_> {
             headers: ask.headers,
             client: &inbound.head.headers,
         };
-        let asked = attempt.ask(wire, side, call, record).await;
-        // What it has not says nothing of how it answers.
-        let failed = asked.as_ref().err().filter(|fault| !has_no_such_call(fault));
-        let outcome = failed.map_or(Outcome::Answered, Outcome::of);
-        lease.settle(outcome);
         let limit = self.snapshot.config.limits.reply_bytes;
-        let body = asked?.body.collect(limit).await.map_err(|error| faults::of_read(&error))?;
+        let work = async {
+            let reply = attempt.ask(wire, side, call, record).await?;
+            reply.body.collect(limit).await.map_err(|error| faults::of_read(&error))
+        };
+        let late = |_| Fault::new(FaultKind::UpstreamTimeout, "the upstream has not counted in time");
+        let counted_in_time = timeout(PATIENCE, work).await.map_err(late);
+        lease.settle(match &counted_in_time {
+            // How slowly it counts, and what it has not, says nothing of how it answers.
+            Err(_) => Outcome::Unknown,
+            Ok(Err(fault)) if !has_no_such_call(fault) => Outcome::of(fault),
+            Ok(_) => Outcome::Answered,
+        });
+        let body = counted_in_time??;
         let body = if same {
             body
         } else {
