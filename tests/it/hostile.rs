@@ -3,7 +3,7 @@
 
 use async_compression::tokio::write::{BrotliEncoder, GzipEncoder, ZstdEncoder};
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::Gateway;
 use testkit::client::{self, Got};
 use tokio::io::AsyncWriteExt as _;
@@ -14,7 +14,7 @@ use crate::errors::client::{
     ALL,
     Tongue::{self, Chat, Gemini, Messages, Ollama, Responses},
 };
-use crate::errors::{MODEL, gateway};
+use crate::errors::{MODEL, gateway, words};
 use crate::harness::{BEARER, Setup, assert_healthy, soon};
 use crate::wire::Raw;
 
@@ -420,7 +420,6 @@ async fn hostile_headers_stay_outside() {
     assert_healthy(&gateway).await;
 }
 
-/// Every letter in an event of its own.
 #[tokio::test]
 async fn ten_thousand_pieces_arrive_whole_in_every_pair() {
     for wire in ALL {
@@ -428,82 +427,21 @@ async fn ten_thousand_pieces_arrive_whole_in_every_pair() {
         let gateway = gateway(wire, &bare, json!({})).await;
         let stream = tiny(wire, 10_000);
         for client in ALL {
-            let kind = if wire == Ollama { "application/x-ndjson" } else { "text/event-stream" };
-            bare.play(Play::new(200, kind, stream.clone()));
+            bare.play(Play::new(200, words::stream_type(wire), stream.clone()));
             let got = client.ask(&gateway, MODEL, true).await;
             let events = client.events(&got);
             let text: String = events.iter().map(|event| client.text(event)).collect();
-            assert_eq!(text.len(), 10_000, "{client:?} over {wire:?}: {}", &got.text()[..got.text().len().min(500)]);
+            assert_eq!(text.len(), 50_000, "{client:?} over {wire:?}: {:.500}", got.text());
             assert!(events.iter().any(|event| client.is_success(event)), "{client:?} over {wire:?}");
         }
     }
 }
 
-/// A stream of so many letters, each in an event of its own.
+/// A stream that says `Hello` so often, each in an event of its own.
 fn tiny(wire: Tongue, count: usize) -> String {
-    let framed = |event: &Value| match wire {
-        Ollama => format!("{event}\n"),
-        _ => format!("data: {event}\n\n"),
-    };
-    let chat = |delta: Value, reason: Value| {
-        json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "up",
-            "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]})
-    };
-    let response = |status: &str, output: Value| {
-        json!({"id": "resp_1", "object": "response", "created_at": 1, "status": status, "model": "up",
-            "output": output, "error": null, "incomplete_details": null,
-            "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}})
-    };
-    let (first, each, last) = match wire {
-        Chat => (
-            vec![chat(json!({"role": "assistant", "content": ""}), Value::Null)],
-            chat(json!({"content": "x"}), Value::Null),
-            vec![chat(json!({}), json!("stop"))],
-        ),
-        Responses => (
-            vec![
-                json!({"type": "response.created", "sequence_number": 0, "response": response("in_progress", json!([]))}),
-                json!({"type": "response.output_item.added", "sequence_number": 1, "output_index": 0, "item":
-                    {"id": "msg_1", "type": "message", "status": "in_progress", "role": "assistant", "content": []}}),
-            ],
-            json!({"type": "response.output_text.delta", "sequence_number": 2, "item_id": "msg_1", "output_index": 0,
-                "content_index": 0, "delta": "x", "logprobs": []}),
-            vec![json!({"type": "response.completed", "sequence_number": 3, "response": response("completed", json!([
-                {"id": "msg_1", "type": "message", "status": "completed", "role": "assistant", "content":
-                    [{"type": "output_text", "text": "x".repeat(count), "annotations": []}]}]))})],
-        ),
-        Messages => (
-            vec![
-                json!({"type": "message_start", "message": {"id": "msg_1", "type": "message", "role": "assistant",
-                    "model": "up", "content": [], "stop_reason": null, "stop_sequence": null,
-                    "usage": {"input_tokens": 1, "output_tokens": 1}}}),
-                json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
-            ],
-            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "x"}}),
-            vec![
-                json!({"type": "content_block_stop", "index": 0}),
-                json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null},
-                    "usage": {"output_tokens": 9}}),
-                json!({"type": "message_stop"}),
-            ],
-        ),
-        Gemini => {
-            let chunk = |text: &str| json!({"candidates": [{"index": 0, "content": {"role": "model", "parts": [{"text": text}]}}]});
-            let mut end = chunk("");
-            end["candidates"][0]["finishReason"] = json!("STOP");
-            (Vec::new(), chunk("x"), vec![end])
-        }
-        Ollama => {
-            let line = |text: &str, done: bool| {
-                json!({"model": "up", "created_at": "2026-01-01T00:00:00Z", "done": done,
-                    "message": {"role": "assistant", "content": text}})
-            };
-            let mut end = line("", true);
-            end["done_reason"] = json!("stop");
-            (Vec::new(), line("x", false), vec![end])
-        }
-    };
-    let each = framed(&each).repeat(count);
-    let all = |events: Vec<Value>| events.iter().map(framed).collect::<String>();
-    format!("{}{each}{}", all(first), all(last))
+    let begun = words::beginning(wire);
+    let mark = if wire == Ollama { "\n" } else { "\n\n" };
+    let start = begun.trim_end().rfind(mark).map_or(0, |at| at + mark.len());
+    let (head, each) = begun.split_at(start);
+    format!("{head}{}{}", each.repeat(count), words::ending(wire))
 }

@@ -6,7 +6,7 @@
 
 pub(crate) mod bare;
 pub(crate) mod client;
-mod words;
+pub(crate) mod words;
 
 use serde_json::{Value, json};
 use testkit::Gateway;

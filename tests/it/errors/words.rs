@@ -9,7 +9,7 @@ use super::client::Tongue::{self, Chat, Gemini, Messages, Ollama, Responses};
 
 /// What a fault means, whoever said it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
+pub(crate) enum Class {
     /// The request breaks a rule; the status is kept.
     Request(u16),
     /// The conversation does not fit.
@@ -40,23 +40,23 @@ use Class::{
 
 /// One fault of an upstream.
 #[derive(Clone, Debug)]
-pub(super) struct Case {
-    pub(super) name: String,
-    pub(super) play: Play,
-    pub(super) class: Class,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) play: Play,
+    pub(crate) class: Class,
     /// Words of the upstream that the client must see.
-    pub(super) says: String,
+    pub(crate) says: String,
     /// `retry-after` for the client, in seconds.
-    pub(super) wait: Option<u64>,
+    pub(crate) wait: Option<u64>,
     /// The body is an error in the upstream's own language: its own clients get it as it is.
-    pub(super) native: bool,
+    pub(crate) native: bool,
 }
 
 /// Status, type, code, words, meaning.
 type Row = (u16, &'static str, &'static str, &'static str, Class);
 
 /// Stands for the key with which the upstream was asked: some repeat it.
-pub(super) const KEY_MARK: &str = "{KEY}";
+pub(crate) const KEY_MARK: &str = "{KEY}";
 
 const OPENAI: &[Row] = &[
     (
@@ -254,7 +254,7 @@ fn id_header(wire: Tongue) -> &'static str {
 }
 
 /// What the upstream calls its request.
-pub(super) const UPSTREAM_ID: &str = "req_of_the_upstream";
+pub(crate) const UPSTREAM_ID: &str = "req_of_the_upstream";
 
 fn rows(wire: Tongue) -> &'static [Row] {
     match wire {
@@ -337,7 +337,7 @@ fn anybodys(wire: Tongue) -> Vec<Case> {
 }
 
 /// Every fault before an answer has begun.
-pub(super) fn before(wire: Tongue, key: &str) -> Vec<Case> {
+pub(crate) fn before(wire: Tongue, key: &str) -> Vec<Case> {
     let mut cases: Vec<Case> = rows(wire).iter().map(|row| vendor(wire, row, key)).collect();
     cases.extend(anybodys(wire));
     let failed = rows(wire).iter().find(|row| row.0 == 500).unwrap();
@@ -347,7 +347,7 @@ pub(super) fn before(wire: Tongue, key: &str) -> Vec<Case> {
 }
 
 /// The first events of an answer, with the text `Hello` in it.
-pub(super) fn beginning(wire: Tongue) -> String {
+pub(crate) fn beginning(wire: Tongue) -> String {
     let events: Vec<Value> = match wire {
         Chat => {
             let delta = |delta: Value| {
@@ -389,8 +389,33 @@ pub(super) fn beginning(wire: Tongue) -> String {
     events.iter().map(|event| framed(wire, event)).collect()
 }
 
+/// What ends such an answer well.
+pub(crate) fn ending(wire: Tongue) -> String {
+    let events = match wire {
+        Chat => vec![json!({"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "up",
+            "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})],
+        Responses => vec![json!({"type": "response.completed", "sequence_number": 5, "response": {"id": "resp_1",
+            "object": "response", "created_at": 1, "status": "completed", "model": "up", "error": null,
+            "incomplete_details": null, "output": [],
+            "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}})],
+        Messages => vec![
+            json!({"type": "content_block_stop", "index": 0}),
+            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null},
+                "usage": {"output_tokens": 9}}),
+            json!({"type": "message_stop"}),
+        ],
+        Gemini => vec![json!({"candidates": [{"index": 0, "finishReason": "STOP",
+            "content": {"role": "model", "parts": [{"text": ""}]}}]})],
+        Ollama => {
+            vec![json!({"model": "up", "created_at": "2026-01-01T00:00:00Z", "done": true, "done_reason": "stop",
+            "message": {"role": "assistant", "content": ""}})]
+        }
+    };
+    events.iter().map(|event| framed(wire, event)).collect()
+}
+
 /// An event as the wire frames it.
-pub(super) fn framed(wire: Tongue, event: &Value) -> String {
+pub(crate) fn framed(wire: Tongue, event: &Value) -> String {
     match wire {
         Ollama => format!("{event}\n"),
         Responses | Messages => format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default()),
@@ -398,12 +423,12 @@ pub(super) fn framed(wire: Tongue, event: &Value) -> String {
     }
 }
 
-pub(super) fn stream_type(wire: Tongue) -> &'static str {
+pub(crate) fn stream_type(wire: Tongue) -> &'static str {
     if wire == Ollama { "application/x-ndjson" } else { "text/event-stream" }
 }
 
 /// The vendor's own word inside a stream that it has no room, or a word that nobody knows.
-pub(super) fn error_event(wire: Tongue, known: bool) -> String {
+pub(crate) fn error_event(wire: Tongue, known: bool) -> String {
     let words = if known { "No room for more: server busy" } else { "Something new happened" };
     let kind = |known_kind: &'static str| if known { known_kind } else { "brand_new_error" };
     let event = match wire {
