@@ -80,6 +80,48 @@ async fn weights_are_shares() {
 }
 
 #[tokio::test]
+async fn an_account_without_weight_is_nobodys_and_hides_nobodys_return() {
+    let weigh = |number: usize, entry: &mut Value| {
+        entry["api-key-entries"][0]["weight"] = json!([1, 1, 0][number]);
+        entry["models"].as_array_mut().unwrap().push(json!({"name": format!("only-{number}")}));
+    };
+    let setup = routing("weighted-round-robin")
+        .with("remote-management", json!({"secret-key": "a-management-key-of-these-tests"}));
+    let farm = Farm::with(3, setup, weigh).await;
+    let url = format!("{}/v1/models", farm.gateway.url());
+    let list = soon(client::send(http::Method::GET, &url, &[("authorization", BEARER)], "")).await.unwrap();
+    assert!(list.text().contains("\"only-1\"") && !list.text().contains("\"only-2\""), "{}", list.text());
+    let got = Chat.ask(&farm.gateway, &Chat.body("only-2", false)).await;
+    assert_eq!(got.status, 404, "what nobody may be asked for is not there: {}", got.text());
+    let url = format!("{}/v0/management/explain?model=only-2", farm.gateway.url());
+    let headers = [("authorization", "Bearer a-management-key-of-these-tests")];
+    let told = soon(client::send(http::Method::GET, &url, &headers, "")).await.unwrap();
+    assert!(told.text().contains("\"weight\""), "{}", told.text());
+    // Both that have turns are out; the third hides neither the reason nor the time.
+    farm.fakes[0].script(Reply::trouble(Trouble::RateLimited(30)));
+    farm.fakes[1].script(Reply::trouble(Trouble::RateLimited(50)));
+    for _ in 0..2 {
+        let got = farm.ask().await;
+        let wait: u64 = got.header("retry-after").unwrap().parse().unwrap();
+        assert_eq!(got.status, 429, "{}", got.text());
+        assert!((25..=30).contains(&wait), "the first of both is back in 30 s, and not in {wait}");
+    }
+    assert_eq!(farm.counts(), [1, 1, 0]);
+}
+
+#[tokio::test]
+async fn a_limit_without_any_wait_is_not_asked_in_a_circle() {
+    let farm = Farm::new(2, Setup::new()).await;
+    (0..2).for_each(|fake| farm.always(fake, 20, || Reply::trouble(Trouble::RateLimited(0))));
+    for _ in 0..5 {
+        let got = farm.ask().await;
+        assert_eq!(got.status, 429, "{}", got.text());
+        assert_ne!(got.header("retry-after"), Some("0"), "at once would be in vain");
+    }
+    assert!(farm.counts().iter().sum::<usize>() <= 7, "a last resort a request, and no more: {:?}", farm.counts());
+}
+
+#[tokio::test]
 async fn the_first_is_filled_first_and_the_next_only_while_it_is_out() {
     let farm = Farm::new(2, routing("fill-first")).await;
     farm.ask().await;
@@ -525,7 +567,10 @@ async fn benches_outlive_the_process_where_that_is_wanted() {
 #[tokio::test]
 async fn a_webhook_hears_of_benches_and_returns_and_is_told_again_when_it_fails() {
     let hook = FakeOpenAi::start().await.unwrap();
-    let setup = Setup::new().with("health-webhook", json!(format!("{}/hook?token=sentinel-of-the-hook", hook.url())));
+    let setup = Setup::new().with(
+        "health-webhook",
+        json!(format!("{}/hook?token=sentinel-of-the-hook", hook.url().replace("://", "://me:sentinel-of-the-hook@"))),
+    );
     let farm = Farm::new(1, setup).await;
     farm.fakes[0].script(Reply::trouble(Trouble::RateLimited(1)));
     assert_eq!(farm.ask().await.status, 429);
@@ -533,6 +578,9 @@ async fn a_webhook_hears_of_benches_and_returns_and_is_told_again_when_it_fails(
     soon(hook.received(2)).await;
     let told: Vec<Value> = hook.requests().iter().map(testkit::Recorded::json).collect();
     assert_eq!(told[0], told[1]);
+    let user = hook.requests()[0].header("authorization").map(str::to_owned);
+    assert_eq!(user.as_deref(), Some("Basic bWU6c2VudGluZWwtb2YtdGhlLWhvb2s="), "the user of the address");
+    assert!(told[0]["timestamp"].as_str().is_some_and(|time| time.ends_with('Z')), "{}", told[0]);
     let expected = json!(["unhealthy", "v0#1", "chat-model", "RateLimited"]);
     let line = &told[0];
     assert_eq!(json!([line["status"], line["customName"], line["model"], line["errorMessage"]]), expected);

@@ -1,6 +1,6 @@
 //! What every dialect reads the same way from an upstream's error: when to try again, and words for people.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::HeaderMap;
 
@@ -21,6 +21,13 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         Some(until.ok()?.duration_since(now.ok()?).unwrap_or(Duration::ZERO))
     };
     exact.or_else(plain).or_else(dated).map(|wait| wait.min(MAX_WAIT))
+}
+
+/// The wait until a moment, in seconds since 1970, under [`MAX_WAIT`]. It counts from the answer's own date.
+pub fn until(headers: &HeaderMap, moment: f64) -> Option<Duration> {
+    let date = httpdate::parse_http_date(headers.get(http::header::DATE)?.to_str().ok()?).ok()?;
+    let date = date.duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
+    Duration::try_from_secs_f64((moment - date).clamp(0.0, MAX_WAIT.as_secs_f64())).ok()
 }
 
 fn seconds(text: &str, unit: f64) -> Option<Duration> {

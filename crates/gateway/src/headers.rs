@@ -87,6 +87,8 @@ pub(crate) fn tell_trail(trail: Option<String>, headers: &mut HeaderMap) {
 /// `retry-after` in whole seconds, rounded up.
 pub(crate) fn retry_after(wait: std::time::Duration, headers: &mut HeaderMap) {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    // What an upstream said of itself alone would contradict it, and some programs read that first.
+    headers.remove("retry-after-ms");
     headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
 }
 

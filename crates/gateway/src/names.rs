@@ -179,11 +179,14 @@ impl Names {
         }
         let of_provider = [model.split_once(':'), client.named_provider(&model)];
         let narrowed = |(id, name)| self.served(client, self.providers.narrow(scope, id)?, name);
+        // Who names a provider that is known is not served by another one.
+        let named = client.named_provider(&model).is_some_and(|(id, _)| self.providers.find(id) != Known::Nowhere);
+        let plain = || self.served(client, scope, client.plain_name(&model).filter(|_| !named)?);
         let found = of_provider
             .into_iter()
             .flatten()
             .find_map(narrowed)
-            .or_else(|| self.served(client, scope, client.plain_name(&model)?))
+            .or_else(plain)
             .or_else(|| self.read_stand_in(scope, self.forms(client, scope, &model), &model));
         let found = found.map(|(scope, name)| (scope, name.to_owned()));
         found.unwrap_or((scope, model))

@@ -50,7 +50,9 @@ pub(crate) fn scope(providers: &Providers, scope: Scope, head: &Parts) -> Result
     if let Some(InPath(id)) = head.extensions.get() {
         return providers.narrow(scope, id).ok_or_else(|| unknown(providers, id, FaultKind::NotFound));
     }
-    match head.headers.get(&HEADER).map(|value| value.to_str().unwrap_or("?").trim()) {
+    // Places have names in any script, and programs send them as they are.
+    let named = head.headers.get(&HEADER).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    match named.as_deref().map(str::trim) {
         None | Some("") => Ok(scope),
         Some(id) => providers.narrow(scope, id).ok_or_else(|| unknown(providers, id, FaultKind::BadRequest)),
     }

@@ -150,7 +150,10 @@ impl Builder<'_> {
         let providers = self.names.providers.enter(place);
         // Neighbours that serve the same are one stretch.
         let specs: Vec<_> = place.accounts.iter().enumerate().map(|(at, spec)| (menus.set_of(at), spec)).collect();
-        for specs in specs.chunk_by(|(set, a), (other, b)| set == other && a.excluded == b.excluded) {
+        let weighs = self.config.routing.strategy == config::Strategy::WeightedRoundRobin;
+        let takes_turns = |spec: &AccountSpec| !weighs || spec.weight > 0;
+        let alike = |a: &AccountSpec, b: &AccountSpec| a.excluded == b.excluded && takes_turns(a) == takes_turns(b);
+        for specs in specs.chunk_by(|(set, a), (other, b)| set == other && alike(a, b)) {
             let from = self.next();
             let (set, first) = specs[0];
             let (models, offers) = &sets[set];
@@ -163,7 +166,8 @@ impl Builder<'_> {
                 self.members.push(member);
             }
             let members = from..self.next();
-            let served = models.iter().zip(offers).filter(|(model, _)| !is_excluded(model, &first.excluded));
+            let has = |model: &Model| takes_turns(first) && !is_excluded(model, &first.excluded);
+            let served = models.iter().zip(offers).filter(|(model, _)| has(model));
             for (model, offer) in served {
                 self.names.add(place, model, &Stretch { members: members.clone(), offer: Arc::clone(offer) });
             }

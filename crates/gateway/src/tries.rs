@@ -110,6 +110,8 @@ pub(crate) struct Try<'a> {
 /// Who could be asked if nobody is ready.
 #[derive(Default)]
 struct Rest {
+    /// One that is ready after all: it was put back in use while the strategy looked at others.
+    ready: Option<usize>,
     /// The busy one of the dearest priority with the shortest line.
     line: Option<(usize, usize)>,
     /// The one that is back first, of those whose upstream named no time.
@@ -180,6 +182,9 @@ impl<'a> Tries<'a> {
                     return Ok(next);
                 }
                 let rest = self.rest();
+                if let Some(next) = self.after_all(&rest) {
+                    return Ok(next);
+                }
                 if let Some(next) = self.in_line(&rest).await? {
                     return Ok(next);
                 }
@@ -281,8 +286,9 @@ impl<'a> Tries<'a> {
     fn choose_among_rest(&self) -> Option<Choice> {
         let rest = self.rest();
         let line = rest.line.map(|(at, _)| (at, Why::Line));
+        let ready = rest.ready.map(|at| (at, Why::Strategy));
         let soft = || rest.soft.filter(|_| !self.resorted).map(|(_, at)| (at, Why::LastResort));
-        line.or_else(soft).map(|(at, why)| Choice { at, why, spills: false })
+        ready.or(line).or_else(soft).map(|(at, why)| Choice { at, why, spills: false })
     }
 
     fn hold(&mut self, at: usize, seat: Seat<'a>, lease: Lease) -> Try<'a> {
@@ -319,6 +325,14 @@ impl<'a> Tries<'a> {
         Some((session, at))
     }
 
+    /// Takes the one that is ready after all.
+    fn after_all(&mut self, rest: &Rest) -> Option<Try<'a>> {
+        let at = rest.ready?;
+        let seat = self.route.seats.get(at)?;
+        let lease = seat.account.take(&seat.secret, &seat.shared_model(self.model)).ok()?;
+        Some(self.hold(at, seat, lease))
+    }
+
     /// Waits in the line of a busy account.
     async fn in_line(&mut self, rest: &Rest) -> Result<Option<Try<'a>>, Fault> {
         let Some((at, _)) = rest.line else { return Ok(None) };
@@ -348,7 +362,7 @@ impl<'a> Tries<'a> {
         let mut dearest = None;
         for (at, account) in untried.map(|(at, seat)| (at, &seat.member().account)) {
             match self.route.standing(at, &look) {
-                Standing::Ready => (),
+                Standing::Ready => rest.ready = rest.ready.or(Some(at)),
                 Standing::Busy if account.has_line() => {
                     let waiting = account.waiting();
                     let cheaper = dearest.is_some_and(|priority| account.priority < priority);
@@ -443,10 +457,11 @@ impl<'a> Tries<'a> {
     }
 }
 
-/// A limit that names no time gets the one that we know of.
+/// A limit gets the time when the first of all accounts is back, where we know that: what the last one says is true of
+/// that one alone, and may be nothing, or longer than we would wait ourselves.
 fn told(fault: Fault, back: Option<Duration>) -> Fault {
-    match (fault.kind, fault.retry_after, back) {
-        (FaultKind::RateLimited | FaultKind::QuotaExhausted, None, Some(_)) => fault.with_retry_after(back),
+    match (fault.kind, back) {
+        (FaultKind::RateLimited | FaultKind::QuotaExhausted, Some(_)) => fault.with_retry_after(back),
         _ => fault,
     }
 }

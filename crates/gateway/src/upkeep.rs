@@ -1,13 +1,16 @@
 //! What happens beside requests: changes of health go to the log and to whoever wants to be told, benches are kept over a
 //! restart, and upstreams are asked for their lists of models. One future, owned by whoever polls it; a slow receiver or disk holds no request up.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{Method, Request};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request};
 use hub::FaultKind;
 use pool::{AccountId, Benched, HealthChange, Watcher};
 use serde::{Deserialize, Serialize};
@@ -131,7 +134,7 @@ async fn tell(app: &App, client: &Client, change: &HealthChange) {
     let Some(hook) = &snapshot.config.health_webhook else { return };
     let id = change.id.as_str();
     let told = Told {
-        timestamp: httpdate::fmt_http_date(SystemTime::now()),
+        timestamp: dialect::time::format(SystemTime::now()),
         provider_type: id.split(':').next().unwrap_or(id),
         uuid: id,
         custom_name: &change.label,
@@ -157,10 +160,29 @@ async fn tell(app: &App, client: &Client, change: &HealthChange) {
 }
 
 async fn post(client: &Client, site: &Site, url: &str, body: Bytes) -> bool {
-    let request = Request::builder().method(Method::POST).uri(url).header(CONTENT_TYPE, "application/json").body(body);
-    let Ok(request) = request else { return false };
+    let (url, user) = without_user(url);
+    let request = Request::builder().method(Method::POST).uri(&*url).header(CONTENT_TYPE, "application/json");
+    let request = user.into_iter().fold(request, |request, user| request.header(AUTHORIZATION, user));
+    let Ok(request) = request.body(body) else { return false };
     let sent = timeout(PATIENCE, client.send(site, request, &Deadlines::default())).await;
     sent.is_ok_and(|sent| sent.is_ok_and(|reply| reply.status.is_success()))
+}
+
+/// An address without the user that stands in it, and the header that says the same.
+fn without_user(url: &str) -> (Cow<'_, str>, Option<HeaderValue>) {
+    let parts = || {
+        let (scheme, rest) = url.split_once("://")?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (user, host) = rest[..end].rsplit_once('@')?;
+        let user: Vec<u8> = percent_encoding::percent_decode_str(user).collect();
+        let mut basic = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(user))).ok()?;
+        basic.set_sensitive(true);
+        Some((format!("{scheme}://{host}{}", &rest[end..]), basic))
+    };
+    match parts() {
+        Some((bare, user)) => (bare.into(), Some(user)),
+        None => (url.into(), None),
+    }
 }
 
 /// The file of benches.
@@ -224,5 +246,19 @@ fn restore(app: &App, file: &Path) {
         let model = record.model.as_deref().map(Arc::from);
         let benched = Benched { model, until, firm: record.named, cause, level: record.level };
         app.accounts.bench(&AccountId::new(&record.account), &benched);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_in_an_address_becomes_a_header() {
+        let (url, user) = without_user("https://me%40home:p%3Aw@host:9/a@b?c=d@e");
+        assert_eq!((&*url, user.unwrap().to_str().unwrap()), ("https://host:9/a@b?c=d@e", "Basic bWVAaG9tZTpwOnc="));
+        for plain in ["http://host/a@b", "http://host?x=a@b", "nonsense"] {
+            assert_eq!(without_user(plain), (plain.into(), None));
+        }
     }
 }

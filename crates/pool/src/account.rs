@@ -99,27 +99,30 @@ impl Account {
     /// # Errors
     /// Where it stands, when it cannot be asked now.
     pub fn take(self: &Arc<Self>, secret: &Secret, model: &Arc<str>) -> Result<Lease, Standing> {
-        let now = self.activity.shared.clock.now();
-        match self.standing(model, now) {
-            Standing::Ready => self.force(secret, model).ok_or(Standing::Busy),
-            standing => Err(standing),
-        }
+        let slot = self.slot().map_err(|LineIsFull| Standing::Busy)?;
+        let probe = self.claim(model)?;
+        Ok(Lease::holding(Arc::clone(self), secret.clone(), Arc::clone(model), slot, probe))
     }
 
     /// Takes it for one attempt even when it is benched; `None` when it has all the calls that it may have.
     pub fn force(self: &Arc<Self>, secret: &Secret, model: &Arc<str>) -> Option<Lease> {
-        let slot = match self.room.calls {
-            0 => None,
-            calls => Some(Slots::enter(&self.activity.slots, calls)?),
-        };
-        Some(Lease::holding(Arc::clone(self), secret.clone(), Arc::clone(model), slot))
+        let slot = self.slot().ok()?;
+        let probe = self.begin_probe(model);
+        Some(Lease::holding(Arc::clone(self), secret.clone(), Arc::clone(model), slot, probe))
+    }
+
+    /// A place for one more call; none is needed where there is no limit.
+    fn slot(&self) -> Result<Option<Slot>, LineIsFull> {
+        match self.room.calls {
+            0 => Ok(None),
+            calls => Slots::enter(&self.activity.slots, calls).map(Some).ok_or(LineIsFull),
+        }
     }
 
     /// Takes it with a place that was waited for; `None` when it was benched meanwhile.
     pub fn take_in(self: &Arc<Self>, secret: &Secret, model: &Arc<str>, slot: Slot) -> Option<Lease> {
-        let now = self.activity.shared.clock.now();
-        let benched = matches!(self.standing(model, now), Standing::Out(_));
-        (!benched).then(|| Lease::holding(Arc::clone(self), secret.clone(), Arc::clone(model), Some(slot)))
+        let probe = self.claim(model).ok()?;
+        Some(Lease::holding(Arc::clone(self), secret.clone(), Arc::clone(model), Some(slot), probe))
     }
 
     /// Waits in line for a call to end.
@@ -140,17 +143,18 @@ impl Account {
         self.waiting() < self.room.queue as usize
     }
 
-    pub(crate) fn note_trouble(&self, trouble: Trouble, model: &str, begun: Moment) {
+    pub(crate) fn note_trouble(&self, trouble: Trouble, model: &str, begun: Moment, probe: bool) {
+        if probe {
+            // Whatever scope its trouble is of, it tells nothing of another one that it was to find out about.
+            self.abandon_probe(model);
+        }
         let activity = &self.activity;
         let times = Times { begun, now: activity.shared.clock.now() };
         let unreachable = trouble.kind == FaultKind::UpstreamUnreachable && trouble.blame == Blame::Upstream;
         let dice = activity.shared.dice();
         // Whoever cannot be reached with one key cannot be reached with another.
         let ward = match &self.site {
-            Some(site) if unreachable => {
-                activity.ward.abandon(model);
-                site
-            }
+            Some(site) if unreachable => site,
             _ => &activity.ward,
         };
         let change = ward.change(|health| health.note_trouble(trouble, model, times, self.cooling, dice));
@@ -168,7 +172,24 @@ impl Account {
         }
     }
 
-    pub(crate) fn begin_probe(&self, model: &str, now: Moment) -> bool {
+    /// Begins to find out whether it is well again, if there is anything to find out and nobody else is at it. Of two
+    /// who look at the same time, one is let through.
+    fn claim(&self, model: &str) -> Result<bool, Standing> {
+        let now = self.activity.shared.clock.now();
+        let own = self.activity.ward.claim(model, now)?;
+        match self.site.as_deref().map_or(Ok(false), |site| site.claim(model, now)) {
+            Ok(site) => Ok(own || site),
+            Err(standing) => {
+                if own {
+                    self.activity.ward.abandon(model);
+                }
+                Err(standing)
+            }
+        }
+    }
+
+    fn begin_probe(&self, model: &str) -> bool {
+        let now = self.activity.shared.clock.now();
         let wards = [Some(&self.activity.ward), self.site.as_deref()];
         let mut probes = false;
         for ward in wards.into_iter().flatten().filter(|ward| !ward.is_clean()) {
@@ -216,6 +237,10 @@ impl Ward {
             return Standing::Ready;
         }
         self.look(|health| health.standing(model, now))
+    }
+
+    fn claim(&self, model: &str, now: Moment) -> Result<bool, Standing> {
+        if self.is_clean() { Ok(false) } else { self.change(|health| health.claim(model, now)) }
     }
 
     fn abandon(&self, model: &str) {
@@ -465,9 +490,8 @@ impl Accounts {
     pub fn bench(&self, id: &AccountId, benched: &Benched) -> bool {
         let Some(activity) = self.known(id) else { return false };
         let now = self.shared.clock.now();
-        activity.ward.change(|health| health.restore(benched, now));
-        let (change, cause) = (Change { benched: true, ..Change::default() }, Some(benched.cause));
-        self.shared.tell(change, id, id.as_str(), benched.model.as_deref(), cause);
+        let change = activity.ward.change(|health| health.restore(benched, now));
+        self.shared.tell(change, id, id.as_str(), benched.model.as_deref(), Some(benched.cause));
         true
     }
 

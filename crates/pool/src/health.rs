@@ -239,6 +239,17 @@ impl Health {
         out.max_by_key(|out| (out.firm, out.until)).map_or(Standing::Ready, Standing::Out)
     }
 
+    /// As [`Health::probe`], unless it is benched or somebody else is finding out already.
+    ///
+    /// # Errors
+    /// Where it stands.
+    pub(crate) fn claim(&mut self, model: &str, now: Moment) -> Result<bool, Standing> {
+        match self.standing(model, now) {
+            Standing::Ready => Ok(self.probe(model, now)),
+            standing @ (Standing::Busy | Standing::Out(_)) => Err(standing),
+        }
+    }
+
     /// Marks the benches that are over as under probe; whether there were any.
     pub(crate) fn probe(&mut self, model: &str, now: Moment) -> bool {
         let mut probes = false;
@@ -258,7 +269,8 @@ impl Health {
         }
     }
 
-    /// Notes a failure. `begun` is when the attempt began: one that began before a bench tells nothing new about it.
+    /// Notes a failure. `times.begun` is when the attempt began: one that began before a bench tells nothing new about
+    /// it, and of a probe that is under way.
     pub(crate) fn note_trouble(
         &mut self,
         trouble: Trouble,
@@ -267,22 +279,20 @@ impl Health {
         cooling: Cooling,
         dice: f64,
     ) -> Change {
+        // No wait at all is no hint: whoever turns us away and says "at once" is not asked in a circle.
+        let trouble = Trouble { hint: trouble.hint.filter(|hint| !hint.is_zero()), ..trouble };
         let class = class(trouble.kind);
         let whole = matches!(trouble.blame, Blame::Account | Blame::Upstream);
         if matches!(trouble.blame, Blame::Request | Blame::Gateway | Blame::Pairing)
             || class == Class::None
             || !cooling.on
         {
-            self.abandon(model);
             return Change::default();
         }
         let cell = self.cell((!whole).then_some(model), trouble.kind, times.now);
         cell.window.failed(times.now);
         cell.noted = times.now;
-        let change = cell.trouble(trouble, class, times, cooling, dice);
-        // The probe of another scope has found trouble of this one: it tells nothing of the other.
-        self.abandon(model);
-        change
+        cell.trouble(trouble, class, times, cooling, dice)
     }
 
     /// Notes an answer: what was known when the attempt began is over.
@@ -310,11 +320,13 @@ impl Health {
     }
 
     /// Benches until a known time, as a reading of a quota or a saved state says.
-    pub(crate) fn restore(&mut self, benched: &Benched, now: Moment) {
+    pub(crate) fn restore(&mut self, benched: &Benched, now: Moment) -> Change {
         let cell = self.cell(benched.model.as_deref(), benched.cause, now);
         cell.cause = benched.cause;
         cell.level = benched.level.min(TOP_LEVEL);
+        let early = cell.bench.is_some_and(|bench| bench.until > benched.until);
         cell.bench = Some(Bench { since: now, until: benched.until, firm: benched.firm, probe: None });
+        Change { benched: true, early, recovered: false }
     }
 
     /// What is benched.
@@ -399,8 +411,10 @@ impl Cell {
             }
         };
         let since = self.bench.filter(|_| standing).map_or(times.now, |bench| bench.since);
+        // What the upstream says takes the place of a longer guess.
+        let early = self.bench.is_some_and(|bench| bench.until > until);
         self.bench = Some(Bench { since, until, firm: trouble.hint.is_some(), probe: None });
-        Change { benched: !standing, ..Change::default() }
+        Change { benched: !standing, early, ..Change::default() }
     }
 
     fn firm_until(&self) -> Moment {

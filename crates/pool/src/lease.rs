@@ -52,13 +52,18 @@ impl Outcome {
 impl Lease {
     /// Takes an account for one attempt that is for no model, whatever its health.
     pub fn new(account: Arc<Account>, secret: Secret) -> Self {
-        Self::holding(account, secret, Arc::default(), None)
+        Self::holding(account, secret, Arc::default(), None, false)
     }
 
-    pub(crate) fn holding(account: Arc<Account>, secret: Secret, model: Arc<str>, slot: Option<Slot>) -> Self {
+    pub(crate) fn holding(
+        account: Arc<Account>,
+        secret: Secret,
+        model: Arc<str>,
+        slot: Option<Slot>,
+        probe: bool,
+    ) -> Self {
         account.activity.begin();
         let begun = account.activity.clock().now();
-        let probe = account.begin_probe(&model, begun);
         Self { account, secret, model, begun, probe, _slot: slot }
     }
 
@@ -97,7 +102,7 @@ impl Lease {
                 self.probe = false;
             }
             Outcome::Failed(trouble) => {
-                self.account.note_trouble(trouble, &self.model, self.begun);
+                self.account.note_trouble(trouble, &self.model, self.begun, self.probe);
                 self.probe = false;
             }
             Outcome::Unknown => (),

@@ -81,6 +81,7 @@ fn left_out(one: &LeftOut) -> [String; 7] {
         Hindrance::Excluded { pattern: Some(pattern) } => format!("the model is excluded there by `{pattern}`"),
         Hindrance::Excluded { pattern: None } => "the model is excluded there".to_owned(),
         Hindrance::Disabled => "its entry is disabled".to_owned(),
+        Hindrance::Weight => "its weight is 0, and the strategy goes by weights".to_owned(),
     };
     let none = String::new;
     ["out".to_owned(), one.label.clone(), one.kind.clone(), none(), none(), none(), why]

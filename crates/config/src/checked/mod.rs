@@ -384,11 +384,17 @@ impl Config {
         free.payload = payload::Payload::default();
         let lists = [&mut free.claude, &mut free.codex, &mut free.gemini, &mut free.xai, &mut free.vertex];
         let entries = lists.into_iter().flatten().chain(free.ollama.iter_mut().map(|server| &mut server.entry));
-        entries.for_each(|entry| entry.excluded_models.clear());
+        entries.for_each(|entry| {
+            entry.excluded_models.clear();
+            entry.weight = entry.weight.max(1);
+        });
         for place in &mut free.compat {
             place.disabled = false;
             place.excluded_models.clear();
-            place.keys.iter_mut().for_each(|key| key.excluded_models.clear());
+            place.keys.iter_mut().for_each(|key| {
+                key.excluded_models.clear();
+                key.weight = key.weight.max(1);
+            });
         }
         free
     }

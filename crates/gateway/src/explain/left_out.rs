@@ -1,5 +1,5 @@
 //! Accounts that do not serve a model and would, if something did not keep them from it. Found by lifting what does:
-//! the key's limits, the named provider, exclusions, `disabled`; whoever comes in with one of them was out because of
+//! the key's limits, the named provider, exclusions, `disabled`, weights of 0; whoever comes in with one of them was out because of
 //! it. So the rules stand in one place, where they decide.
 
 use std::collections::{BTreeSet, HashMap};
@@ -73,7 +73,9 @@ impl Search {
         let Ok(free) = Snapshot::build(config.unhindered(), &accounts, &meters, &app.lists) else { return };
         let route = free.names.resolve(Scope::default(), model);
         let (patterns, enabled) = (patterns(config), ids(snapshot));
+        let weightless = weightless(snapshot);
         self.add(route.as_ref().map(|route| &route.seats), |seat| match patterns.get(&seat.account.id) {
+            _ if weightless.contains(&seat.account.id) => Hindrance::Weight,
             Some(patterns) if enabled.contains(&seat.account.id) => {
                 let names = [seat.guard.bare(model), seat.upstream_model(model)];
                 let pattern = patterns.iter().find(|pattern| names.iter().any(|name| glob(pattern, name)));
@@ -86,6 +88,15 @@ impl Search {
 
 fn ids(snapshot: &Snapshot) -> BTreeSet<AccountId> {
     snapshot.accounts.iter().map(|account| account.id.clone()).collect()
+}
+
+/// Those that get no turns.
+fn weightless(snapshot: &Snapshot) -> BTreeSet<AccountId> {
+    if snapshot.config.routing.strategy != config::Strategy::WeightedRoundRobin {
+        return BTreeSet::new();
+    }
+    let without = |account: &&Arc<Account>| account.weight == 0;
+    snapshot.accounts.iter().filter(without).map(|account| account.id.clone()).collect()
 }
 
 /// What each account must not serve.

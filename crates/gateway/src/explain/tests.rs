@@ -101,7 +101,10 @@ impl World {
     /// Whom a request really gets, were each attempt to fail without telling anything of the account; and its error.
     async fn walk(&self, session: Option<&str>, most: usize) -> (Vec<String>, Option<u16>) {
         let snapshot = self.app.snapshot();
-        let route = snapshot.names.resolve(Scope::default(), MODEL).unwrap();
+        let Some(route) = snapshot.names.resolve(Scope::default(), MODEL) else {
+            let missing = snapshot.names.missing(Scope::default(), MODEL);
+            return (Vec::new(), Some(missing.status().as_u16()));
+        };
         let conversation = session.map(|session| Conversation::named(session.to_owned()));
         let mut tries = Tries::new(&self.app, &snapshot.config, &route, MODEL, conversation.as_ref());
         let mut order = Vec::new();

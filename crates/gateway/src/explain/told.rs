@@ -184,6 +184,8 @@ pub enum Hindrance {
     },
     /// Its entry is disabled.
     Disabled,
+    /// Its weight is 0, and the strategy goes by weights.
+    Weight,
 }
 
 /// What follows when all in the order have failed.

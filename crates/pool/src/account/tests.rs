@@ -123,6 +123,40 @@ fn a_site_that_cannot_be_reached_is_out_for_all_its_accounts_and_one_brings_it_b
 }
 
 #[test]
+fn of_many_who_come_when_a_bench_is_over_one_finds_out() {
+    let world = World::new();
+    let account = world.account("a", Room::default());
+    fail(&account, FaultKind::RateLimited, Some(5));
+    world.hand.advance(Duration::from_secs(5));
+    let (began, done) = (std::sync::Barrier::new(8), std::sync::Barrier::new(8));
+    let probes = std::thread::scope(|scope| {
+        let ask = || {
+            began.wait();
+            let lease = account.take(&Secret::default(), &"m".into());
+            done.wait();
+            lease.is_ok()
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).filter(|asked| *asked).count()
+    });
+    assert_eq!(probes, 1);
+}
+
+#[test]
+fn a_full_account_is_no_probe_and_a_benched_one_takes_no_place() {
+    let world = World::new();
+    let account = world.account("a", Room { calls: 1, queue: 0 });
+    fail(&account, FaultKind::RateLimited, Some(5));
+    assert!(account.take(&Secret::default(), &"m".into()).is_err());
+    assert!(account.has_room(), "who is turned away by the bench leaves the place free");
+    world.hand.advance(Duration::from_secs(5));
+    let only = take(&account);
+    assert_eq!(account.take(&Secret::default(), &"m".into()).unwrap_err(), Standing::Busy);
+    drop(only);
+    assert!(account.take(&Secret::default(), &"m".into()).is_ok());
+}
+
+#[test]
 fn a_probe_whose_client_hangs_up_leaves_the_way_free() {
     let world = World::new();
     let account = world.account("a", Room::default());

@@ -198,7 +198,7 @@ fn what_is_benched_is_restored() {
     note(&mut health, trouble(FaultKind::UpstreamRefused, None), 0);
     let saved: Vec<_> = health.benched().collect();
     let mut other = Health::default();
-    saved.iter().for_each(|benched| other.restore(benched, at(5)));
+    saved.iter().for_each(|benched| _ = other.restore(benched, at(5)));
     assert_eq!(other.benched().collect::<Vec<_>>(), saved);
 }
 
@@ -232,4 +232,47 @@ proptest! {
         }
         prop_assert_eq!(health.standing(M, at(now + 6 * 3600)), Standing::Ready);
     }
+}
+
+#[test]
+fn no_wait_at_all_is_no_hint() {
+    let mut health = Health::default();
+    for second in [0, 1, 3] {
+        assert!(note(&mut health, trouble(FaultKind::RateLimited, Some(0)), second).benched);
+    }
+    assert_eq!(until(&health, 3), Some(7_000), "it grows as without a hint");
+    assert!(matches!(health.standing(M, at(3)), Standing::Out(out) if !out.firm));
+}
+
+#[test]
+fn a_shorter_time_that_the_upstream_names_is_told_as_an_early_end() {
+    let mut health = Health::default();
+    let mut now = 0;
+    for _ in 0..9 {
+        note(&mut health, trouble(FaultKind::RateLimited, None), now);
+        now = until(&health, now).unwrap().div_ceil(1000);
+    }
+    note(&mut health, trouble(FaultKind::RateLimited, None), now);
+    assert!(until(&health, now).unwrap() > (now + 100) * 1000);
+    let change = note(&mut health, trouble(FaultKind::RateLimited, Some(5)), now + 1);
+    assert_eq!(change, Change { early: true, ..Change::default() }, "whoever remembers the longer time looks again");
+    assert_eq!(until(&health, now + 1), Some((now + 6) * 1000));
+    let benched = Benched { until: at(now + 3), ..health.benched().next().unwrap() };
+    assert!(health.restore(&benched, at(now + 2)).early);
+}
+
+#[test]
+fn one_probe_at_a_time_and_only_its_own_end_makes_room_for_another() {
+    let mut health = Health::default();
+    note(&mut health, trouble(FaultKind::RateLimited, Some(9)), 1);
+    assert!(health.claim(M, at(9)).is_err());
+    assert_eq!(health.claim(M, at(10)), Ok(true));
+    assert!(matches!(health.claim(M, at(10)), Err(Standing::Out(out)) if out.probing));
+    // An attempt from before the bench ends late: it says nothing of the one that is finding out.
+    let late = Times { begun: at(0), now: at(11) };
+    let unnamed = Trouble { hint: None, ..trouble(FaultKind::RateLimited, None) };
+    health.note_trouble(unnamed, M, late, Cooling::default(), 0.5);
+    assert!(health.claim(M, at(11)).is_err());
+    health.abandon(M);
+    assert_eq!(health.claim(M, at(11)), Ok(true));
 }

@@ -57,7 +57,7 @@ impl Upstream for ClaudeKey {
     }
 
     fn blame(&self, fault: Fault) -> Fault {
-        crate::signs::read(signs::SIGNS, fault)
+        signs::read(fault)
     }
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {

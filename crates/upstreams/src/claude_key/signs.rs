@@ -1,11 +1,29 @@
 //! What Anthropic's errors mean beyond their types. Its status and type tell nearly all of it
 //! (platform.claude.com/docs/en/api/errors, 2026-11).
 
-use hub::FaultKind;
+use hub::{Blame, Fault, FaultKind};
 
-use crate::signs::{Means, SPENT, Sign, codes, words};
+use crate::signs::{self, Means, SPENT, Sign, codes, words};
 
-pub(crate) static SIGNS: &[Sign] = &[
+/// The fault with what is known of it.
+pub(super) fn read(fault: Fault) -> Fault {
+    let fault = signs::read(SIGNS, fault);
+    match fault.kind {
+        FaultKind::RateLimited if is_window_of_all_models(&fault) => Fault { blame: Blame::Account, ..fault },
+        _ => fault,
+    }
+}
+
+/// Whether a plan's window is used up, which all models share. The claim tells which one; those of a single family of
+/// models carry its name (`seven_day_opus`).
+fn is_window_of_all_models(fault: &Fault) -> bool {
+    let header = |name: &str| fault.upstream.as_deref()?.headers.get(name)?.to_str().ok();
+    let used_up = header("anthropic-ratelimit-unified-status") == Some("rejected");
+    let claim = header("anthropic-ratelimit-unified-representative-claim");
+    used_up && !claim.is_some_and(|claim| claim.starts_with("seven_day_"))
+}
+
+static SIGNS: &[Sign] = &[
     // A workspace's or an organisation's own bound on spending (errors page: rate limits, 2026-11).
     codes(&[], &["enforced_spend_limit_reached"], SPENT),
     words(
@@ -29,7 +47,28 @@ pub(crate) static SIGNS: &[Sign] = &[
 mod tests {
     use hub::{Blame, FaultKind};
 
-    use crate::signs::tests::{Row, check};
+    use crate::signs::tests::{Row, check, fault};
+
+    #[test]
+    fn a_window_of_a_plan_is_the_accounts_and_one_of_a_family_is_not() {
+        let config = "claude-api-key: [{api-key: k}]\n";
+        let config = config::parse(config, "config.yaml", &[]).0.unwrap();
+        let at = &*super::super::build(&config).remove(0).upstream;
+        let body = r#"{"type":"error","error":{"type":"rate_limit_error","message":"x"}}"#;
+        for (status, claim, blame) in [
+            ("rejected", "five_hour", Blame::Account),
+            ("rejected", "seven_day", Blame::Account),
+            ("rejected", "seven_day_opus", Blame::AccountModel),
+            ("allowed", "five_hour", Blame::AccountModel),
+        ] {
+            let mut limited = fault(at, 429, body);
+            let headers = &mut limited.upstream.as_mut().unwrap().headers;
+            headers.insert("anthropic-ratelimit-unified-status", status.parse().unwrap());
+            headers.insert("anthropic-ratelimit-unified-representative-claim", claim.parse().unwrap());
+            assert_eq!(at.blame(limited).blame, blame, "{status} {claim}");
+        }
+        assert_eq!(fault(at, 429, body).blame, Blame::AccountModel);
+    }
 
     const TABLE: &[Row] = &[
         (

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use dialect::hints;
 use hub::{Fault, FaultKind};
 use serde::Deserialize;
 
@@ -24,15 +25,22 @@ struct Body {
 #[derive(Deserialize)]
 struct Told {
     resets_in_seconds: Option<f64>,
+    /// Seconds since 1970.
+    resets_at: Option<f64>,
 }
 
 /// The fault with what is known of it, and when the account's allowance is back.
 pub(super) fn read(fault: Fault) -> Fault {
     let body = fault.upstream.as_ref().and_then(|raw| serde_json::from_slice::<Body>(&raw.body).ok());
-    let seconds = body.and_then(|body| body.error.resets_in_seconds).map(|seconds| seconds.clamp(0.0, 1e6));
-    let wait = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let told = body.map(|body| body.error);
+    let until = |told: &Told| hints::until(&fault.upstream.as_deref()?.headers, told.resets_at?);
+    let wait = told.and_then(|told| told.resets_in_seconds.map(span).or_else(|| until(&told)));
     let told = fault.retry_after.max(wait);
     signs::read(SIGNS, fault.with_retry_after(told))
+}
+
+fn span(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.clamp(0.0, 1e6)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -76,5 +84,10 @@ mod tests {
         assert_eq!(limited.retry_after.map(|wait| wait.as_secs()), Some(7200));
         let absurd = fault(at, 429, r#"{"error":{"type":"usage_limit_reached","resets_in_seconds":-1e99}}"#);
         assert_eq!(absurd.retry_after.map(|wait| wait.as_secs()), Some(0));
+        let mut dated = fault(at, 429, r#"{"error":{"type":"usage_limit_reached","resets_at":1795265000}}"#);
+        assert_eq!(dated.retry_after, None, "an answer without a date tells no time");
+        let date = "Sat, 21 Nov 2026 12:00:00 GMT".parse().unwrap();
+        dated.upstream.as_mut().unwrap().headers.insert("date", date);
+        assert_eq!(at.blame(dated).retry_after.map(|wait| wait.as_secs()), Some(2600));
     }
 }
