@@ -122,6 +122,11 @@ async fn a_header_and_the_name_itself_narrow_as_a_path_does() {
 #[tokio::test]
 async fn who_is_not_there_is_told_in_the_dialect_of_the_path() {
     let town = Town::new(Setup::new()).await;
+    for model in ["[first] second", "[claude-kiro-oauth] second"] {
+        let got = town.ask(Chat, "/api/chat", &[], model).await;
+        assert_eq!(got.status, 404, "who names a provider is not served by another one: {}", got.text());
+        assert_eq!(town.seen(), [0, 0, 0]);
+    }
     for (path, header, model, status, told) in [
         ("/nobody/v1/chat/completions", "", "shared", 404, "no provider `nobody`; there are:"),
         ("/claude-kiro-oauth/v1/chat/completions", "", "shared", 404, "is of the provider `claude-kiro-oauth`"),

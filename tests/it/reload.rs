@@ -6,11 +6,11 @@ use std::path::Path;
 use http::Method;
 use serde_json::{Value, json};
 use testkit::client::send;
-use testkit::{Gateway, Reply};
+use testkit::{FakeOpenAi, Gateway, Reply};
 use tokio::task::JoinSet;
 
 use crate::edges::demo;
-use crate::harness::{BEARER, KEY, MODEL, Setup, assert_healthy, request_lines, soon};
+use crate::harness::{BEARER, KEY, MODEL, Setup, assert_healthy, openai_entry, request_lines, soon};
 use crate::tongue::{Chat, Messages};
 use crate::wire::{encrypted_with, tls};
 
@@ -360,6 +360,33 @@ async fn a_file_replaced_without_a_pause_loses_nothing() {
     assert_eq!(models(&gateway, OTHER).await.unwrap().len(), models(&gateway, KEY).await.unwrap().len());
     let lines = request_lines(&gateway, 200).await;
     assert!(lines.iter().filter(|line| line["route"] == Chat.path()).all(|line| line["status"] == 200));
+}
+
+/// Whoever stands first in the file is not asked first after every reload.
+#[tokio::test]
+async fn turns_go_on_over_reloads() {
+    let management = "a-management-key-of-these-tests";
+    let (one, two) = (FakeOpenAi::start().await.unwrap(), FakeOpenAi::start().await.unwrap());
+    for strategy in ["round-robin", "weighted-round-robin", "least-used"] {
+        let setup = Setup::new()
+            .with("routing", json!({"strategy": strategy}))
+            .with("remote-management", json!({"secret-key": management}))
+            .compat(openai_entry(&one.base_url(), &one.key(), 0))
+            .compat(json!({"name": "second", "base-url": two.base_url(), "api-key-entries": [{"api-key": two.key()}],
+                "models": [{"name": "chat-model", "alias": MODEL}]}));
+        let before = [one.requests().len(), two.requests().len()];
+        let gateway = setup.start().await;
+        // Of forty draws, all are alike once in a million years of this test.
+        for round in 0..40 {
+            assert_eq!(ask(&gateway, MODEL).await, 200);
+            gateway.rewrite_config(&setup.clone().with("debug", json!(round % 2 == 0)).text()).unwrap();
+            let url = format!("{}/v0/management/reload", gateway.url());
+            let headers = [("x-management-key", management)];
+            assert_eq!(soon(send(Method::POST, &url, &headers, "")).await.unwrap().status, 200);
+        }
+        let asked = [one.requests().len() - before[0], two.requests().len() - before[1]];
+        assert!(asked[0] > 0 && asked[1] > 0 && asked[0] + asked[1] == 40, "{strategy}: {asked:?}");
+    }
 }
 
 /// The demo and so many further accounts.

@@ -98,7 +98,9 @@ impl App {
     }
 
     fn swap(&self, turn: &Turn<'_, Snapshot, Option<Config>>, config: Config) -> Result<Changes, SnapshotError> {
-        let snapshot = Arc::new(Snapshot::build(config, &self.accounts, &self.meters, &self.lists)?);
+        let mut snapshot = Snapshot::build(config, &self.accounts, &self.meters, &self.lists)?;
+        snapshot.names.scatter();
+        let snapshot = Arc::new(snapshot);
         let old = turn.put(Arc::clone(&snapshot));
         self.in_flight.resize(snapshot.config.limits.in_flight);
         self.accounts.prune();

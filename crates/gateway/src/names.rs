@@ -147,6 +147,11 @@ impl Names {
         &self.routes[at]
     }
 
+    /// Lets turns begin somewhere.
+    pub(crate) fn scatter(&mut self) {
+        self.routes.iter_mut().for_each(ModelRoute::scatter);
+    }
+
     /// How many routes there are.
     pub(crate) fn routes(&self) -> usize {
         self.routes.len()

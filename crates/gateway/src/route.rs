@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pool::{Ask, Bench, Moment, Selector, Standing, Strategy};
 
+use crate::edge::random;
 use crate::payload::Rules;
 use crate::seats::{Guard, Level, Seat, Seats, Weighings};
 
@@ -21,6 +22,8 @@ pub(crate) struct ModelRoute {
     /// What some of the seats refuse of the names that fit a pattern.
     pub(crate) guards: Box<[Arc<Guard>]>,
     strategy: Strategy,
+    /// Turns begin somewhere, here and in what is made of it.
+    scattered: bool,
 }
 
 /// Seats of one priority, made ready so that no request has to go through all of them.
@@ -46,13 +49,25 @@ impl ModelRoute {
         };
         let tiers = seats.levels().into_iter().map(tier).collect();
         let (retries, guards) = (seats.retries(), seats.guards().into());
-        Self { seats, tiers, retries, rules, guards, strategy }
+        Self { seats, tiers, retries, rules, guards, strategy, scattered: false }
+    }
+
+    /// Lets turns begin somewhere: whoever is first in the configuration would be asked first after every reload.
+    pub(crate) fn scatter(&mut self) {
+        self.scattered = true;
+        self.tiers.iter_mut().for_each(|tier| tier.selector.scatter(tier.count, random()));
     }
 
     /// The same with some of the seats; `None` when none is left.
     pub(crate) fn narrowed(&self, keep: impl Fn(Seat<'_>) -> bool) -> Option<Self> {
         let seats = self.seats.filtered(keep);
-        (seats.len() > 0).then(|| Self::new(seats, self.strategy, self.rules.clone(), &mut Weighings::default()))
+        (seats.len() > 0).then(|| {
+            let mut part = Self::new(seats, self.strategy, self.rules.clone(), &mut Weighings::default());
+            if self.scattered {
+                part.scatter();
+            }
+            part
+        })
     }
 
     /// Whether all seats are of one place.
@@ -71,7 +86,8 @@ impl ModelRoute {
     /// The same with strategies that move on by themselves, for choices that are only thought of.
     pub(crate) fn copied(&self) -> Self {
         let (seats, tiers, rules) = (self.seats.clone(), self.tiers.clone(), self.rules.clone());
-        Self { seats, tiers, retries: self.retries, rules, guards: self.guards.clone(), strategy: self.strategy }
+        let (guards, strategy, scattered) = (self.guards.clone(), self.strategy, self.scattered);
+        Self { seats, tiers, retries: self.retries, rules, guards, strategy, scattered }
     }
 
     /// How one is chosen within a tier.

@@ -140,6 +140,18 @@ impl Selector {
         Self { strategy, weighing, state: Mutex::new(state) }
     }
 
+    /// Lets the turns begin somewhere instead of with the first, for those who are made anew again and again.
+    /// There are `count` seats.
+    pub fn scatter(&mut self, count: usize, seed: u64) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        state.dice = (state.dice ^ seed).max(1);
+        state.cursor = state.draw(count);
+        let State { turns, dice, .. } = state;
+        if let (Some(turns), Some(weighing)) = (turns, self.weighing.as_deref()) {
+            turns.scatter(weighing, |bound| roll(dice).checked_rem(bound).unwrap_or_default());
+        }
+    }
+
     /// The strategy.
     pub fn strategy(&self) -> Strategy {
         self.strategy
@@ -332,11 +344,15 @@ impl State {
 
     /// A number below `count`. Nobody gains by foreseeing it.
     fn draw(&mut self, count: usize) -> usize {
-        self.dice ^= self.dice << 13;
-        self.dice ^= self.dice >> 7;
-        self.dice ^= self.dice << 17;
-        usize::try_from(self.dice >> 16).unwrap_or_default().checked_rem(count).unwrap_or_default()
+        usize::try_from(roll(&mut self.dice)).unwrap_or_default().checked_rem(count).unwrap_or_default()
     }
+}
+
+fn roll(dice: &mut u64) -> u64 {
+    *dice ^= *dice << 13;
+    *dice ^= *dice >> 7;
+    *dice ^= *dice << 17;
+    *dice >> 16
 }
 
 #[cfg(test)]

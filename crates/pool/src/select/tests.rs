@@ -358,3 +358,41 @@ proptest! {
         }
     }
 }
+
+/// The strategies with turns, begun anew for every single choice: shares hold nevertheless.
+#[test]
+fn who_is_made_anew_for_every_choice_starves_nobody() {
+    let weights = [5, 3, 1, 1, 0];
+    let seats = Seats::ready(5);
+    for (strategy, shares) in [
+        (Strategy::RoundRobin, [2_000, 2_000, 2_000, 2_000, 2_000]),
+        (Strategy::LeastUsed, [2_000, 2_000, 2_000, 2_000, 2_000]),
+        (Strategy::WeightedRoundRobin, [5_000, 3_000, 1_000, 1_000, 0]),
+        (Strategy::FillFirst, [10_000, 0, 0, 0, 0]),
+    ] {
+        let mut counts = [0_usize; 5];
+        for seed in 0..10_000 {
+            let mut selector = selector(strategy, &weights);
+            selector.scatter(5, std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), seed));
+            counts[selector.pick(&seats, ask(0)).unwrap()] += 1;
+        }
+        for (count, share) in counts.iter().zip(shares) {
+            assert!(count.abs_diff(share) <= 300, "{strategy:?}: {counts:?}");
+        }
+    }
+}
+
+#[test]
+fn turns_that_begin_somewhere_keep_their_shares() {
+    let weights = [5, 3, 1, 1];
+    let seats = Seats::ready(4);
+    for seed in 1..200_u64 {
+        let mut selector = selector(Strategy::WeightedRoundRobin, &weights);
+        selector.scatter(4, seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut counts = [0_usize; 4];
+        (0..1_000).for_each(|_| counts[selector.pick(&seats, ask(0)).unwrap()] += 1);
+        for (count, weight) in counts.iter().zip(weights) {
+            assert!(count.abs_diff(weight as usize * 100) <= 3, "{seed}: {counts:?}");
+        }
+    }
+}

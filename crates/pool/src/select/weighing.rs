@@ -113,6 +113,23 @@ impl Turns {
         Self { due, classes, last: 0, choice: 0 }
     }
 
+    /// Begins somewhere instead of at the first: with a class that is drawn by its weight, and in each class with a seat
+    /// that is drawn. `draw` gives numbers below a bound.
+    pub(super) fn scatter(&mut self, weighing: &Weighing, mut draw: impl FnMut(u64) -> u64) {
+        let share = |class: &Class| u64::from(class.weight) * u64::from(class.places.end - class.places.start);
+        let mut ahead = draw(weighing.classes.iter().map(share).sum());
+        self.due.clear();
+        let mut is_chosen = false;
+        for ((class, progress), at) in weighing.classes.iter().zip(&mut self.classes).zip(0_u32..) {
+            let first = !is_chosen && ahead < share(class);
+            is_chosen |= first;
+            ahead = ahead.saturating_sub(share(class));
+            let due = if first { 0 } else { 1 + draw(class.stride(progress.ready)) };
+            progress.cursor = class.places.start + u32::try_from(draw(u64::from(progress.ready))).unwrap_or(0);
+            self.due.push(Reverse((due, at)));
+        }
+    }
+
     /// Begins a choice.
     pub(super) fn begin(&mut self) {
         self.choice += 1;
