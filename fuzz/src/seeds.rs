@@ -39,6 +39,8 @@ const VECTORS: [&str; 12] = [
     r#"{"data":[{"index":1,"embedding":[1e-3,-2]},{"index":0,"embedding":"AACAPwAAAD8="}],"usage":{"prompt_tokens":3}}"#,
     r#"{"embeddings":[{"values":[0.5,1]},{"values":[]}]}"#,
     r#"{"embeddings":[[0.5,1]],"prompt_eval_count":4}"#,
+    r#"{"predictions":[{"embeddings":{"values":[0.5,1],"statistics":{"token_count":2.0,"truncated":false}}}]}"#,
+    r#"{"embedding":{"values":[0.5]},"usageMetadata":{"promptTokenCount":3},"truncated":false}"#,
     r#"{"error":{"message":"no"}}"#,
     r#"{"error":"model not found"}"#,
     r#"{"embedding":[1.5,-0.0,1e-45]}"#,

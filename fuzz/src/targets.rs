@@ -193,7 +193,8 @@ fn embed_clients() -> Vec<&'static dyn EmbedClient> {
 }
 
 fn embed_wires() -> Vec<&'static dyn EmbedWire> {
-    wires().into_iter().filter_map(|(_, wire)| wire.beside().embed).collect()
+    let forms = ["gemini-embedding-001", "text-embedding-005"].map(dialect_gemini::embeds);
+    wires().into_iter().filter_map(|(_, wire)| wire.beside().embed).chain(forms).collect()
 }
 
 /// A field of a form is found in the same place however the form is cut, and lies inside it.

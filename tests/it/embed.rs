@@ -99,9 +99,18 @@ async fn everywhere(openai: &FakeOpenAi, gemini: &FakeGemini) -> Gateway {
         .compat(compat)
         .with("codex-api-key", json!([entry(&openai.base_url(), &openai.key(), "gpt-5-model", "at-codex")]))
         .with("gemini-api-key", json!([entry(&gemini.url(), &gemini.key(), "gemini-2.5-model", "at-gemini")]))
+        .with("vertex-api-key", json!([vertex(gemini)]))
         .with("ollama", json!([{"base-url": openai.url(), "models": [{"name": "agent-model", "alias": "at-ollama"}]}]))
         .start()
         .await
+}
+
+/// Both of Vertex's forms.
+fn vertex(gemini: &FakeGemini) -> Value {
+    gemini.add_model("text-embedding-005");
+    let mut entry = entry(&gemini.url(), &gemini.key(), "gemini-2.5-model", "at-vertex");
+    entry["models"].as_array_mut().unwrap().push(json!({"name": "text-embedding-005", "alias": "at-predict"}));
+    entry
 }
 
 #[tokio::test]
@@ -109,7 +118,7 @@ async fn every_call_gives_the_same_vectors_at_every_place() {
     let (openai, gemini) = (FakeOpenAi::start().await.unwrap(), FakeGemini::start().await.unwrap());
     let gateway = everywhere(&openai, &gemini).await;
     let texts = ["the ferry leaves at noon", "grüße, 世界 🌍", "a\n\"b\""];
-    for model in ["at-compat", "at-codex", "at-gemini", "at-ollama"] {
+    for model in ["at-compat", "at-codex", "at-gemini", "at-ollama", "at-vertex", "at-predict"] {
         for caller in CALLERS {
             let got = ask(&gateway, caller, model, caller.texts(&texts)).await;
             assert_eq!(got.status, 200, "{caller:?} {model}: {}", got.text());
@@ -118,7 +127,7 @@ async fn every_call_gives_the_same_vectors_at_every_place() {
             assert_eq!(got.header("x-bosporus-losses"), None, "{caller:?} {model}");
         }
     }
-    let lines = request_lines(&gateway, 24).await;
+    let lines = request_lines(&gateway, 36).await;
     assert!(lines.iter().all(|line| line["status"] == 200 && line["attempts"] == 1), "{lines:?}");
     assert_eq!(
         (&lines[0]["from"], &lines[0]["to"], &lines[0]["input"]),
@@ -158,6 +167,50 @@ async fn a_large_batch_is_split_where_the_place_takes_fewer() {
     // Google tells no tokens for vectors: the number is ours, and says so.
     assert_eq!(got.header("x-bosporus-estimate"), Some("true"));
     assert!(json_of(&got)["usage"]["prompt_tokens"].as_u64().unwrap() > 250);
+}
+
+/// So many texts and so many tokens: the fake refuses more of either.
+#[tokio::test]
+async fn vertex_is_asked_in_calls_of_its_own_size_and_form() {
+    let (openai, gemini) = (FakeOpenAi::start().await.unwrap(), FakeGemini::start().await.unwrap());
+    let gateway = everywhere(&openai, &gemini).await;
+    let short: Vec<String> = (0..300).map(|n| format!("text {n}")).collect();
+    let long: Vec<String> = (0..30).map(|n| format!("{n}{}", " word".repeat(1_500))).collect();
+    let sizes = |field: &str| -> Vec<usize> {
+        gemini.requests().iter().map(|call| call.json()[field].as_array().map_or(1, Vec::len)).collect()
+    };
+    for (texts, model, field, expect) in [
+        (&short, "at-predict", "instances", vec![250, 50]),
+        (&short, "at-vertex", "requests", vec![100, 100, 100]),
+        (&long, "at-predict", "instances", Vec::new()),
+    ] {
+        gemini.clear();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let got = ask(&gateway, OpenAi, model, &texts).await;
+        assert_eq!(got.status, 200, "{model}: {}", got.text());
+        let vectors: Vec<_> = texts.iter().map(|text| vector(text, LENGTH)).collect();
+        assert_eq!(OpenAi.vectors(&json_of(&got)), vectors, "{model}");
+        assert_eq!(got.header("x-bosporus-estimate"), None, "Vertex tells the tokens");
+        if !expect.is_empty() {
+            assert_eq!(sizes(field), expect, "{model}");
+        }
+    }
+    assert!(sizes("instances").len() > 1 && sizes("instances").iter().sum::<usize>() == 30);
+    // It would be cut in silence.
+    for model in ["at-predict", "at-vertex"] {
+        let got = ask(&gateway, OpenAi, model, &["too long"]).await;
+        assert_eq!(got.status, 400, "{}", got.text());
+        assert_eq!(ask(&gateway, GeminiOne, model, &["too long"]).await.status, 200, "Google's own habit is to cut");
+    }
+    let body = json!({"content": {"parts": [{"text": "x"}]}, "taskType": "RETRIEVAL_DOCUMENT", "title": "t",
+        "outputDimensionality": 4});
+    for model in ["at-predict", "at-vertex"] {
+        let got = post(&gateway, &GeminiOne.path(model), &body).await;
+        assert_eq!(json_of(&got)["embedding"]["values"].as_array().map(Vec::len), Some(4), "{}", got.text());
+        let sent = gemini.last_request().unwrap();
+        assert!(sent.body.contains("RETRIEVAL_DOCUMENT") && sent.body.contains("\"title\":\"t\""), "{}", sent.body);
+        assert!(sent.path.starts_with("/v1/publishers/google/models/"), "{}", sent.path);
+    }
 }
 
 #[tokio::test]

@@ -198,6 +198,16 @@ pub trait EmbedWire: Send + Sync {
     /// The most inputs of one call.
     fn most(&self) -> usize;
 
+    /// The most tokens of one call, all inputs together.
+    fn most_tokens(&self) -> u64 {
+        u64::MAX
+    }
+
+    /// By which of the place's calls `count` inputs are asked for.
+    fn call(&self, _count: usize) -> EmbedCall {
+        EmbedCall::Many
+    }
+
     /// Writes a request for `inputs`, which are some of the request's.
     fn encode(&self, request: &EmbedRequest, inputs: &[EmbedInput], model: &str, losses: &mut Losses) -> Bytes;
 

@@ -44,10 +44,11 @@ impl Attempt<'_> {
             return vectors(client, &request, &answer, &request.losses, inbound, record);
         };
         record.way.1 = wire.id.0;
-        let embed = wire.wire.and_then(|side| side.beside().embed);
+        let own = self.seat.upstream.embeds(model);
+        let embed = own.or_else(|| wire.wire.and_then(|side| side.beside().embed));
         let embed = embed.ok_or_else(|| Fault::new(FaultKind::Internal, "that dialect has no embeddings"))?;
         let giver = Giver { wire, embed };
-        if wire.id == self.client.dialect() {
+        if wire.id == self.client.dialect() && own.is_none() {
             self.embed_relayed(giver, client.call(), inbound, record).await
         } else {
             self.embed_translated(giver, client, inbound, record).await
@@ -87,10 +88,11 @@ impl Attempt<'_> {
         let mut losses = request.losses.clone();
         let mut room = self.snapshot.config.limits.reply_bytes;
         let mut parts: Vec<(&[EmbedInput], Bytes)> = Vec::new();
-        for inputs in request.inputs.chunks(giver.embed.most()) {
+        for inputs in batches(&request.inputs, giver.embed.most(), giver.embed.most_tokens()) {
             let body = giver.embed.encode(&request, inputs, model, &mut losses);
             fidelity::hold(inbound.adjust.fidelity, &losses, Some(giver.wire), model)?;
-            let (body, _) = self.embed_ask(giver.wire, EmbedCall::Many, body.into(), room, inbound, record).await?;
+            let call = giver.embed.call(inputs.len());
+            let (body, _) = self.embed_ask(giver.wire, call, body.into(), room, inbound, record).await?;
             room = room.saturating_sub(body.len());
             parts.push((inputs, body));
         }
@@ -128,6 +130,22 @@ impl Attempt<'_> {
     }
 }
 
+/// The inputs in as few calls as a place takes: so many at once, with so many tokens by our estimate, which leans high.
+fn batches(inputs: &[EmbedInput], most: usize, tokens: u64) -> Vec<&[EmbedInput]> {
+    let mut found = Vec::new();
+    let (mut from, mut weight) = (0, 0_u64);
+    for (at, input) in inputs.iter().enumerate() {
+        let own = estimate::text(&input.text);
+        if at > from && (at - from >= most || weight.saturating_add(own) > tokens) {
+            found.push(&inputs[from..at]);
+            (from, weight) = (at, 0);
+        }
+        weight = weight.saturating_add(own);
+    }
+    found.push(&inputs[from..]);
+    found
+}
+
 /// The answers to several calls as one.
 fn joined(answers: Vec<Embedded<'_>>) -> Embedded<'_> {
     let tokens = answers.iter().map(|answer| answer.tokens).sum();
@@ -152,4 +170,22 @@ fn vectors(
     }
     let body = client.encode(answer, request.form, tokens, &inbound.peek.reply)?;
     Ok(Committed::Whole { headers, body, usage: Usage { fresh: answer.tokens, ..Usage::default() } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_hold_as_much_as_a_place_takes_and_no_more() {
+        let inputs: Vec<EmbedInput> = (0..10).map(|_| EmbedInput::plain("four words of text")).collect();
+        let own = estimate::text("four words of text");
+        let sizes = |most, tokens| batches(&inputs, most, tokens).iter().map(|part| part.len()).collect::<Vec<_>>();
+        assert_eq!(sizes(4, u64::MAX), [4, 4, 2]);
+        assert_eq!(sizes(100, own * 5), [5, 5]);
+        assert_eq!(sizes(100, own * 5 - 1), [4, 4, 2]);
+        assert_eq!(sizes(3, own * 2), [2; 5]);
+        assert_eq!(sizes(100, 0), [1; 10], "one that is too long alone is the place's to refuse");
+        assert_eq!(sizes(10, u64::MAX), [10]);
+    }
 }

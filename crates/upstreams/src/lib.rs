@@ -24,7 +24,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dialect::embed::{EmbedCall, EmbedRequest, Embedded};
+use dialect::embed::{EmbedCall, EmbedRequest, EmbedWire, Embedded};
 use dialect::splice::Pieces;
 use dialect::{Dialect, ModelCard, ModelTraits, Service};
 use http::HeaderMap;
@@ -184,6 +184,11 @@ pub trait Upstream: Send + Sync + fmt::Debug {
             Purpose::Generate => self.wire(model),
             Purpose::Compact | Purpose::CountTokens | Purpose::Embed(_) | Purpose::Pass(_) => None,
         }
+    }
+
+    /// The form in which it takes embeddings, where that is another than its dialect's.
+    fn embeds(&self, _model: &str) -> Option<&'static dyn EmbedWire> {
+        None
     }
 
     /// Embeds without any network, for places that take no such calls.

@@ -83,6 +83,7 @@ const LAYERS: &[Layer] = &[
         &[
             "bosporus-hub",
             "bosporus-dialect",
+            "bosporus-dialect-gemini",
             "bosporus-dialects",
             "bosporus-config",
             "bosporus-import",

@@ -35,7 +35,10 @@ mod think;
 mod tools_decode;
 mod tools_encode;
 mod usage;
+mod vertex_embed;
 mod wire;
+
+pub use vertex_embed::{embeds, is_predicted};
 
 use dialect::{Dialect, Framing, Operation, Route};
 use http::Method;

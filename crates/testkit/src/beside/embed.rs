@@ -21,7 +21,7 @@ const OPENAI: Kind = Kind::Object(&[
 
 const PART: Kind = Kind::Object(&[must("text", Kind::Text)]);
 const CONTENT: Kind = Kind::Object(&[may("role", Kind::Text), must("parts", Kind::List(&PART))]);
-const PURPOSES: Kind = Kind::Enum(&[
+pub(super) const PURPOSES: Kind = Kind::Enum(&[
     "SEMANTIC_SIMILARITY",
     "CLASSIFICATION",
     "CLUSTERING",
@@ -65,7 +65,7 @@ pub fn vector(text: &str, length: usize) -> Vec<f32> {
     (0..length).map(number).collect()
 }
 
-fn length_of(value: &Value) -> Result<usize, Refusal> {
+pub(super) fn length_of(value: &Value) -> Result<usize, Refusal> {
     match value.as_u64() {
         None if value.is_null() => Ok(LENGTH),
         Some(length @ 1..=3_072) => Ok(usize::try_from(length).unwrap_or(LENGTH)),
@@ -129,7 +129,7 @@ pub(crate) fn gemini(model: &str, verb: &str, headers: &http::HeaderMap, body: &
     }
 }
 
-fn google(words: impl Into<String>) -> Refusal {
+pub(super) fn google(words: impl Into<String>) -> Refusal {
     Refusal::new(400, "INVALID_ARGUMENT", words)
 }
 

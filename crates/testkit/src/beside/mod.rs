@@ -6,6 +6,7 @@
 mod embed;
 mod form;
 mod media;
+pub(crate) mod vertex;
 
 use http::{HeaderMap, Method, request::Parts};
 use serde_json::Value;

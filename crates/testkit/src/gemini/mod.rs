@@ -40,10 +40,12 @@ impl Class {
     }
 }
 
+/// The root of Vertex AI, whose express keys come in the same header.
+const VERTEX: &str = "/v1/publishers/google/models/";
+
 /// Model and verb of `/v1beta/models/MODEL:VERB`; the verb is empty where only a model is named.
 fn address(path: &str) -> Option<(&str, &str)> {
-    // The third root is that of Vertex AI, whose express keys come in the same header.
-    let roots = ["/v1beta/models/", "/v1/models/", "/v1/publishers/google/models/"];
+    let roots = ["/v1beta/models/", "/v1/models/", VERTEX];
     let rest = roots.iter().find_map(|root| path.strip_prefix(root))?;
     Some(rest.rsplit_once(':').unwrap_or((rest, "")))
 }
@@ -168,7 +170,10 @@ impl Provider for Gemini {
 
     fn beside(&self, head: &Parts, body: &[u8]) -> Option<Answered> {
         let (model, verb) = address(head.uri.path())?;
-        beside::gemini(model, verb, &head.headers, body)
+        match head.uri.path().starts_with(VERTEX) {
+            true => beside::vertex::answer(model, verb, &head.headers, body),
+            false => beside::gemini(model, verb, &head.headers, body),
+        }
     }
 
     fn id_header(&self) -> &'static str {

@@ -6,6 +6,7 @@ mod signs;
 use std::sync::Arc;
 
 use config::{Config, KeyEntry};
+use dialect::embed::EmbedWire;
 use dialect::splice::Pieces;
 use dialect::{Dialect, ModelTraits, WireQuirks};
 use hub::Fault;
@@ -59,18 +60,24 @@ impl Upstream for VertexKey {
     }
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
-        let method = method(call.purpose, call.stream)?;
+        let method = match call.purpose {
+            Purpose::Embed(_) if dialect_gemini::is_predicted(call.model) => "predict",
+            purpose => method(purpose, call.stream)?,
+        };
         let bare = call.model.strip_prefix("publishers/google/models/").unwrap_or(call.model);
         let endpoint = self.models.below(&format!("{}:{method}", path_of(bare)))?;
         endpoint.post(call, credential(KEY, "", secret)?)
     }
 
-    /// Its embeddings have another form than the Gemini API's.
     fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
         match purpose {
-            Purpose::Generate | Purpose::CountTokens => Some(&dialect_gemini::DIALECT),
-            Purpose::Compact | Purpose::Embed(_) | Purpose::Pass(_) => None,
+            Purpose::Generate | Purpose::CountTokens | Purpose::Embed(_) => Some(&dialect_gemini::DIALECT),
+            Purpose::Compact | Purpose::Pass(_) => None,
         }
+    }
+
+    fn embeds(&self, model: &str) -> Option<&'static dyn EmbedWire> {
+        Some(dialect_gemini::embeds(model))
     }
 }
 
@@ -93,6 +100,7 @@ fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dialect::embed::EmbedCall;
     use http::HeaderMap;
 
     fn asked(config: &str, model: &str, purpose: Purpose, stream: bool) -> http::Request<Pieces> {
@@ -129,6 +137,20 @@ mod tests {
                 Purpose::CountTokens,
                 false,
                 "https://aiplatform.googleapis.com/v1/publishers/google/models/g:countTokens",
+            ),
+            (
+                own,
+                "text-embedding-005",
+                Purpose::Embed(EmbedCall::Many),
+                false,
+                "https://aiplatform.googleapis.com/v1/publishers/google/models/text-embedding-005:predict",
+            ),
+            (
+                own,
+                "gemini-embedding-001",
+                Purpose::Embed(EmbedCall::One),
+                false,
+                "https://aiplatform.googleapis.com/v1/publishers/google/models/gemini-embedding-001:embedContent",
             ),
             (
                 other,
