@@ -30,7 +30,7 @@ pub struct Seeds {
 }
 
 /// In every language that has them.
-const VECTORS: [&str; 12] = [
+const VECTORS: [&str; 14] = [
     r#"{"model":"m","input":["a","b"],"encoding_format":"base64","dimensions":4}"#,
     r#"{"model":"m","input":[[1,2],[3]],"truncate":true}"#,
     r#"{"requests":[{"model":"models/m","content":{"parts":[{"text":"a"}]},"taskType":"CLUSTERING"}]}"#,
