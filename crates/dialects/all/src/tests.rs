@@ -13,6 +13,7 @@ mod rethinking;
 mod rounds;
 mod settings;
 mod stopping;
+mod strict;
 mod switching;
 mod thinking;
 
