@@ -1,5 +1,7 @@
 //! What an answer cost, in buckets that do not overlap.
 
+use crate::Tier;
+
 /// Token counts. `None` is "not reported", which is not zero (translation.md section 12).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -17,6 +19,8 @@ pub struct Usage {
     pub reasoning: Option<u64>,
     /// Web searches that the provider ran.
     pub web_searches: Option<u64>,
+    /// The processing tier that was really used.
+    pub tier: Option<Tier>,
 }
 
 /// Tokens written to a cache, by lifetime where the provider tells.
@@ -31,9 +35,9 @@ pub struct CacheWrite {
 }
 
 impl Usage {
-    /// Whether nothing at all was reported.
+    /// Whether no figure at all was reported.
     pub fn is_unknown(&self) -> bool {
-        *self == Self::default()
+        Self { tier: None, ..*self } == Self::default()
     }
 
     /// All tokens of the prompt: fresh, cached and tool use.
@@ -58,6 +62,7 @@ impl Usage {
         take(&mut self.output, later.output);
         take(&mut self.reasoning, later.reasoning);
         take(&mut self.web_searches, later.web_searches);
+        take(&mut self.tier, later.tier);
     }
 }
 

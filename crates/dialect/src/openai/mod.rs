@@ -4,3 +4,4 @@
 pub mod fault;
 pub mod form;
 pub mod schema;
+pub mod tier;

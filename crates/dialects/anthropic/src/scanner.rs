@@ -171,7 +171,6 @@ mod tests {
             (r#""text","text""#, r#""tool_use","name""#),
             (r#""max_tokens""#, r#"null"#),
             (r#""id":"m""#, r#""stop_details":{"category":"x"}"#),
-            (r#"12"#, r#""12""#),
             (r#""role":"assistant""#, r#""id":"m""#),
         ];
         laws::only_the_usual_is_skimmed(USUAL, &cases, skims);

@@ -1,6 +1,6 @@
 //! Token counts and stop reasons, both ways (translation.md sections 12 and 13).
 
-use hub::{CacheWrite, Stop, StopReason, Usage};
+use hub::{CacheWrite, Stop, StopReason, Tier, Usage};
 
 use crate::json::Open;
 use crate::wire;
@@ -18,6 +18,24 @@ pub(crate) fn decode(usage: &wire::Usage) -> Usage {
         output: usage.output_tokens,
         reasoning: usage.output_tokens_details.as_ref().and_then(|details| details.thinking_tokens),
         web_searches: usage.server_tool_use.as_ref().and_then(|tools| tools.web_search_requests),
+        tier: tier(usage),
+    }
+}
+
+/// The vendor's word for a tier that was used, where it has one.
+fn tier_word(tier: Tier) -> Option<&'static str> {
+    match tier {
+        Tier::Standard => Some("standard"),
+        Tier::Priority => Some("priority"),
+        Tier::Auto | Tier::Flex | Tier::Scale => None,
+    }
+}
+
+fn tier(usage: &wire::Usage) -> Option<Tier> {
+    match (usage.speed.as_deref(), usage.service_tier.as_deref()) {
+        (Some("fast"), _) | (_, Some("priority")) => Some(Tier::Priority),
+        (_, Some("standard")) => Some(Tier::Standard),
+        _ => None,
     }
 }
 
@@ -59,6 +77,7 @@ pub(crate) fn encode(usage: &Usage, object: &mut Open<'_>) {
         tools.count("web_search_requests", searches);
         tools.end();
     }
+    object.maybe_text("service_tier", usage.tier.and_then(tier_word));
 }
 
 /// Why an answer ended. A reason that we do not know is an end like any other.
@@ -149,6 +168,13 @@ mod tests {
         assert_eq!(write(&read(json)), json);
         let only_split = read(r#"{"cache_creation":{"ephemeral_5m_input_tokens":3,"ephemeral_1h_input_tokens":4}}"#);
         assert_eq!(only_split.cache_write.map(|write| write.total), Some(7));
+    }
+
+    #[test]
+    fn odd_figures_cost_nothing() {
+        let usage =
+            read(r#"{"input_tokens":12.0,"output_tokens":"7","cache_read_input_tokens":-3,"cache_creation":null}"#);
+        assert_eq!(usage, Usage { fresh: Some(12), cache_read: Some(0), ..Usage::default() });
     }
 
     #[test]

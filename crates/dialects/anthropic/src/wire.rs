@@ -209,29 +209,89 @@ pub(crate) struct StopDetails {
 /// Token counts. In a stream each figure is a running total and replaces the one before.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Usage {
+    #[serde(default, deserialize_with = "count")]
     pub(crate) input_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "count")]
     pub(crate) output_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "count")]
     pub(crate) cache_read_input_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "count")]
     pub(crate) cache_creation_input_tokens: Option<u64>,
     pub(crate) cache_creation: Option<CacheCreation>,
     pub(crate) output_tokens_details: Option<OutputDetails>,
     pub(crate) server_tool_use: Option<ServerToolUse>,
+    pub(crate) service_tier: Option<String>,
+    pub(crate) speed: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct CacheCreation {
+    #[serde(default, deserialize_with = "count")]
     pub(crate) ephemeral_5m_input_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "count")]
     pub(crate) ephemeral_1h_input_tokens: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct OutputDetails {
+    #[serde(default, deserialize_with = "count")]
     pub(crate) thinking_tokens: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct ServerToolUse {
+    #[serde(default, deserialize_with = "count")]
     pub(crate) web_search_requests: Option<u64>,
+}
+
+/// A figure. Compatible servers write some as floats; one of another kind is none, and must not cost the answer.
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    deserializer.deserialize_any(Figure)
+}
+
+struct Figure;
+
+impl<'de> Visitor<'de> for Figure {
+    type Value = Option<u64>;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a figure")
+    }
+
+    fn visit_u64<E>(self, count: u64) -> Result<Self::Value, E> {
+        Ok(Some(count))
+    }
+
+    fn visit_i64<E>(self, count: i64) -> Result<Self::Value, E> {
+        Ok(Some(count.try_into().unwrap_or(0)))
+    }
+
+    /// The cast saturates: less than nothing is nothing.
+    fn visit_f64<E>(self, count: f64) -> Result<Self::Value, E> {
+        Ok(Some(count as u64))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
 }
 
 /// One event of a stream, of any type.

@@ -6,12 +6,12 @@
 use bytes::BytesMut;
 use dialect::{Encoded, Memo, Object, Target, array, quoted};
 use http::HeaderMap;
-use hub::{Fault, Format, Losses, Part, Request, Role, Tier};
+use hub::{Fault, Format, Losses, Part, Request, Role};
 
 use crate::history::{self, Content};
 use crate::part_encode::{self, Item};
 use crate::tools_encode::Plan;
-use crate::{ID, schema, think};
+use crate::{ID, schema, think, usage};
 
 /// The API takes no more stop strings than this.
 const MAX_STOPS: usize = 5;
@@ -173,13 +173,7 @@ fn format(request: &Request, target: &Target<'_>, tools: bool, config: &mut Obje
 }
 
 fn service(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
-    let tier = match request.service.tier {
-        Some(Tier::Flex) => Some("flex"),
-        Some(Tier::Standard) => Some("standard"),
-        Some(Tier::Priority) => Some("priority"),
-        Some(Tier::Auto | Tier::Scale) | None => None,
-    };
-    body.text_if("serviceTier", tier);
+    body.text_if("serviceTier", request.service.tier.and_then(usage::tier_word));
     if request.service.user.is_some() {
         losses.silent("user");
     }

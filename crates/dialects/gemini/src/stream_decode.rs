@@ -147,7 +147,7 @@ impl Decoder {
     fn count(&mut self, figures: wire::Raw<'_>, out: &mut Vec<Event>) {
         let before = self.usage;
         self.usage.update(&usage::read(&lenient(figures)));
-        if self.usage != before {
+        if self.usage != before && !self.usage.is_unknown() {
             out.push(Event::Usage(self.usage));
         }
     }

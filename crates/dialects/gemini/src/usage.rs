@@ -3,7 +3,7 @@
 
 use bytes::BytesMut;
 use dialect::Object;
-use hub::Usage;
+use hub::{Tier, Usage};
 
 use crate::wire::{UsageMetadata, as_count};
 
@@ -29,7 +29,28 @@ pub(crate) fn read(wire: &UsageMetadata<'_>) -> Usage {
         tool_prompt,
         output,
         reasoning: thoughts,
+        tier: tier(wire),
         ..Usage::default()
+    }
+}
+
+fn tier(wire: &UsageMetadata<'_>) -> Option<Tier> {
+    let word = wire.service_tier.as_deref().or(wire.traffic_type.as_deref())?;
+    match word.to_ascii_lowercase().as_str() {
+        "standard" | "on_demand" => Some(Tier::Standard),
+        "flex" | "on_demand_flex" => Some(Tier::Flex),
+        "priority" | "on_demand_priority" => Some(Tier::Priority),
+        _ => None,
+    }
+}
+
+/// Google's word for a tier that was used, where it has one.
+pub(crate) fn tier_word(tier: Tier) -> Option<&'static str> {
+    match tier {
+        Tier::Standard => Some("standard"),
+        Tier::Flex => Some("flex"),
+        Tier::Priority => Some("priority"),
+        Tier::Auto | Tier::Scale => None,
     }
 }
 
@@ -45,6 +66,7 @@ pub(crate) fn write(usage: &Usage, out: &mut BytesMut) {
     object.number_if("cachedContentTokenCount", usage.cache_read);
     object.number_if("thoughtsTokenCount", usage.reasoning);
     object.number_if("toolUsePromptTokenCount", usage.tool_prompt);
+    object.text_if("serviceTier", usage.tier.and_then(tier_word));
     object.close();
 }
 
@@ -71,7 +93,8 @@ mod tests {
             ..Usage::default()
         };
         assert_eq!(usage, expect);
-        assert_eq!(parse(r#"{"trafficType":"ON_DEMAND"}"#), Usage::default());
+        let traffic = parse(r#"{"trafficType":"ON_DEMAND"}"#);
+        assert!(traffic.is_unknown() && traffic.tier == Some(Tier::Standard), "no figure");
         assert_eq!(parse(r#"{"promptTokenCount":6,"totalTokenCount":6}"#).output, Some(0));
         assert_eq!(parse(r#"{"promptTokenCount":6}"#).output, None);
     }

@@ -212,6 +212,11 @@ pub(crate) struct UsageMetadata<'a> {
     pub(crate) tool_use_prompt_token_count: Raw<'a>,
     #[serde(borrow, alias = "total_token_count")]
     pub(crate) total_token_count: Raw<'a>,
+    #[serde(borrow, alias = "service_tier")]
+    pub(crate) service_tier: Option<Str<'a>>,
+    /// Vertex.
+    #[serde(borrow, alias = "traffic_type")]
+    pub(crate) traffic_type: Option<Str<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -2,7 +2,8 @@
 //! many clients send all defaults always.
 
 use dialect::Body;
-use hub::{Extra, Fault, Format, Json, Level, Losses, Mode, Request, Sampling, Schema, Service, Show, Thinking, Tier};
+use dialect::openai::tier;
+use hub::{Extra, Fault, Format, Json, Level, Losses, Mode, Request, Sampling, Schema, Service, Show, Thinking};
 use serde_json::value::RawValue;
 
 use crate::ID;
@@ -173,13 +174,7 @@ fn openrouter(reasoning: &wire::Reasoning<'_>, thinking: &mut Thinking, losses: 
 }
 
 fn service(body: &Body, losses: &mut Losses) -> Result<Service, Fault> {
-    let tier = body.get::<String>("service_tier")?.and_then(|word| match word.as_str() {
-        "default" => Some(Tier::Standard),
-        "flex" => Some(Tier::Flex),
-        "scale" => Some(Tier::Scale),
-        "priority" | "fast" => Some(Tier::Priority),
-        _ => None,
-    });
+    let tier = body.get::<String>("service_tier")?.and_then(|word| tier::read(&word));
     if body.raw("store") == Some("true") {
         losses.silent("store");
     }

@@ -3,10 +3,10 @@
 //! Identical requests give identical bytes, or prompt caches would miss.
 
 use bytes::BytesMut;
-use dialect::openai::{form, schema};
+use dialect::openai::{form, schema, tier};
 use dialect::{Effort, Encoded, MaxTokensField, Memo, Object, Target, quoted};
 use http::HeaderMap;
-use hub::{Fault, Format, Losses, Part, Request, Schema, Source, Tier};
+use hub::{Fault, Format, Losses, Part, Request, Schema, Source};
 
 use crate::encode_messages::Messages;
 use crate::encode_tools::Plan;
@@ -206,14 +206,7 @@ fn schema_name(name: &str) -> String {
 
 fn service(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
     let service = &request.service;
-    let tier = service.tier.and_then(|tier| match tier {
-        Tier::Auto => None,
-        Tier::Standard => Some("default"),
-        Tier::Flex => Some("flex"),
-        Tier::Scale => Some("scale"),
-        Tier::Priority => Some("priority"),
-    });
-    body.text_if("service_tier", tier);
+    body.text_if("service_tier", service.tier.and_then(tier::word));
     match service.user.as_deref() {
         Some(user) if user.len() <= MAX_USER => body.text("user", user),
         Some(_) => losses.silent("user"),

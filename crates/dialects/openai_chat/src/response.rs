@@ -1,6 +1,7 @@
 //! Whole answers: read through the stream decoder, so that both ways give the same, and written for clients.
 
 use bytes::{Bytes, BytesMut};
+use dialect::openai::tier;
 use dialect::{Memo, Object, Reply, escape, mint};
 use hub::{Assembler, CallKind, Citation, Fault, Media, Part, Response, Seal, Source, StopReason, Text, ToolCall};
 
@@ -46,6 +47,7 @@ pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
     if !response.usage.is_unknown() {
         usage::write(&response.usage, body.key("usage"));
     }
+    body.text_if("service_tier", response.usage.tier.and_then(tier::word));
     body.close();
     out.freeze()
 }

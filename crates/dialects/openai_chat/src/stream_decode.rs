@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use dialect::openai::tier;
 use dialect::{Frame, Memo, StreamDecoder, parse_data_url};
 use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, Stop, StopReason, Usage};
 use serde_json::value::RawValue;
@@ -123,6 +124,9 @@ impl Decoder {
         if begins {
             self.start(chunk.id, chunk.model, out);
         }
+        // It is told with the figures.
+        let tier = chunk.service_tier.and_then(as_text).and_then(|word| tier::read(&word));
+        self.usage.tier = tier.or(self.usage.tier);
         self.count(chunk.usage, out);
         // Only one answer fits the hub; encoders never ask for more.
         for choice in choices.into_iter().filter(|choice| choice.index.unwrap_or(0) == 0) {

@@ -6,6 +6,7 @@
 //! back are also pictures, which have no pieces, and sources, whose place is known when their text ends.
 
 use bytes::BytesMut;
+use dialect::openai::tier;
 use dialect::{Object, Reply, StreamEncoder, array, escape, mint, quoted};
 use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, Stop, StopReason, Usage};
 
@@ -308,13 +309,28 @@ impl Encoder {
         out.extend_from_slice(&self.head);
         out.extend_from_slice(b"{\"index\":0,\"delta\":{},\"finish_reason\":\"");
         out.extend_from_slice(finish_reason(calls_win(stop.reason, self.calls > 0), &self.reply).as_bytes());
-        out.extend_from_slice(if self.reply.usage_frame { b"\"}],\"usage\":null}\n\n" } else { b"\"}]}\n\n" });
+        out.extend_from_slice(b"\"}]");
+        self.tier(out);
+        out.extend_from_slice(if self.reply.usage_frame { b",\"usage\":null}\n\n" } else { b"}\n\n" });
         // Unknown is not zero: without figures there is no usage chunk.
         if self.reply.usage_frame && !self.usage.is_unknown() {
             out.extend_from_slice(&self.head);
-            out.extend_from_slice(b"],\"usage\":");
+            out.extend_from_slice(b"]");
+            self.tier(out);
+            out.extend_from_slice(b",\"usage\":");
             usage::write(&self.usage, out);
             out.extend_from_slice(b"}\n\n");
+        }
+    }
+}
+
+impl Encoder {
+    /// Writes the tier that was used, once it is known.
+    fn tier(&self, out: &mut BytesMut) {
+        if let Some(word) = self.usage.tier.and_then(tier::word) {
+            out.extend_from_slice(b",\"service_tier\":\"");
+            out.extend_from_slice(word.as_bytes());
+            out.extend_from_slice(b"\"");
         }
     }
 }

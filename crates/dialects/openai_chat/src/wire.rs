@@ -359,6 +359,8 @@ pub(crate) struct Chunk<'a> {
     #[serde(borrow)]
     pub(crate) usage: Raw<'a>,
     #[serde(borrow)]
+    pub(crate) service_tier: Raw<'a>,
+    #[serde(borrow)]
     pub(crate) error: Raw<'a>,
     #[serde(borrow)]
     pub(crate) message: Raw<'a>,

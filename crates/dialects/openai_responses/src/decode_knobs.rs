@@ -2,8 +2,9 @@
 
 use std::sync::LazyLock;
 
+use dialect::openai::tier;
 use dialect::{Body, Object, array, quoted};
-use hub::{Fault, Format, Json, Level, Losses, Mode, Request, Sampling, Schema, Service, Show, Thinking, Tier};
+use hub::{Fault, Format, Json, Level, Losses, Mode, Request, Sampling, Schema, Service, Show, Thinking};
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
@@ -127,13 +128,7 @@ fn thinking(body: &Body, losses: &mut Losses) -> Result<Thinking, Fault> {
 }
 
 fn service(body: &Body) -> Result<Service, Fault> {
-    let tier = body.get::<String>("service_tier")?.and_then(|word| match word.as_str() {
-        "default" => Some(Tier::Standard),
-        "flex" => Some(Tier::Flex),
-        "scale" => Some(Tier::Scale),
-        "priority" | "fast" | "ultrafast" => Some(Tier::Priority),
-        _ => None,
-    });
+    let tier = body.get::<String>("service_tier")?.and_then(|word| tier::read(&word));
     let identifier: Option<String> = body.get("safety_identifier")?;
     let user = identifier.map_or_else(|| body.get("user"), |user| Ok(Some(user)))?;
     let metadata: Option<&RawValue> = body.get("metadata")?;

@@ -5,10 +5,10 @@
 use std::borrow::Cow;
 
 use bytes::BytesMut;
-use dialect::openai::{form, schema};
+use dialect::openai::{form, schema, tier};
 use dialect::{Effort, Encoded, Memo, Object, Target};
 use http::HeaderMap;
-use hub::{Fault, Format, Losses, Mode, Part, Request, Role, Schema, Show, Source, Text, Tier};
+use hub::{Fault, Format, Losses, Mode, Part, Request, Role, Schema, Show, Source, Text};
 
 use crate::encode_items::Items;
 use crate::encode_tools::Plan;
@@ -243,14 +243,7 @@ fn replays(request: &Request) -> bool {
 
 fn service(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
     let service = &request.service;
-    let tier = service.tier.and_then(|tier| match tier {
-        Tier::Auto => None,
-        Tier::Standard => Some("default"),
-        Tier::Flex => Some("flex"),
-        Tier::Scale => Some("scale"),
-        Tier::Priority => Some("priority"),
-    });
-    body.text_if("service_tier", tier);
+    body.text_if("service_tier", service.tier.and_then(tier::word));
     match service.user.as_deref() {
         Some(user) if user.len() <= MAX_KEY => body.text("safety_identifier", user),
         Some(_) => losses.silent("user"),

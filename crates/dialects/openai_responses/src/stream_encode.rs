@@ -7,6 +7,7 @@
 //! Whole answers are made by the same code with its events left out, so that both ways tell the same.
 
 use bytes::BytesMut;
+use dialect::openai::tier;
 use dialect::{Object, Reply, StreamEncoder, mint};
 use hub::{Block, BlockId, CallKind, Citation, Event, Fault, FaultKind, Seal, Stop, StopReason, Usage};
 
@@ -135,6 +136,7 @@ impl Encoder {
         object.text("model", &self.reply.model);
         let done = self.items.iter().filter_map(|item| item.done.as_deref());
         object.array("output", done, |json, out| out.extend_from_slice(json.as_bytes()));
+        object.text_if("service_tier", self.usage.tier.and_then(tier::word));
         object.flag("store", self.reply.kept);
         object.raw("tools", "[]");
         self.repeat(&mut object);

@@ -2,15 +2,17 @@
 
 use bytes::BytesMut;
 use dialect::Object;
+use dialect::openai::tier;
 use hub::{CacheWrite, Usage};
 
-use crate::wire::{self, as_count, lenient};
+use crate::wire::{self, as_count, as_text, lenient};
 
 /// Reads the figures of an answer.
 pub(crate) fn read(answer: &wire::Answer<'_>) -> Usage {
     let searches = answer.tool_usage.as_ref().and_then(|tools| tools.web_search.as_ref());
     let searches = as_count(searches.and_then(|searches| searches.num_requests));
-    Usage { web_searches: searches, ..tokens(&lenient(answer.usage)) }
+    let tier = answer.service_tier.and_then(as_text).and_then(|word| tier::read(&word));
+    Usage { web_searches: searches, tier, ..tokens(&lenient(answer.usage)) }
 }
 
 /// The tokens among them.

@@ -296,6 +296,8 @@ pub(crate) struct Answer<'a> {
     #[serde(borrow)]
     pub(crate) incomplete_details: Option<Incomplete<'a>>,
     #[serde(borrow)]
+    pub(crate) service_tier: Raw<'a>,
+    #[serde(borrow)]
     pub(crate) tool_usage: Option<ToolUsage<'a>>,
 }
 

@@ -1,9 +1,9 @@
 //! Settings of every client as every wire is told them: sampling and limits, the form of the answer, tier and user
 //! (translation.md sections 10, 11 and 15).
 
-use bytes::Bytes;
-use dialect::{Body, Encoded, ModelTraits, Target, ThinkingTraits};
-use hub::{Fault, Losses, Request};
+use bytes::{Bytes, BytesMut};
+use dialect::{Body, Encoded, Memo, ModelTraits, Reply, Target, ThinkingTraits};
+use hub::{Fault, Losses, Request, replay};
 use serde_json::{Value, json};
 
 use super::matrix::head;
@@ -281,4 +281,56 @@ fn geminis_newer_form_is_read() {
     }
     let (_, losses) = ask("gemini", &json!({"generationConfig": {"responseFormat": [{"image": {}}]}}));
     assert!(!losses.is_silent());
+}
+
+#[test]
+fn the_tier_that_was_used_is_told_in_each_clients_words() {
+    let chat = |tier: &str| {
+        json!({"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1}, "service_tier": tier})
+    };
+    let gemini = |field: &str, tier: &str| {
+        json!({"candidates": [{"content": {"parts": [{"text": "a"}]}, "finishReason": "STOP"}],
+            "usageMetadata": {"promptTokenCount": 1, field: tier}})
+    };
+    let anthropic = |field: &str, tier: &str| {
+        json!({"type": "message", "content": [{"type": "text", "text": "a"}], "stop_reason": "end_turn",
+            "usage": {"input_tokens": 1, "output_tokens": 1, field: tier}})
+    };
+    let responses =
+        json!({"status": "completed", "output": [], "usage": {"input_tokens": 1}, "service_tier": "default"});
+    for (wire, answer, [openai, claude, google]) in [
+        ("openai_chat", chat("default"), ["default", "standard", "standard"]),
+        ("openai_chat", chat("flex"), ["flex", "", "flex"]),
+        ("openai_chat", chat("priority"), ["priority", "priority", "priority"]),
+        ("openai_chat", chat("auto"), ["", "", ""]),
+        ("openai_responses", responses, ["default", "standard", "standard"]),
+        ("anthropic", anthropic("service_tier", "priority"), ["priority", "priority", "priority"]),
+        ("anthropic", anthropic("speed", "fast"), ["priority", "priority", "priority"]),
+        ("anthropic", anthropic("service_tier", "batch"), ["", "", ""]),
+        ("gemini", gemini("serviceTier", "FLEX"), ["flex", "", "flex"]),
+        ("gemini", gemini("trafficType", "ON_DEMAND_PRIORITY"), ["priority", "priority", "priority"]),
+        ("gemini", gemini("trafficType", "PROVISIONED_THROUGHPUT"), ["", "", ""]),
+    ] {
+        let response = side(wire).decode_response(answer.to_string().as_bytes(), &Memo::default()).unwrap();
+        for (client, place, expect) in [
+            ("openai_chat", "/service_tier", openai),
+            ("openai_responses", "/service_tier", openai),
+            ("anthropic", "/usage/service_tier", claude),
+            ("gemini", "/usageMetadata/serviceTier", google),
+        ] {
+            let face = ALL.iter().find(|dialect| dialect.id.0 == client).unwrap().client.unwrap();
+            let body = face.encode_response(&response, &Reply::new("m", false));
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            let found = body.pointer(place).and_then(Value::as_str).unwrap_or_default();
+            assert_eq!(found, expect, "{answer} to {client}: {body}");
+            let (mut events, mut out) = (Vec::new(), BytesMut::new());
+            replay(response.clone(), &mut events);
+            let mut encoder = face.stream_encoder(Reply::new("m", true));
+            events.iter().for_each(|event| encoder.push(event, &mut out));
+            let text = String::from_utf8(out.to_vec()).unwrap();
+            let told = text.contains("ervice_tier\":\"") || text.contains("serviceTier\":\"");
+            assert_eq!(told, !expect.is_empty(), "{client}: {text}");
+        }
+    }
 }
