@@ -254,7 +254,7 @@ struct Figure;
 impl<'de> Visitor<'de> for Figure {
     type Value = Option<u64>;
 
-    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a figure")
     }
 
