@@ -37,6 +37,29 @@ pub fn unwrap_custom_input(arguments: &str) -> Cow<'_, str> {
     }
 }
 
+/// What a model must be told of the form of a free-text tool's input, where a function stands for the tool. Chat nests a
+/// grammar one level deeper than Responses does.
+pub fn grammar_words(format: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Grammar {
+        #[serde(rename = "type")]
+        kind: Option<String>,
+        syntax: Option<String>,
+        definition: Option<String>,
+        grammar: Option<Box<Grammar>>,
+    }
+    let Ok(outer) = serde_json::from_str::<Grammar>(format) else {
+        return Some(format!("The input must follow this format: {format}"));
+    };
+    let is_text = outer.kind.as_deref() == Some("text");
+    let grammar = outer.grammar.map_or((outer.syntax, outer.definition), |inner| (inner.syntax, inner.definition));
+    match grammar {
+        _ if is_text => None,
+        (Some(syntax), Some(definition)) => Some(format!("The input must follow this {syntax} grammar:\n{definition}")),
+        _ => Some(format!("The input must follow this format: {format}")),
+    }
+}
+
 fn wrap(key: &str, text: &str) -> String {
     let mut out = BytesMut::with_capacity(text.len() + 16);
     out.extend_from_slice(b"{\"");

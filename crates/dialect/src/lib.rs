@@ -36,13 +36,13 @@ mod traits;
 pub mod tree;
 mod write;
 
-pub use arguments::{object_arguments, unwrap_custom_input, wrap_custom_input};
+pub use arguments::{grammar_words, object_arguments, unwrap_custom_input, wrap_custom_input};
 pub use balance::Balance;
 pub use body::Body;
 pub use context::{Decoded, Echo, Encoded, Envelope, HttpReply, Memo, ModelCard, Observed, Peek, Relay, Reply, Signal};
 pub use framing::{Frame, Framer, Framing, Sink};
 pub use lowered::{Lowered, made, remembered};
-pub use media::{DataUrl, inline, parse_data_url, sniff};
+pub use media::{DataUrl, bare_base64, inline, inlined, is_text_type, parse_data_url, sniff, type_by_name};
 pub use memory::{Memory, Reader, Recorded, Recorder, Round, Terms, Verb};
 pub use mint::mint;
 pub use names::{NameMap, NameRule};

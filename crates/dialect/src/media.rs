@@ -53,6 +53,67 @@ fn clean_base64(payload: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
+/// A payload that should be base64 and nothing else: any alphabet, with or without padding and line breaks. `None` when it
+/// is empty or no base64 at all.
+pub fn bare_base64(payload: &str) -> Option<String> {
+    let clean = clean_base64(payload);
+    let is_base64 = base64::engine::general_purpose::STANDARD.decode(&*clean).is_ok_and(|bytes| !bytes.is_empty());
+    is_base64.then(|| clean.into_owned())
+}
+
+/// Content as a client sent it in a field of base64: some send a whole data URL, others break lines or take the URL-safe
+/// alphabet. The media type is the one that the bytes give away, else the one that was `declared`, else the URL's.
+pub fn inlined(data: &str, declared: Option<&str>) -> (String, Option<String>) {
+    let url = parse_data_url(data);
+    let told = url.as_ref().and_then(|url| url.media_type.clone());
+    let base64 = url.map_or_else(|| clean_base64(data), |url| url.base64).into_owned();
+    let declared = declared.map(|name| normal_type(name.split(';').next().unwrap_or_default().trim()));
+    let media_type = sniff(&base64).map(str::to_owned).or(declared.filter(|name| !name.is_empty())).or(told);
+    (base64, media_type)
+}
+
+/// The media type that a file's name gives away. Code and configurations are plain text.
+pub fn type_by_name(name: &str) -> Option<&'static str> {
+    const TEXTS: [&str; 30] = [
+        "txt", "log", "text", "tsv", "css", "yaml", "yml", "toml", "ini", "cfg", "conf", "env", "sql", "rs", "py",
+        "js", "mjs", "ts", "tsx", "jsx", "go", "c", "h", "cpp", "hpp", "java", "kt", "rb", "php", "sh",
+    ];
+    let ending = name.rsplit_once('.')?.1.to_ascii_lowercase();
+    Some(match ending.as_str() {
+        "pdf" => "application/pdf",
+        "md" | "markdown" => "text/markdown",
+        "csv" => "text/csv",
+        "html" | "htm" => "text/html",
+        "json" => "application/json",
+        "xml" => "application/xml",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "gif" => "image/gif",
+        other if TEXTS.contains(&other) => "text/plain",
+        _ => return None,
+    })
+}
+
+/// Whether a media type is words: `text/*`, and the application types that are text in fact.
+pub fn is_text_type(media_type: &str) -> bool {
+    const WORDS: [&str; 10] = [
+        "application/json",
+        "application/xml",
+        "application/javascript",
+        "application/x-javascript",
+        "application/typescript",
+        "application/yaml",
+        "application/x-yaml",
+        "application/toml",
+        "application/sql",
+        "application/x-sh",
+    ];
+    let name = media_type.split(';').next().unwrap_or_default().trim();
+    let structured = || name.starts_with("application/") && (name.ends_with("+json") || name.ends_with("+xml"));
+    name.starts_with("text/") || WORDS.contains(&name) || structured()
+}
+
 /// Bytes as standard base64, and the media type that their beginning gives away.
 pub fn inline(bytes: &[u8]) -> (String, Option<&'static str>) {
     let base64 = base64::engine::general_purpose::STANDARD.encode(bytes);
@@ -76,7 +137,18 @@ pub fn sniff(base64: &str) -> Option<&'static str> {
     let known = MAGIC.iter().find(|(prefix, _)| base64.starts_with(prefix)).map(|(_, name)| *name);
     // RIFF....WEBP: "RIFF" is UklGR, the size between is free, WEBP ends up as XRUJQ after eleven characters.
     let webp = || (base64.starts_with("UklGR") && base64.get(11..16) == Some("XRUJQ")).then_some("image/webp");
-    known.or_else(webp)
+    known.or_else(webp).or_else(|| boxed(base64))
+}
+
+/// Pictures in the container of films: behind the size of the first box stand the word `ftyp` and a brand.
+fn boxed(base64: &str) -> Option<&'static str> {
+    base64.get(5..11).filter(|word| *word == "GZ0eXB")?;
+    match base64.get(11..16)? {
+        "oZWlj" | "oZWl4" | "oZWlt" | "oZWlz" => Some("image/heic"),
+        "taWYx" | "tc2Yx" => Some("image/heif"),
+        "hdmlm" => Some("image/avif"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -104,9 +176,54 @@ mod tests {
             (b"RIFF\x24\x00\x00\x00WEBPVP8 ", "image/webp"),
             (b"RIFF\xff\xff\xff\xffWEBPVP8 ", "image/webp"),
             (b"%PDF-1.7....", "application/pdf"),
+            (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "image/heic"),
+            (b"\0\0\0\x24ftypmif1\0\0\0\0", "image/heif"),
+            (b"\0\0\0\x20ftypavif\0\0\0\0", "image/avif"),
         ] {
             assert_eq!(sniff(&encode(bytes)), Some(name));
         }
         assert_eq!(sniff("aGVsbG8="), None);
+    }
+
+    #[test]
+    fn content_is_cleaned_and_typed_whatever_field_it_came_in() {
+        let png = "iVBORw0KGgoAAAAN";
+        for (data, declared, base64, kind) in [
+            (png, Some("image/jpeg"), png, Some("image/png")),
+            ("iVBORw0K\nGgoAAAAN", Some("IMAGE/PNG"), png, Some("image/png")),
+            ("data:image/gif;base64,iVBORw0KGgoAAAAN", None, png, Some("image/png")),
+            ("AA-_", Some("image/jpg"), "AA+/", Some("image/jpeg")),
+            ("AAA", Some("image/webp; q=1"), "AAA=", Some("image/webp")),
+            ("data:image/jpg;base64,AAAA", None, "AAAA", Some("image/jpeg")),
+            ("AAAA", None, "AAAA", None),
+        ] {
+            assert_eq!(inlined(data, declared), (base64.to_owned(), kind.map(str::to_owned)), "{data}");
+        }
+    }
+
+    #[test]
+    fn bare_base64_is_of_any_alphabet_but_base64() {
+        for (payload, clean) in
+            [("AA-_", Some("AA+/")), ("AAA", Some("AAA=")), ("AA\nAA", Some("AAAA")), ("", None), ("not base64!", None)]
+        {
+            assert_eq!(bare_base64(payload).as_deref(), clean, "{payload}");
+        }
+    }
+
+    #[test]
+    fn names_tell_types_and_types_tell_texts() {
+        for (name, kind, text) in [
+            ("a.PDF", "application/pdf", false),
+            ("main.py", "text/plain", true),
+            ("x.tar.json", "application/json", true),
+            ("a.md", "text/markdown", true),
+            ("a.jpeg", "image/jpeg", false),
+        ] {
+            assert_eq!(type_by_name(name), Some(kind));
+            assert_eq!(is_text_type(kind), text, "{kind}");
+        }
+        assert_eq!(type_by_name("noending"), None);
+        assert!(is_text_type("application/ld+json") && is_text_type("text/csv; charset=utf-8"));
+        assert!(!is_text_type("image/svg+xml"));
     }
 }

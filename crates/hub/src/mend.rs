@@ -3,8 +3,9 @@
 //! Agents lose results after interrupts and compaction, repeat them, or let text slip between call and answer; every
 //! provider refuses such a history, and the client cannot mend it. The rules are those of translation.md section 8.
 //! Afterwards: each call has exactly one result, all results of a turn stand first in the next user turn, in call
-//! order; call ids are unique in the whole history; consecutive assistant turns are one. The same history gives the
-//! same bytes every time, or prompt caches would miss.
+//! order; call ids are unique in the whole history; consecutive assistant turns are one. What an assistant said stays in
+//! its order: a wire that wants its calls last sees to that itself. The same history gives the same bytes every time, or
+//! prompt caches would miss.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -15,7 +16,13 @@ const NO_RESULT: &str = "no result recorded (interrupted)";
 
 /// Repairs `request.turns` in place and notes what it had to bend.
 pub fn mend(request: &mut Request, losses: &mut Losses) {
-    let mut mender = Mender { out: Vec::with_capacity(request.turns.len()), used: Ids::default(), open: None, losses };
+    let mut mender = Mender {
+        out: Vec::with_capacity(request.turns.len()),
+        used: Ids::default(),
+        names: HashMap::new(),
+        open: None,
+        losses,
+    };
     for turn in std::mem::take(&mut request.turns) {
         match turn.role {
             Role::Assistant => mender.assistant(turn.parts),
@@ -29,6 +36,8 @@ pub fn mend(request: &mut Request, losses: &mut Losses) {
 struct Mender<'a> {
     out: Vec<Turn>,
     used: Ids,
+    /// The tools of all calls so far, by the ids that the client gave them.
+    names: HashMap<String, String>,
     open: Option<OpenCalls>,
     losses: &'a mut Losses,
 }
@@ -37,11 +46,16 @@ struct Mender<'a> {
 #[derive(Default)]
 struct OpenCalls {
     calls: Vec<OpenCall>,
-    /// Where the calls of an id stand that have no result yet, and the last one that has.
+    /// Where the calls of an id stand that may wait for a result, and the last one that does not.
     waiting: HashMap<String, VecDeque<usize>>,
     answered: HashMap<String, usize>,
+    /// The same by tool, and all of them, for results without an id.
+    by_tool: HashMap<String, VecDeque<usize>>,
+    in_order: VecDeque<usize>,
     /// What the client said after the calls, results taken out.
     since: Vec<Turn>,
+    /// A result came after the last of these.
+    interrupted: bool,
 }
 
 struct OpenCall {
@@ -67,27 +81,19 @@ impl Mender<'_> {
         }
     }
 
-    /// Appends parts to the last turn. Text that follows a call moves before it: calls must touch their results.
+    /// Appends parts to the last turn, and gives their calls.
     fn adopt(&mut self, parts: Vec<Part>) -> Vec<OpenCall> {
         let mut calls = Vec::new();
         let Some(turn) = self.out.last_mut() else { return calls };
-        let is_call = |part: &Part| matches!(part, Part::ToolCall(_));
-        let first_call = turn.parts.iter().position(is_call).unwrap_or(turn.parts.len());
-        let mut rest = turn.parts.split_off(first_call);
         for mut part in parts {
             if let Part::ToolCall(call) = &mut part {
                 let theirs = call.id.clone();
                 call.id = self.used.unique(&theirs);
+                self.names.insert(theirs.clone(), call.name.clone());
                 calls.push(OpenCall { theirs, ours: call.id.clone(), name: call.name.clone(), result: None });
             }
-            let before = rest.is_empty() && !is_call(&part);
-            match part {
-                Part::Text(_) | Part::Refusal(_) => turn.parts.push(part),
-                _ if before => turn.parts.push(part),
-                _ => rest.push(part),
-            }
+            turn.parts.push(part);
         }
-        turn.parts.append(&mut rest);
         calls
     }
 
@@ -105,14 +111,14 @@ impl Mender<'_> {
         }
         let turn = Turn { role, parts: kept };
         match &mut self.open {
-            Some(open) => open.since.push(turn),
+            Some(open) => open.say(turn),
             None => self.out.push(turn),
         }
     }
 
     /// Gives a result to its call; one that answers nothing becomes words, because its data may matter.
     fn answer(&mut self, mut result: ToolResult, kept: &mut Vec<Part>) {
-        match self.open.as_mut().and_then(|open| Some((open.place_of(&result.call_id)?, &mut open.calls))) {
+        match self.open.as_mut().and_then(|open| Some((open.place_of(&result)?, &mut open.calls))) {
             Some((at, calls)) => {
                 if calls[at].result.is_some() {
                     self.losses.dropped(
@@ -126,8 +132,10 @@ impl Mender<'_> {
             }
             None => {
                 self.losses.approximated("tool result", "a result without its call was sent as text");
-                let name = result.name.as_deref().unwrap_or("an earlier tool call");
-                kept.push(Part::Text(Text::plain(format!("[result of {name}]"))));
+                let known = result.name.as_deref().or(self.names.get(&result.call_id).map(String::as_str));
+                let name = known.unwrap_or("an earlier tool call");
+                let failed = if result.is_error { ", which failed" } else { "" };
+                kept.push(Part::Text(Text::plain(format!("[result of {name}{failed}]"))));
                 kept.append(&mut result.parts);
             }
         }
@@ -150,18 +158,43 @@ impl Mender<'_> {
 impl OpenCalls {
     fn extend(&mut self, calls: Vec<OpenCall>) {
         for call in calls {
-            self.waiting.entry(call.theirs.clone()).or_default().push_back(self.calls.len());
+            let at = self.calls.len();
+            self.waiting.entry(call.theirs.clone()).or_default().push_back(at);
+            self.by_tool.entry(call.name.clone()).or_default().push_back(at);
+            self.in_order.push_back(at);
             self.calls.push(call);
         }
     }
 
-    /// The first call of an id that waits for its result, else the last one of that id.
-    fn place_of(&mut self, id: &str) -> Option<usize> {
-        let waiting = self.waiting.get_mut(id).and_then(VecDeque::pop_front);
-        if let Some(at) = waiting {
-            self.answered.insert(id.to_owned(), at);
+    /// Where the call of a result stands: the first of its id that waits, else the last one of that id. A result
+    /// without an id answers the first call of its tool that waits, or the first of all if it names no tool.
+    fn place_of(&mut self, result: &ToolResult) -> Option<usize> {
+        let id = &result.call_id;
+        let calls = &self.calls;
+        let waits = |at: &usize| calls.get(*at).is_some_and(|call| call.result.is_none());
+        let first = |queue: &mut VecDeque<usize>| std::iter::from_fn(|| queue.pop_front()).find(waits);
+        let mut found = self.waiting.get_mut(id).and_then(first);
+        if found.is_none() && id.is_empty() {
+            let queue = match &result.name {
+                Some(tool) => self.by_tool.get_mut(tool),
+                None => Some(&mut self.in_order),
+            };
+            found = queue.and_then(first);
         }
-        waiting.or_else(|| self.answered.get(id).copied())
+        if let Some(at) = found {
+            self.answered.insert(id.clone(), at);
+            self.interrupted = true;
+        }
+        found.or_else(|| self.answered.get(id).copied().filter(|_| !id.is_empty()))
+    }
+
+    /// What the client says before and after a result is one turn once the result stands first.
+    fn say(&mut self, mut turn: Turn) {
+        let goes_on = std::mem::take(&mut self.interrupted) && turn.role == Role::User;
+        match self.since.last_mut() {
+            Some(last) if goes_on && last.role == Role::User => last.parts.append(&mut turn.parts),
+            _ => self.since.push(turn),
+        }
     }
 
     fn unanswered(&self) -> bool {
@@ -339,7 +372,56 @@ mod tests {
                 turn(A, vec![text("and"), call("b")]),
                 turn(U, vec![result("a", "1"), result("b", "2")]),
             ],
-            "a[and (a) (b)] u[a=1 b=2]",
+            "a[(a) and (b)] u[a=1 b=2]",
+        );
+    }
+
+    #[test]
+    fn what_was_said_after_a_call_stays_there() {
+        check(
+            vec![turn(A, vec![text("x"), call("a"), text("y")]), turn(U, vec![result("a", "1")])],
+            "a[x (a) y] u[a=1]",
+        );
+    }
+
+    #[test]
+    fn words_around_results_are_one_turn() {
+        check(
+            vec![
+                turn(A, vec![call("a"), call("b")]),
+                turn(U, vec![text("x")]),
+                turn(U, vec![result("a", "1")]),
+                turn(U, vec![text("y")]),
+                turn(U, vec![result("b", "2"), text("z")]),
+            ],
+            "a[(a) (b)] u[a=1 b=2 x y z]",
+        );
+    }
+
+    #[test]
+    fn results_without_an_id_answer_by_tool_and_then_in_order() {
+        let named = |tool: &str, words: &str| {
+            Part::ToolResult(ToolResult { name: Some(tool.into()), parts: vec![text(words)], ..ToolResult::default() })
+        };
+        check(
+            vec![
+                turn(A, vec![call("a"), call("b"), call("c")]),
+                turn(U, vec![named("tool_b", "2"), result("", "1"), result("", "3"), result("", "4")]),
+            ],
+            "a[(a) (b) (c)] u[a=1 b=2 c=3 [result of an earlier tool call] 4]",
+        );
+    }
+
+    #[test]
+    fn a_late_result_is_told_by_the_name_of_its_tool() {
+        check(
+            vec![
+                turn(A, vec![call("a")]),
+                turn(U, vec![result("a", "1")]),
+                turn(A, vec![text("so")]),
+                turn(U, vec![result("a", "2")]),
+            ],
+            "a[(a)] u[a=1] a[so] u[[result of tool_a] 2]",
         );
     }
 }

@@ -3,6 +3,8 @@
 //! Every field is optional in the sense that absence is meaningful: a field at its documented default counts as
 //! absent, and an encoder writes only what is present.
 
+use std::collections::HashSet;
+
 use crate::{Json, Seal, Thinking};
 
 /// One generation request, free of any dialect's spelling.
@@ -30,6 +32,26 @@ pub struct Request {
     pub service: Service,
     /// Fields that only their own dialect understands.
     pub extras: Vec<Extra>,
+}
+
+impl Request {
+    /// Makes system turns before all others part of the system prompt, as far as they are words.
+    pub fn hoist(&mut self) {
+        let is_text = |turn: &Turn| turn.parts.iter().all(|part| matches!(part, Part::Text(_)));
+        let leading = self.turns.iter().take_while(|turn| turn.role == Role::System && is_text(turn)).count();
+        for part in self.turns.drain(..leading).flat_map(|turn| turn.parts) {
+            if let Part::Text(text) = part {
+                self.system.push(text);
+            }
+        }
+    }
+
+    /// A tool that the choice names and that is not declared. Without any tools a choice means nothing.
+    pub fn undeclared(&self) -> Option<&str> {
+        let names = self.tool_choice.as_ref().map(ToolChoice::names).filter(|_| !self.tools.is_empty())?;
+        let declared: HashSet<&str> = self.tools.iter().map(|tool| tool.name.as_str()).collect();
+        names.iter().map(String::as_str).find(|name| !declared.contains(name))
+    }
 }
 
 /// Who speaks. Tool results are user turns; `System` appears only in mid-conversation.
@@ -334,6 +356,22 @@ pub enum ToolChoice {
         /// The declared names.
         names: Vec<String>,
     },
+}
+
+impl ToolChoice {
+    /// The tools that are named.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::Tool(name) => std::slice::from_ref(name),
+            Self::Subset { names, .. } => names,
+            Self::Auto | Self::None | Self::Required => &[],
+        }
+    }
+
+    /// Whether some tool must be called.
+    pub fn insists(&self) -> bool {
+        matches!(self, Self::Required | Self::Tool(_) | Self::Subset { required: true, .. })
+    }
 }
 
 /// Sampling and limits.

@@ -11,6 +11,7 @@ mod registry;
 mod relaying;
 mod rethinking;
 mod rounds;
+mod rules;
 mod settings;
 mod stopping;
 mod strict;

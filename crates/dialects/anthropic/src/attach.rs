@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use base64::Engine as _;
+use dialect::{is_text_type, type_by_name};
 use hub::{CacheHint, Fault, File, Media, Source};
 
 /// The picture types that the API reads.
@@ -90,7 +91,7 @@ fn base64_file<'a>(data: &'a str, file: &'a File) -> Result<Body<'a>, Fault> {
     match kind.as_deref() {
         Some("application/pdf") => Ok(Body::Pdf(data)),
         Some(name) if name.starts_with("image/") => base64_picture(data, file.media_type.as_deref()),
-        Some(name) if is_text(name) => Ok(Body::Text(Cow::Owned(decode_text(data)?))),
+        Some(name) if is_text_type(name) => Ok(Body::Text(Cow::Owned(decode_text(data)?))),
         other => Err(refuse(format!(
             "files of type {} are not read by Anthropic models; send PDF or plain text",
             other.unwrap_or("unknown")
@@ -119,43 +120,7 @@ fn url_file<'a>(url: &'a str, file: &File) -> Result<Body<'a>, Fault> {
 fn media_type(data: &str, file: &File) -> Option<String> {
     let declared = file.media_type.as_deref().filter(|name| *name != "application/octet-stream");
     let found = dialect::sniff(data).or(declared).map(|name| name.to_ascii_lowercase());
-    found.or_else(|| by_ending(file.name.as_deref()?).map(str::to_owned))
-}
-
-fn by_ending(name: &str) -> Option<&'static str> {
-    const TEXTS: [&str; 24] = [
-        "txt", "md", "csv", "tsv", "json", "xml", "html", "htm", "css", "yaml", "yml", "toml", "ini", "log", "rs",
-        "py", "js", "ts", "go", "c", "h", "cpp", "java", "sh",
-    ];
-    let (_, ending) = name.rsplit_once('.')?;
-    let ending = ending.to_ascii_lowercase();
-    match ending.as_str() {
-        "pdf" => Some("application/pdf"),
-        "png" => Some("image/png"),
-        "jpg" | "jpeg" => Some("image/jpeg"),
-        "gif" => Some("image/gif"),
-        "webp" => Some("image/webp"),
-        other if TEXTS.contains(&other) => Some("text/plain"),
-        _ => None,
-    }
-}
-
-/// Whether a type is words: `text/*`, and the application types that are text in fact.
-fn is_text(media_type: &str) -> bool {
-    const WORDS: [&str; 10] = [
-        "application/json",
-        "application/xml",
-        "application/javascript",
-        "application/x-javascript",
-        "application/typescript",
-        "application/yaml",
-        "application/x-yaml",
-        "application/toml",
-        "application/sql",
-        "application/x-sh",
-    ];
-    let name = media_type.split(';').next().unwrap_or_default().trim();
-    name.starts_with("text/") || WORDS.contains(&name) || name.ends_with("+json") || name.ends_with("+xml")
+    found.or_else(|| type_by_name(file.name.as_deref()?).map(str::to_owned))
 }
 
 fn refuse(message: impl Into<Cow<'static, str>>) -> Fault {

@@ -84,8 +84,7 @@ fn result(block: Block<'_>, place: &Place<'_, '_>) -> Result<hub::ToolResult, Fa
 
 fn image(block: Block<'_>, place: &Place<'_, '_>) -> Result<Media, Fault> {
     let Some(SourceField::Record(record)) = block.source else { return Err(no_source("image", place)) };
-    let media_type = record.media_type.clone();
-    let source = plain_source(&record).ok_or_else(|| no_source("image", place))?;
+    let (source, media_type) = plain_source(&record).ok_or_else(|| no_source("image", place))?;
     Ok(Media { source, media_type, detail: None, cache: cache(block.cache_control.as_ref()) })
 }
 
@@ -94,29 +93,42 @@ fn no_source(kind: &str, place: &Place<'_, '_>) -> Fault {
         .at(place.path())
 }
 
-fn plain_source(record: &wire::Source<'_>) -> Option<Source> {
+/// The content and its type, as the bytes show it where they are at hand.
+fn plain_source(record: &wire::Source<'_>) -> Option<(Source, Option<String>)> {
+    let declared = record.media_type.as_deref();
+    let inline = |data: &str| {
+        let (base64, media_type) = dialect::inlined(data, declared);
+        (!base64.is_empty()).then_some((Source::Base64(base64), media_type))
+    };
+    let told = |source: Source| (source, record.media_type.clone());
     match &*record.kind {
-        "base64" => record.data.clone().map(Source::Base64),
-        "url" => record.url.clone().map(Source::Url),
-        "file" => record.file_id.clone().map(Source::FileId),
-        "text" => record.data.clone().map(Source::Text),
+        "base64" => inline(record.data.as_deref()?),
+        // Clients put data URLs where addresses belong.
+        "url" if record.url.as_deref().is_some_and(is_data_url) => inline(record.url.as_deref()?),
+        "url" => record.url.clone().map(Source::Url).map(told),
+        "file" => record.file_id.clone().map(Source::FileId).map(told),
+        "text" => record.data.clone().map(Source::Text).map(told),
         _ => None,
     }
 }
 
+fn is_data_url(url: &str) -> bool {
+    url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
+}
+
 /// A document is one file; one made of blocks is a text file and the pictures in it.
 fn document(block: Block<'_>, place: &Place<'_, '_>, out: &mut Vec<Part>) -> Result<(), Fault> {
-    let Some(SourceField::Record(mut record)) = block.source else { return Err(no_source("document", place)) };
+    let Some(SourceField::Record(record)) = block.source else { return Err(no_source("document", place)) };
     let mut file = File {
         source: Source::Text(String::new()),
-        media_type: record.media_type.take(),
+        media_type: None,
         name: block.title,
         context: block.context,
         cite: block.citations.and_then(switch).unwrap_or(false),
         cache: cache(block.cache_control.as_ref()),
     };
     if &*record.kind != "content" {
-        file.source = plain_source(&record).ok_or_else(|| no_source("document", place))?;
+        (file.source, file.media_type) = plain_source(&record).ok_or_else(|| no_source("document", place))?;
         out.push(Part::File(file));
         return Ok(());
     }

@@ -205,6 +205,7 @@ impl<'a> Builder<'a, '_> {
                 part => blocks.extend(self.content(part)?),
             }
         }
+        calls_last(&mut blocks);
         self.push(Role::Assistant, blocks);
         Ok(())
     }
@@ -290,6 +291,14 @@ fn thinking(thought: &Thought) -> Option<Block<'_>> {
         true => Block::Redacted(&seal.data),
         false => Block::Thinking { text: &thought.text, signature: &seal.data },
     })
+}
+
+/// Calls must touch their results: words that follow one move before the first of them. Thinking keeps its place among
+/// the calls.
+fn calls_last(blocks: &mut Vec<Block<'_>>) {
+    let Some(first) = blocks.iter().position(|block| matches!(block, Block::Call(_))) else { return };
+    let late: Vec<Block<'_>> = blocks.extract_if(first.., |block| matches!(block, Block::Text { .. })).collect();
+    blocks.splice(first..first, late);
 }
 
 fn no_medium(what: &str) -> Fault {

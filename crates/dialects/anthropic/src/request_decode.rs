@@ -68,6 +68,7 @@ pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
         service: service(body)?,
         ..Request::default()
     };
+    request.hoist();
     choice(body, &mut request)?;
     automatic_breakpoint(body, &mut request)?;
     keep_unknown(body, &mut request, &mut losses);
@@ -233,7 +234,12 @@ fn choice(body: &Body, request: &mut Request) -> Result<(), Fault> {
             return Err(Fault::bad_request(message).at("tool_choice"));
         }
     };
-    Ok(())
+    match request.undeclared() {
+        Some(name) => {
+            Err(Fault::bad_request(format!("tool_choice.name: no tool is called '{name}'")).at("tool_choice"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn sampling(body: &Body) -> Result<Sampling, Fault> {

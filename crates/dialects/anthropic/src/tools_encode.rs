@@ -86,6 +86,11 @@ pub(crate) fn select<'a>(request: &'a Request, losses: &mut Losses) -> Result<To
             list.push(tool);
         }
     }
+    let insists = request.tool_choice.as_ref().is_some_and(ToolChoice::insists);
+    if list.is_empty() && insists && !request.tools.is_empty() {
+        let words = "Anthropic runs none of the tools of which one must be called; offer others";
+        return Err(Fault::unsupported("tool_choice", words));
+    }
     let choice = if list.is_empty() { None } else { choice(request) };
     let one_at_a_time = request.parallel_tools == Some(false) && !list.is_empty();
     Ok(Tools { list, choice, one_at_a_time })
@@ -112,7 +117,8 @@ fn check_wanted(request: &Request, wanted: &HashSet<&str>) -> Result<(), Fault> 
                 let message = format!("tool_choice names `{name}`, which is not among the tools");
                 return Err(Fault::bad_request(message).at("tool_choice"));
             }
-            Some(tool) if !can_send(tool) => {
+            // Of several the others are left.
+            Some(tool) if !can_send(tool) && matches!(request.tool_choice, Some(ToolChoice::Tool(_))) => {
                 let message = format!("tool_choice forces `{name}`, which Anthropic does not run; choose another tool");
                 return Err(Fault::unsupported("tool_choice", message));
             }
@@ -196,11 +202,8 @@ fn function(tool: &Tool, parameters: Option<&Json>, names: &NameMap, object: &mu
 fn custom(tool: &Tool, grammar: Option<&Json>, names: &NameMap, object: &mut Open<'_>) {
     object.text("name", names.wire(&tool.name));
     let description = tool.description.as_deref().unwrap_or_default();
-    match grammar {
-        Some(grammar) => {
-            let words = format!("{description}\n\nThe input must follow this format: {}", grammar.as_str());
-            object.text("description", words.trim_start());
-        }
+    match grammar.and_then(|grammar| dialect::grammar_words(grammar.as_str())) {
+        Some(words) => object.text("description", format!("{description}\n\n{words}").trim_start()),
         None => object.maybe_text("description", tool.description.as_deref()),
     }
     object.raw("input_schema", CUSTOM_SCHEMA);

@@ -8,7 +8,7 @@ use dialect::Target;
 use hub::{Fault, Losses, Part, Request, Role, Seal, Text, Thought, ToolCall, ToolResult, Turn};
 
 use crate::part_encode::{Item, media_item};
-use crate::{ID, seals};
+use crate::seals;
 
 /// Opens a history that a client has cut at an answer.
 const OMITTED: &str = "(earlier turns omitted)";
@@ -115,18 +115,21 @@ impl<'a> History<'a, '_> {
 
     /// A result as text; what is shown goes inside it where the model takes that, else beside it.
     fn result(&mut self, result: &'a ToolResult, beside: &mut Vec<Item<'a>>) -> Result<Item<'a>, Fault> {
-        let mut words = Vec::new();
+        let mut words: Vec<Cow<'a, str>> = Vec::new();
         let mut media = Vec::new();
         for part in &result.parts {
             match part {
-                Part::Text(text) => words.push(text.text.as_str()),
-                Part::Refusal(text) => words.push(text),
-                Part::Foreign(foreign) if foreign.origin != ID => words.extend(foreign.gist.as_deref()),
-                part => media.extend(media_item(part, self.target)?),
+                Part::Text(text) => words.push(Cow::Borrowed(&text.text)),
+                Part::Refusal(text) => words.push(Cow::Borrowed(text)),
+                part => match media_item(part, self.target)? {
+                    // Documents of words and what others say in words: only media may stand in a result.
+                    Some(Item::Text { text, .. }) => words.push(text),
+                    item => media.extend(item),
+                },
             }
         }
-        let text = match words.as_slice() {
-            [only] => Cow::Borrowed(*only),
+        let text = match words.as_mut_slice() {
+            [only] => std::mem::take(only),
             many => Cow::Owned(many.join("\n")),
         };
         if !self.target.traits.insists_on_proofs {

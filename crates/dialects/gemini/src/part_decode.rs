@@ -24,7 +24,23 @@ pub(crate) fn parts(content: &wire::Content<'_>, turn: usize, place: &str) -> Re
         let part: wire::Part<'_> = typed(raw.get(), &place)?;
         read(part, raw, Place { turn, number, name: &place }, &mut out)?;
     }
-    Ok(out)
+    Ok(adopted(out))
+}
+
+/// Older models take what a tool shows beside its result: it belongs to the result that it follows.
+fn adopted(parts: Vec<Part>) -> Vec<Part> {
+    if !parts.iter().any(|part| matches!(part, Part::ToolResult(_))) {
+        return parts;
+    }
+    let shown = |part: &Part| matches!(part, Part::Image(_) | Part::Audio(_) | Part::Video(_) | Part::File(_));
+    let mut out: Vec<Part> = Vec::with_capacity(parts.len());
+    for part in parts {
+        match out.last_mut() {
+            Some(Part::ToolResult(result)) if shown(&part) => result.parts.push(part),
+            _ => out.push(part),
+        }
+    }
+    out
 }
 
 /// Where a part stands.
@@ -150,7 +166,11 @@ fn plain(json: &str) -> String {
 }
 
 fn detail(raw: wire::Raw<'_>) -> Option<Detail> {
-    let text = raw?.get();
+    detail_of(raw?.get())
+}
+
+/// The resolution that a level's name stands for.
+pub(crate) fn detail_of(text: &str) -> Option<Detail> {
     if text.contains("ULTRA_HIGH") {
         Some(Detail::Original)
     } else if text.contains("_LOW") {
@@ -164,17 +184,11 @@ fn inline(blob: Blob<'_>, detail: Option<Detail>, place: Place<'_>) -> Result<Pa
     let data = filled(blob.data).ok_or_else(|| {
         Fault::bad_request(format!("`{}.inlineData` needs data", place.name)).at(place.name.to_owned())
     })?;
-    // The field is base64 of either alphabet, and some clients send a whole data URL.
-    let whole = if data.starts_with("data:") { data } else { format!("data:;base64,{data}") };
-    let url = dialect::parse_data_url(&whole).ok_or_else(|| {
-        Fault::bad_request(format!("`{}.inlineData` must be base64", place.name)).at(place.name.to_owned())
-    })?;
-    let declared = filled(blob.mime_type).or(url.media_type).map(|name| match name.to_ascii_lowercase().as_str() {
-        "image/jpg" => "image/jpeg".to_owned(),
-        lower => lower.to_owned(),
-    });
-    let base64 = url.base64.into_owned();
-    let media_type = dialect::sniff(&base64).map(str::to_owned).or(declared);
+    let declared = filled(blob.mime_type);
+    let (base64, media_type) = dialect::inlined(&data, declared.as_deref());
+    if base64.is_empty() {
+        return Err(Fault::bad_request(format!("`{}.inlineData` must be base64", place.name)).at(place.name.to_owned()));
+    }
     Ok(media(Source::Base64(base64), media_type, filled(blob.display_name), detail))
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::BytesMut;
-use dialect::{NameMap, Object, Target, object_arguments, sniff, wrap_custom_input};
+use dialect::{NameMap, Object, Target, is_text_type, object_arguments, sniff, type_by_name, wrap_custom_input};
 use hub::{CallKind, Detail, Fault, File, Media, Part, Source, ToolCall};
 
 use crate::ID;
@@ -142,11 +142,14 @@ fn document<'a>(file: &'a File, target: &Target<'_>) -> Result<Item<'a>, Fault> 
             Ok(Item::Text { text: text.into(), seal: None })
         }
         Source::Base64(data) => {
-            let kind = sniff(data).or(declared).or_else(|| guess(file.name.as_deref()?));
+            let declared = declared.filter(|kind| *kind != "application/octet-stream");
+            let kind = sniff(data).or(declared).or_else(|| type_by_name(file.name.as_deref()?));
             let kind = match kind {
-                Some("application/octet-stream") | None => {
+                None => {
                     return Err(refuse(target, "documents of unknown type", "name the media type"));
                 }
+                // Of texts it knows those that say so.
+                Some(kind) if is_text_type(kind) && !kind.starts_with("text/") => "text/plain",
                 Some(kind) => kind,
             };
             Ok(Item::Inline { media_type: spelled(kind), data, detail: None })

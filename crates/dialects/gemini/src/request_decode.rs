@@ -8,7 +8,7 @@ use hub::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::part_decode::{parts, thinking_config};
+use crate::part_decode::{detail_of, parts, thinking_config};
 use crate::results::Pending;
 use crate::wire::{self, Content, Str, as_count, as_text, typed};
 use crate::{ID, lift, tools_decode};
@@ -73,7 +73,7 @@ fn decode_plain(body: &Body, model: String) -> Result<Decoded, Fault> {
     }
     let mut losses = Losses::default();
     let mut request = Request { model, ..Request::default() };
-    read_system(body, &mut request)?;
+    read_system(body, &mut request, &mut losses)?;
     read_turns(body, &mut request)?;
     tools_decode::read(body, &mut request)?;
     read_config(body, &mut request)?;
@@ -105,7 +105,7 @@ fn tier(word: &str) -> Option<Tier> {
 }
 
 /// The system instruction: a content, or a bare text.
-fn read_system(body: &Body, request: &mut Request) -> Result<(), Fault> {
+fn read_system(body: &Body, request: &mut Request, losses: &mut Losses) -> Result<(), Fault> {
     let Some(json) = Fields::of(body).raw("systemInstruction", "system_instruction") else { return Ok(()) };
     let raw: &RawValue = typed(json, "systemInstruction")?;
     if let Some(text) = as_text(raw) {
@@ -118,11 +118,16 @@ fn read_system(body: &Body, request: &mut Request) -> Result<(), Fault> {
         match part {
             Part::Text(text) => request.system.push(text),
             Part::Thinking(_) => (),
+            Part::Audio(_) | Part::Video(_) => {
+                let words = "sound and films have no place in a system instruction: send them in a user turn";
+                return Err(Fault::unsupported("systemInstruction", words));
+            }
             // Others take text only there: what is shown moves into the first turn.
             other => first.push(other),
         }
     }
     if !first.is_empty() {
+        losses.approximated("systemInstruction", "what is not text was sent as the user's");
         request.turns.push(Turn { role: Role::User, parts: first });
     }
     Ok(())
@@ -152,6 +157,7 @@ fn read_turns(body: &Body, request: &mut Request) -> Result<(), Fault> {
             request.turns.push(Turn { role, parts });
         }
     }
+    request.hoist();
     Ok(())
 }
 
@@ -297,10 +303,31 @@ impl Answer {
     }
 }
 
+/// The resolution of all pictures is that of each that names none of its own; `false` when others have no such one.
+fn resolution(json: &str, request: &mut Request) -> bool {
+    let Some(wanted) = detail_of(json) else { return json.contains("UNSPECIFIED") };
+    let parts = request.turns.iter_mut().flat_map(|turn| &mut turn.parts);
+    for part in parts {
+        let shown = match part {
+            Part::ToolResult(result) => result.parts.as_mut_slice(),
+            part => std::slice::from_mut(part),
+        };
+        for part in shown {
+            if let Part::Image(media) = part {
+                media.detail.get_or_insert(wanted);
+            }
+        }
+    }
+    true
+}
+
 /// Plain text is every dialect's default; the rest only Google understands.
 fn other(key: &str, setting: Setting<'_>, request: &mut Request) -> Result<(), Fault> {
     let modalities = matches!(key, "responseModalities" | "response_modalities");
     if modalities && setting.read::<Vec<Str<'_>>>()?.iter().all(|word| word.eq_ignore_ascii_case("text")) {
+        return Ok(());
+    }
+    if matches!(key, "mediaResolution" | "media_resolution") && resolution(setting.json, request) {
         return Ok(());
     }
     let (field, json) = (format!("generationConfig.{key}"), Json::trusted(setting.json));

@@ -1,7 +1,9 @@
 //! Gives results their calls. Google's clients may leave ids out of both.
 //!
 //! Explicit ids come first, so that none is taken by a result without an id; then results of the same name in order;
-//! then the order alone (translation.md section 8).
+//! then the order alone (translation.md section 8). An id that no call has is no id.
+
+use std::collections::HashSet;
 
 use hub::{Part, ToolResult};
 
@@ -44,12 +46,21 @@ impl Pending {
             let explicit = !result.call_id.is_empty();
             self.take(result, |call, result| explicit && call.id == result.call_id);
         }
-        for result in results.iter_mut().filter(|result| result.call_id.is_empty()) {
-            self.take(result, |call, result| result.name.as_deref() == Some(&*call.name));
-        }
-        for result in results.into_iter().filter(|result| result.call_id.is_empty()) {
-            self.take(result, |_, result| result.name.is_none());
-        }
+        let known: HashSet<String> = self.calls.iter().map(|call| call.id.clone()).collect();
+        results.retain(|result| !known.contains(&result.call_id));
+        // By name, then by place; what has found its call has a known id.
+        self.take_all(&mut results, &known, |call, result| result.name.as_deref() == Some(&*call.name));
+        self.take_all(&mut results, &known, |_, _| true);
+    }
+
+    fn take_all(
+        &mut self,
+        results: &mut Vec<&mut ToolResult>,
+        known: &HashSet<String>,
+        fits: impl Fn(&Waiting, &ToolResult) -> bool,
+    ) {
+        results.iter_mut().for_each(|result| self.take(result, &fits));
+        results.retain(|result| !known.contains(&result.call_id));
     }
 
     fn take(&mut self, result: &mut ToolResult, fits: impl Fn(&Waiting, &ToolResult) -> bool) {
@@ -103,6 +114,8 @@ mod tests {
         assert_eq!(paired(&calls, &[("", Some("a")), ("1", Some("a"))]), ["3:a", "1:a"]);
         assert_eq!(paired(&calls, &[("", None), ("", None)]), ["1:a", "2:b"]);
         assert_eq!(paired(&calls, &[("2", None), ("2", None)]), ["2:b", "2:-"]);
-        assert_eq!(paired(&calls, &[("", Some("z"))]), [":z"]);
+        assert_eq!(paired(&calls, &[("", Some("z")), ("", Some("a"))]), ["2:z", "1:a"], "a wrong name is placed last");
+        assert_eq!(paired(&calls, &[("x", Some("a")), ("1", Some("a"))]), ["3:a", "1:a"], "an id that no call has");
+        assert_eq!(paired(&calls[..1], &[("", None), ("", None)]), ["1:a", ":-"]);
     }
 }

@@ -28,6 +28,10 @@ pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
     if let Some(calling) = config.function_calling_config {
         choose(calling, request);
     }
+    if let Some(name) = request.undeclared() {
+        const PLACE: &str = "toolConfig.functionCallingConfig.allowedFunctionNames";
+        return Err(Fault::bad_request(format!("`{PLACE}` names `{name}`, which is not declared")).at(PLACE));
+    }
     Ok(())
 }
 

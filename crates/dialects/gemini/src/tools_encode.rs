@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use bytes::BytesMut;
-use dialect::{NameMap, NameRule, Object, Target, array, quoted};
+use dialect::{NameMap, NameRule, Object, Target, array, grammar_words, quoted};
 use hub::{Builtin, CallKind, Fault, Losses, Part, Request, Tool, ToolChoice, ToolKind};
 
 use crate::{ID, schema};
@@ -100,7 +100,8 @@ impl<'a> Plan<'a> {
         let strict = self.functions.iter().any(|tool| tool.strict == Some(true));
         self.choice = match &request.tool_choice {
             _ if self.functions.is_empty() => {
-                if let Some(ToolChoice::Required | ToolChoice::Tool(_)) = &request.tool_choice {
+                self.nothing_left(request)?;
+                if !request.tools.is_empty() && request.tool_choice.as_ref().is_some_and(ToolChoice::insists) {
                     losses.approximated("tool_choice", "a built-in tool cannot be forced here");
                 }
                 None
@@ -109,12 +110,34 @@ impl<'a> Plan<'a> {
             Some(ToolChoice::None) => Some(("NONE", Vec::new())),
             Some(ToolChoice::Required) => Some(("ANY", Vec::new())),
             Some(ToolChoice::Tool(name)) => Some(("ANY", vec![self.known(name)?])),
-            Some(ToolChoice::Subset { required, names }) => {
-                let names = names.iter().map(|name| self.known(name)).collect::<Result<_, _>>()?;
-                Some((if *required { "ANY" } else { "VALIDATED" }, names))
-            }
+            Some(ToolChoice::Subset { required, names }) => self.subset(*required, names)?,
         };
         Ok(())
+    }
+
+    /// The functions among the names; without any of them no function may be called.
+    fn subset(&self, required: bool, names: &[String]) -> Result<Option<(&'static str, Vec<String>)>, Fault> {
+        let names: Vec<String> = names.iter().filter_map(|name| self.known(name).ok()).collect();
+        match (names.is_empty(), required) {
+            (true, true) => {
+                let words = "none of the tools of which one must be called can be forced here: allow others";
+                Err(Fault::unsupported("tool_choice", words))
+            }
+            (true, false) => Ok(Some(("NONE", names))),
+            (false, required) => Ok(Some((if required { "ANY" } else { "VALIDATED" }, names))),
+        }
+    }
+
+    /// A call cannot be insisted on where no tool is left that could be called.
+    fn nothing_left(&self, request: &Request) -> Result<(), Fault> {
+        let insists = request.tool_choice.as_ref().is_some_and(ToolChoice::insists);
+        if !insists || request.tools.is_empty() || self.search || !self.hosted.is_empty() {
+            return Ok(());
+        }
+        Err(Fault::unsupported(
+            "tool_choice",
+            "none of the tools of which one must be called can be sent: offer others",
+        ))
     }
 
     fn known(&self, name: &str) -> Result<String, Fault> {
@@ -179,8 +202,9 @@ impl<'a> Plan<'a> {
         match &tool.kind {
             ToolKind::Custom(grammar) => {
                 let words = tool.description.as_deref().unwrap_or_default();
-                let grammar = grammar.as_ref().map(|json| format!("\n\nThe input follows: {}", json.as_str()));
-                object.text("description", &format!("{words}{}", grammar.unwrap_or_default()));
+                let grammar = grammar.as_ref().and_then(|json| grammar_words(json.as_str()));
+                let grammar = grammar.map(|grammar| format!("\n\n{grammar}")).unwrap_or_default();
+                object.text("description", format!("{words}{grammar}").trim_start());
                 object.raw(self.parameters(), INPUT_SCHEMA);
             }
             ToolKind::Function(parameters) => {

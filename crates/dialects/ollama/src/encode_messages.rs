@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use bytes::{BufMut, BytesMut};
 
-use dialect::{Object, Target, object_arguments, quoted, wrap_custom_input};
+use dialect::{Object, Target, is_text_type, object_arguments, quoted, wrap_custom_input};
 use hub::{CallKind, Fault, File, Foreign, Losses, Media, Part, Request, Role, Source, ToolCall, ToolResult};
 
 /// Writes the messages of one request.
@@ -59,7 +59,11 @@ impl<'a, 'l> Messages<'a, 'l> {
         }
         self.flush(out);
         out.put_u8(b']');
-        Ok(())
+        // A request without messages would only load the model.
+        match self.first {
+            true => Err(Fault::bad_request("the conversation has no content").at("messages")),
+            false => Ok(()),
+        }
     }
 
     fn begin<'o>(&mut self, role: &str, text: &str, out: &'o mut BytesMut) -> Object<'o> {
@@ -116,7 +120,7 @@ impl<'a, 'l> Messages<'a, 'l> {
                 Part::Image(media) => said.images.push(self.image(media)?),
                 Part::File(file) => said.texts.push(Cow::Owned(self.file(file)?)),
                 Part::Foreign(foreign) => said.texts.extend(self.gist(foreign).map(Cow::Borrowed)),
-                Part::Audio(_) => return Err(self.refuse("sound", "send its transcript")),
+                Part::Audio(media) => said.images.push(self.sound(media)?),
                 Part::Video(_) => return Err(self.refuse("films", "send pictures of it")),
                 // Results stand in messages of their own, the others only in the assistant's turns.
                 Part::Thinking(_) | Part::ToolCall(_) | Part::ToolResult(_) => (),
@@ -143,10 +147,17 @@ impl<'a, 'l> Messages<'a, 'l> {
         }
     }
 
+    /// The server feeds models that hear from the same field as those that see.
+    fn sound(&self, media: &'a Media) -> Result<&'a str, Fault> {
+        match &media.source {
+            Source::Base64(data) if self.target.traits.audio == Some(true) => Ok(data),
+            _ => Err(self.refuse("sound", "send its transcript")),
+        }
+    }
+
     /// A document of plain words becomes words; others cannot be read by the server.
     fn file(&self, file: &File) -> Result<String, Fault> {
-        let kind = file.media_type.as_deref().unwrap_or_default();
-        let is_text = kind.starts_with("text/") || matches!(kind, "application/json" | "application/xml");
+        let is_text = file.media_type.as_deref().is_some_and(is_text_type);
         let words = match &file.source {
             Source::Text(words) => Some(words.clone()),
             Source::Base64(data) if is_text => {
@@ -156,8 +167,9 @@ impl<'a, 'l> Messages<'a, 'l> {
             Source::Base64(_) | Source::Url(_) | Source::FileId(_) => None,
         };
         let words = words.ok_or_else(|| self.refuse("documents such as PDF", "send their text"))?;
-        let name = file.name.as_deref().unwrap_or("document");
-        Ok(format!("[{name}]\n{words}"))
+        let name = file.name.as_deref().filter(|name| !name.is_empty()).unwrap_or("document");
+        let context = file.context.as_deref().filter(|context| !context.is_empty());
+        Ok(context.map_or_else(|| format!("[{name}]\n{words}"), |context| format!("[{name}]\n{context}\n{words}")))
     }
 
     fn gist(&mut self, foreign: &'a Foreign) -> Option<&'a str> {

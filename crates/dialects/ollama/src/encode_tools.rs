@@ -3,7 +3,8 @@
 
 use std::collections::HashSet;
 
-use dialect::{NameMap, NameRule, Object, Target};
+use dialect::openai::schema;
+use dialect::{NameMap, NameRule, Object, Target, grammar_words};
 use hub::{Fault, Losses, Part, Request, Tool, ToolChoice, ToolKind};
 
 /// Any byte may stand in a name.
@@ -48,6 +49,11 @@ impl<'a> Plan<'a> {
             if only.keeps(&tool.name) && seen.insert(tool.name.as_str()) {
                 plan.admit(tool, request, target, losses)?;
             }
+        }
+        let insists = request.tool_choice.as_ref().is_some_and(ToolChoice::insists);
+        if plan.tools.is_empty() && insists && !request.tools.is_empty() {
+            let words = format!("{} has none of the tools of which one must be called: offer others", target.model);
+            return Err(Fault::unsupported("tool_choice", words));
         }
         plan.note(request, losses);
         Ok(plan)
@@ -118,14 +124,15 @@ fn describe(tool: &Tool, function: &mut Object<'_>) {
     let about = tool.description.as_deref();
     match &tool.kind {
         ToolKind::Custom(format) => {
-            let format = format.as_ref().map(|json| format!("The input must follow this format: {}", json.as_str()));
+            let format = format.as_ref().and_then(|json| grammar_words(json.as_str()));
             let words: Vec<&str> = about.into_iter().chain(format.as_deref()).collect();
             function.text("description", &words.join("\n\n"));
             function.raw("parameters", INPUT_SCHEMA);
         }
         ToolKind::Function(schema) => {
             function.text_if("description", about);
-            function.raw("parameters", schema.as_ref().map_or(NO_ARGUMENTS, |json| json.as_str()));
+            // The server reads schemas into types of its own, and broken ones not at all.
+            function.raw("parameters", &schema::repair(schema.as_ref().map_or(NO_ARGUMENTS, |json| json.as_str())));
         }
         // These are not admitted.
         ToolKind::WebSearch(_) | ToolKind::Hosted { .. } => (),

@@ -147,9 +147,13 @@ fn said(at: usize, message: &wire::Message<'_>) -> Result<Vec<Part>, Fault> {
     for (n, data) in message.images.iter().flatten().enumerate() {
         parts.push(image(data, || format!("messages[{at}].images[{n}]"))?);
     }
-    if let Some(text) = content(at, message.content)? {
-        parts.push(Part::Text(Text::plain(text)));
-    }
+    // A result may be data of any shape: its JSON is its text.
+    let is_result = message.role.as_deref().is_some_and(|role| role.eq_ignore_ascii_case("tool"));
+    let text = match message.content {
+        Some(raw) if is_result && as_text(raw).is_none() => Some(raw.get().to_owned()),
+        raw => content(at, raw)?,
+    };
+    parts.extend(text.map(|text| Part::Text(Text::plain(text))));
     Ok(parts)
 }
 

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use dialect::{parse_data_url, sniff};
+use dialect::{bare_base64, parse_data_url, sniff, type_by_name};
 use hub::{CacheHint, Detail, Fault, File, Media, Part, Source, Text};
 use serde_json::value::RawValue;
 
 use crate::stream_decode::address_text;
 use crate::wire::{self, as_text};
+
+/// The type of files that nobody knows: their names may tell more.
+const UNTYPED: &str = "application/octet-stream";
 
 /// Where a part stands, for messages to people; written out only when something is wrong.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +127,9 @@ fn video(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Medi
 /// Bytes from a data URL, their type corrected by what they are; or an http(s) address.
 fn source(at: At, address: &str) -> Result<(Source, Option<String>), Fault> {
     if let Some(data) = parse_data_url(address) {
+        if data.base64.is_empty() {
+            return Err(at.bad("the data URL holds no data"));
+        }
         let told = sniff(&data.base64).map(str::to_owned).or(data.media_type);
         return Ok((Source::Base64(data.base64.into_owned()), told));
     }
@@ -164,8 +169,10 @@ fn file(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Part,
         return Ok(file(Source::FileId(id.to_owned()), None));
     };
     let url = parse_data_url(data);
-    let told = url.as_ref().and_then(|url| url.media_type.clone());
-    let base64 = url.map_or_else(|| bare_base64(at, data), |url| Ok(url.base64.into_owned()))?;
+    let told = url.as_ref().and_then(|url| url.media_type.clone()).filter(|kind| kind != UNTYPED);
+    let base64 = url.map_or_else(|| bare_base64(data), |url| Some(url.base64.into_owned()));
+    let base64 = base64.filter(|data| !data.is_empty());
+    let base64 = base64.ok_or_else(|| at.bad("`file_data` must be a data URL or base64"))?;
     let by_name = || filename.as_deref().and_then(type_by_name).map(str::to_owned);
     let media_type = sniff(&base64).map(str::to_owned).or(told).or_else(by_name);
     match media_type {
@@ -174,30 +181,6 @@ fn file(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Part,
         }
         kind => Ok(file(Source::Base64(base64), kind)),
     }
-}
-
-fn bare_base64(at: At, data: &str) -> Result<String, Fault> {
-    let clean: String = data.chars().filter(|c| !c.is_whitespace()).collect();
-    let is_base64 = base64::engine::general_purpose::STANDARD.decode(&clean).is_ok();
-    if is_base64 { Ok(clean) } else { Err(at.bad("`file_data` must be a data URL or base64")) }
-}
-
-fn type_by_name(name: &str) -> Option<&'static str> {
-    let extension = name.rsplit_once('.')?.1.to_ascii_lowercase();
-    Some(match extension.as_str() {
-        "pdf" => "application/pdf",
-        "txt" | "log" => "text/plain",
-        "md" => "text/markdown",
-        "csv" => "text/csv",
-        "html" | "htm" => "text/html",
-        "json" => "application/json",
-        "xml" => "application/xml",
-        "png" => "image/png",
-        "jpg" | "jpeg" => "image/jpeg",
-        "webp" => "image/webp",
-        "gif" => "image/gif",
-        _ => return None,
-    })
 }
 
 /// The lifetime that a breakpoint asks for.

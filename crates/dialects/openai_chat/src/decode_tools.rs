@@ -37,7 +37,7 @@ pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
     if request.tools.is_empty() {
         return Ok(());
     }
-    request.tool_choice = choice(body, request)?;
+    choose(body, request)?;
     request.parallel_tools = body.get("parallel_tool_calls")?.filter(|parallel: &bool| !parallel);
     Ok(())
 }
@@ -122,10 +122,11 @@ fn web_search(options: wire::WebSearchOptions<'_>) -> Tool {
     }
 }
 
-fn choice(body: &Body, request: &Request) -> Result<Option<ToolChoice>, Fault> {
+/// Reads the choice. A name that was not declared is refused here, before anyone is asked.
+fn choose(body: &Body, request: &mut Request) -> Result<(), Fault> {
     let told = [("tool_choice", body.get("tool_choice")?), ("function_call", body.get("function_call")?)];
     let Some((field, raw)) = told.into_iter().find_map(|(field, raw): (_, wire::Raw<'_>)| Some((field, raw?))) else {
-        return Ok(None);
+        return Ok(());
     };
     let choice = match as_text(raw) {
         Some(word) => by_word(field, &word)?,
@@ -134,8 +135,11 @@ fn choice(body: &Body, request: &Request) -> Result<Option<ToolChoice>, Fault> {
             by_object(field, serde_json::from_str(raw.get()).map_err(bad)?)?
         }
     };
-    known(field, &choice, request)?;
-    Ok(Some(choice).filter(|choice| *choice != ToolChoice::Auto))
+    request.tool_choice = Some(choice).filter(|choice| *choice != ToolChoice::Auto);
+    match request.undeclared() {
+        Some(name) => Err(Fault::bad_request(format!("tool {name:?} is not among the declared tools")).at(field)),
+        None => Ok(()),
+    }
 }
 
 fn by_word(field: &'static str, word: &str) -> Result<ToolChoice, Fault> {
@@ -151,7 +155,7 @@ fn by_object(field: &'static str, choice: wire::Choice<'_>) -> Result<ToolChoice
     if let Some(allowed) = choice.allowed_tools {
         let required = allowed.mode.as_deref() == Some("required");
         let names = allowed.tools.into_iter().filter_map(chosen).collect();
-        return Ok(ToolChoice::Subset { required, names });
+        return among(field, required, names);
     }
     let kind = choice.kind.as_ref().map(|kind| kind.to_string()).unwrap_or_default();
     match chosen(choice) {
@@ -166,16 +170,11 @@ fn chosen(choice: wire::Choice<'_>) -> Option<String> {
     inner.or(choice.name).map(wire::Str::owned)
 }
 
-/// A name that was not declared is refused here, before anyone is asked.
-fn known(field: &'static str, choice: &ToolChoice, request: &Request) -> Result<(), Fault> {
-    let declared: HashSet<&str> = request.tools.iter().map(|tool| tool.name.as_str()).collect();
-    let names: &[String] = match choice {
-        ToolChoice::Tool(name) => std::slice::from_ref(name),
-        ToolChoice::Subset { names, .. } => names,
-        ToolChoice::Auto | ToolChoice::None | ToolChoice::Required => &[],
-    };
-    match names.iter().find(|name| !declared.contains(name.as_str())) {
-        Some(name) => Err(Fault::bad_request(format!("tool {name:?} is not among the declared tools")).at(field)),
-        None => Ok(()),
+/// A choice among no tools at all is none.
+fn among(field: &'static str, required: bool, names: Vec<String>) -> Result<ToolChoice, Fault> {
+    match (names.is_empty(), required) {
+        (true, true) => Err(Fault::bad_request("some tool must be called, and none is allowed").at(field)),
+        (true, false) => Ok(ToolChoice::None),
+        (false, required) => Ok(ToolChoice::Subset { required, names }),
     }
 }

@@ -1,7 +1,7 @@
 //! Writes pictures, sounds, films and files as Chat's content parts.
 
 use base64::Engine as _;
-use dialect::{Object, Target, escape, sniff};
+use dialect::{Object, Target, escape, is_text_type, sniff};
 use hub::{Detail, Fault, File, Media, Part, Source};
 
 /// The picture types that OpenAI reads (translation.md section 3).
@@ -95,6 +95,10 @@ fn audio(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<
     let format = match kind.strip_prefix("audio/").unwrap_or(kind) {
         "mpeg" | "mp3" => "mp3",
         "wav" | "x-wav" | "wave" | "vnd.wave" => "wav",
+        // Servers that are like OpenAI's take more than it does.
+        other if target.traits.quirks.openai_tools => {
+            return Err(refuse(target, &format!("sound of type {other}"), "send mp3 or wav"));
+        }
         "mp4" | "x-m4a" => "m4a",
         other => other,
     };
@@ -144,7 +148,7 @@ fn fallback_name(kind: &str) -> &'static str {
 pub(crate) fn file_text(file: &File) -> Option<String> {
     let words = match &file.source {
         Source::Text(words) => words.clone(),
-        Source::Base64(data) if is_text(file.media_type.as_deref()?) => {
+        Source::Base64(data) if is_text_type(file.media_type.as_deref()?) => {
             let bytes = base64::engine::general_purpose::STANDARD.decode(data).ok()?;
             String::from_utf8(bytes).ok()?
         }
@@ -157,8 +161,4 @@ pub(crate) fn file_text(file: &File) -> Option<String> {
     }
     text.push_str(&words);
     Some(text)
-}
-
-fn is_text(media_type: &str) -> bool {
-    media_type.starts_with("text/") || matches!(media_type, "application/json" | "application/xml")
 }

@@ -62,7 +62,10 @@ impl<'a, 'l> Messages<'a, 'l> {
         }
         self.flush(out)?;
         out.put_u8(b']');
-        Ok(())
+        match self.first {
+            true => Err(Fault::bad_request("the conversation has no content").at("messages")),
+            false => Ok(()),
+        }
     }
 
     fn begin<'o>(&mut self, out: &'o mut BytesMut) -> Object<'o> {

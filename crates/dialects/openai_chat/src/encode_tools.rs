@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use bytes::BytesMut;
 use dialect::openai::schema;
-use dialect::{NameMap, NameRule, Object, Target};
+use dialect::{NameMap, NameRule, Object, Target, grammar_words};
 use hub::{CallKind, Fault, Json, Losses, Part, Request, Tool, ToolChoice, ToolKind, WebSearch};
 
 use crate::ID;
@@ -55,6 +55,9 @@ impl<'a> Plan<'a> {
         let mut seen = HashSet::new();
         for tool in &request.tools {
             plan.admit(tool, &allowed, &mut seen, target, losses)?;
+        }
+        if plan.tools.is_empty() && plan.search.is_none() {
+            nothing_left(request, target)?;
         }
         plan.choose(request, &allowed)?;
         plan.serial = request.parallel_tools == Some(false) && !plan.tools.is_empty();
@@ -142,8 +145,16 @@ impl<'a> Plan<'a> {
         let kinds: HashMap<&str, CallKind> =
             self.tools.iter().map(|tool| (tool.name.as_str(), self.sent_as(tool))).collect();
         let sent = |name: &String| Some((self.names.wire(name).to_owned(), *kinds.get(name.as_str())?));
-        let tools = names.iter().filter_map(sent).collect();
-        Ok(Some(Choice::Subset { mode, tools }))
+        let tools: Vec<(String, CallKind)> = names.iter().filter_map(sent).collect();
+        match (tools.is_empty(), required) {
+            (false, _) => Ok(Some(Choice::Subset { mode, tools })),
+            // None of them is here, and the others are not allowed.
+            (true, false) => Ok(Some(Choice::Word("none"))),
+            (true, true) => {
+                let words = "none of the tools of which one must be called can be sent: allow others";
+                Err(Fault::unsupported("tool_choice", words))
+            }
+        }
     }
 
     /// Writes tools, choice and parallelism, or none of them: without tools the others are refused.
@@ -222,8 +233,8 @@ impl<'a> Plan<'a> {
     /// A function with one text, for servers without free-text tools; the grammar becomes words.
     fn stand_in(&self, tool: &Tool, format: Option<&Json>, out: &mut BytesMut) {
         let about = tool.description.as_deref().unwrap_or_default();
-        let description = match format {
-            Some(format) => Cow::Owned(format!("{about}\n\nThe input must follow this format: {}", format.as_str())),
+        let description = match format.and_then(|format| grammar_words(format.as_str())) {
+            Some(words) => Cow::Owned(format!("{about}\n\n{words}")),
             None => Cow::Borrowed(about),
         };
         let mut object = Object::open(out);
@@ -235,6 +246,16 @@ impl<'a> Plan<'a> {
         inner.close();
         object.close();
     }
+}
+
+/// A call cannot be insisted on where no tool is left that could be called.
+fn nothing_left(request: &Request, target: &Target<'_>) -> Result<(), Fault> {
+    let insists = request.tool_choice.as_ref().is_some_and(ToolChoice::insists);
+    if request.tools.is_empty() || !insists {
+        return Ok(());
+    }
+    let words = format!("{} has none of the tools of which one must be called: offer others", target.model);
+    Err(Fault::unsupported("tool_choice", words))
 }
 
 /// Which tools the choice leaves over.

@@ -145,6 +145,10 @@ impl Reader<'_> {
         for part in content(At::message(index), message.content, message.cache_control.as_ref())? {
             match part {
                 Part::Text(text) => texts.push(text),
+                Part::Audio(_) | Part::Video(_) => {
+                    let words = "sound and films have no place in a system prompt: send them in a user message";
+                    return Err(Fault::unsupported(format!("messages[{index}].content"), words));
+                }
                 other => others.push(other),
             }
         }
@@ -231,7 +235,8 @@ fn thought(message: &wire::Message<'_>) -> Option<Thought> {
 
 /// Only its maker can play back an earlier sound; elsewhere its words stand for it.
 fn spoken(index: usize, message: &wire::Message<'_>) -> Result<Option<Text>, Fault> {
-    let Some(audio) = message.audio.as_ref().filter(|_| message.content.is_none()) else { return Ok(None) };
+    let silent = message.content.is_none_or(|raw| matches!(raw.get(), "\"\"" | "[]"));
+    let Some(audio) = message.audio.as_ref().filter(|_| silent) else { return Ok(None) };
     let words = audio.transcript.as_deref().filter(|words| !words.is_empty());
     let words = words.ok_or_else(|| {
         let text = "earlier audio is known only to the service that made it: send its transcript as content";

@@ -130,7 +130,7 @@ impl<'a> Reader<'a> {
         let role = item.role.as_deref().unwrap_or("user");
         let parts = content(At::content(index), item.content)?;
         match role {
-            "system" | "developer" => self.system(index, parts),
+            "system" | "developer" => self.system(index, parts)?,
             "user" => self.push(Role::User, parts),
             "assistant" => self.push(Role::Assistant, parts),
             _ => return Err(Fault::bad_request(format!("unknown role {role:?}")).at(format!("input[{index}].role"))),
@@ -139,7 +139,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Pictures and files have no place in a system prompt elsewhere: they follow it as the user's.
-    fn system(&mut self, index: usize, parts: Vec<Part>) {
+    fn system(&mut self, index: usize, parts: Vec<Part>) -> Result<(), Fault> {
+        if parts.iter().any(|part| matches!(part, Part::Audio(_) | Part::Video(_))) {
+            let words = "sound and films have no place in a system prompt: send them in a user message";
+            return Err(Fault::unsupported(format!("input[{index}].content"), words));
+        }
         let (texts, others): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|part| matches!(part, Part::Text(_)));
         if !others.is_empty() {
             self.losses.approximated(format!("input[{index}].content"), "what is not text was sent as the user's");
@@ -155,6 +159,7 @@ impl<'a> Reader<'a> {
         if !others.is_empty() {
             self.push(Role::User, others);
         }
+        Ok(())
     }
 
     fn call(&mut self, index: usize, item: wire::Item<'_>, kind: CallKind) -> Result<(), Fault> {

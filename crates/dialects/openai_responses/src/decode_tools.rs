@@ -1,6 +1,5 @@
 //! Reads tool declarations and the choice among them. Namespaces become flat names.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use dialect::Body;
@@ -24,7 +23,7 @@ pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
     if request.tools.is_empty() {
         return Ok(());
     }
-    request.tool_choice = choice(body, request)?;
+    choose(body, request)?;
     request.parallel_tools = body.get("parallel_tool_calls")?.filter(|parallel: &bool| !parallel);
     Ok(())
 }
@@ -186,8 +185,9 @@ fn web_search(filters: Option<wire::Filters<'_>>, place: Option<wire::Place<'_>>
     }
 }
 
-fn choice(body: &Body, request: &Request) -> Result<Option<ToolChoice>, Fault> {
-    let Some(raw) = body.get::<&RawValue>("tool_choice")? else { return Ok(None) };
+/// Reads the choice. A name that was not declared is refused here, before anyone is asked.
+fn choose(body: &Body, request: &mut Request) -> Result<(), Fault> {
+    let Some(raw) = body.get::<&RawValue>("tool_choice")? else { return Ok(()) };
     let choice = match as_text(raw) {
         Some(word) => by_word(&word)?,
         None => {
@@ -195,8 +195,13 @@ fn choice(body: &Body, request: &Request) -> Result<Option<ToolChoice>, Fault> {
             by_object(serde_json::from_str(raw.get()).map_err(bad)?, &request.tools)?
         }
     };
-    known(&choice, request)?;
-    Ok(Some(choice).filter(|choice| *choice != ToolChoice::Auto))
+    request.tool_choice = Some(choice).filter(|choice| *choice != ToolChoice::Auto);
+    match request.undeclared() {
+        Some(name) => {
+            Err(Fault::bad_request(format!("tool {name:?} is not among the declared tools")).at("tool_choice"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn by_word(word: &str) -> Result<ToolChoice, Fault> {
@@ -214,8 +219,15 @@ fn by_object(choice: Choice<'_>, tools: &[Tool]) -> Result<ToolChoice, Fault> {
     let kind = choice.kind.as_deref().unwrap_or("function");
     if kind == "allowed_tools" {
         let required = choice.mode.as_deref() == Some("required");
-        let names = choice.tools.unwrap_or_default().iter().map(|choice| name_of(choice, tools)).collect();
-        return Ok(ToolChoice::Subset { required, names });
+        let names: Vec<String> = choice.tools.unwrap_or_default().iter().map(|choice| name_of(choice, tools)).collect();
+        // A choice among no tools at all is none.
+        return match (names, required) {
+            (names, true) if names.is_empty() => {
+                Err(Fault::bad_request("some tool must be called, and none is allowed").at("tool_choice"))
+            }
+            (names, false) if names.is_empty() => Ok(ToolChoice::None),
+            (names, required) => Ok(ToolChoice::Subset { required, names }),
+        };
     }
     match name_of(&choice, tools) {
         name if name.is_empty() => Err(Fault::bad_request("the chosen tool needs a name").at("tool_choice.name")),
@@ -233,21 +245,5 @@ fn name_of(choice: &Choice<'_>, tools: &[Tool]) -> String {
             Some(typed) => typed::name_among(typed, tools).into_owned(),
             None => kind.to_owned(),
         },
-    }
-}
-
-/// A name that was not declared is refused here, before anyone is asked.
-fn known(choice: &ToolChoice, request: &Request) -> Result<(), Fault> {
-    let declared: HashSet<&str> = request.tools.iter().map(|tool| tool.name.as_str()).collect();
-    let names: &[String] = match choice {
-        ToolChoice::Tool(name) => std::slice::from_ref(name),
-        ToolChoice::Subset { names, .. } => names,
-        ToolChoice::Auto | ToolChoice::None | ToolChoice::Required => &[],
-    };
-    match names.iter().find(|name| !declared.contains(name.as_str())) {
-        Some(name) => {
-            Err(Fault::bad_request(format!("tool {name:?} is not among the declared tools")).at("tool_choice"))
-        }
-        None => Ok(()),
     }
 }

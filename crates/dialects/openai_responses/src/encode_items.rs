@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use bytes::{BufMut, BytesMut};
-use dialect::{NameMap, Object, Target, array, escape, quoted, sniff};
+use dialect::{NameMap, Object, Target, array, escape, is_text_type, quoted, sniff};
 use hub::{
     CacheHint, CallKind, Detail, Fault, File, Foreign, Losses, Media, Part, Request, Role, Source, Text, Thought, Tool,
     ToolCall, ToolResult,
@@ -41,6 +41,7 @@ pub(crate) struct Items<'a, 'l> {
 /// A piece of content.
 enum Piece<'a> {
     Text { text: Cow<'a, str>, cache: Option<CacheHint> },
+    Refusal(&'a str),
     Media { part: &'a Part, cache: Option<CacheHint> },
 }
 
@@ -88,7 +89,10 @@ impl<'a, 'l> Items<'a, 'l> {
         }
         self.flush(out)?;
         out.put_u8(b']');
-        Ok(())
+        match self.first {
+            true => Err(Fault::bad_request("the conversation has no content").at("messages")),
+            false => Ok(()),
+        }
     }
 
     fn begin<'o>(&mut self, kind: &str, out: &'o mut BytesMut) -> Object<'o> {
@@ -122,6 +126,11 @@ impl<'a, 'l> Items<'a, 'l> {
                 Piece::Text { text, .. } => {
                     object.text("type", if side == Side::Output { "output_text" } else { "input_text" });
                     object.text("text", text);
+                    Ok(())
+                }
+                Piece::Refusal(words) => {
+                    object.text("type", "refusal");
+                    object.text("refusal", words);
                     Ok(())
                 }
                 Piece::Media { part, .. } => media(part, self.target, &mut object),
@@ -245,6 +254,7 @@ impl<'a, 'l> Items<'a, 'l> {
         let mut said: Vec<Piece<'a>> = Vec::new();
         for part in parts {
             match part {
+                Part::Refusal(words) if !words.is_empty() => said.push(Piece::Refusal(words)),
                 Part::Text(_) | Part::Refusal(_) | Part::Foreign(_) => {
                     if let Part::Foreign(foreign) = part
                         && foreign.origin == ID
@@ -348,6 +358,7 @@ impl Piece<'_> {
     fn cache(&self) -> Option<CacheHint> {
         match self {
             Self::Text { cache, .. } | Self::Media { cache, .. } => *cache,
+            Self::Refusal(_) => None,
         }
     }
 }
@@ -412,7 +423,7 @@ fn image(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<
     object.text("type", "input_image");
     match &media.source {
         Source::Base64(data) => {
-            let kind = media.media_type.as_deref().or_else(|| sniff(data)).unwrap_or("image/png");
+            let kind = sniff(data).or(media.media_type.as_deref()).unwrap_or("image/png");
             if !IMAGES.contains(&kind) {
                 return Err(refuse(target, &format!("pictures of type {kind}"), "send png, jpeg, webp or gif"));
             }
@@ -482,7 +493,7 @@ fn write_file(file: &File, target: &Target<'_>, object: &mut Object<'_>) -> Resu
 fn file_text(file: &File) -> Option<String> {
     let words = match &file.source {
         Source::Text(words) => words.clone(),
-        Source::Base64(data) if is_text(file.media_type.as_deref()?) => {
+        Source::Base64(data) if is_text_type(file.media_type.as_deref()?) => {
             let bytes = base64::engine::general_purpose::STANDARD.decode(data).ok()?;
             String::from_utf8(bytes).ok()?
         }
@@ -495,8 +506,4 @@ fn file_text(file: &File) -> Option<String> {
     }
     text.push_str(&words);
     Some(text)
-}
-
-fn is_text(media_type: &str) -> bool {
-    media_type.starts_with("text/") || matches!(media_type, "application/json" | "application/xml")
 }

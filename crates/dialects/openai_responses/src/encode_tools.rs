@@ -14,6 +14,9 @@ use crate::{ID, decode_knobs, typed};
 /// What OpenAI allows in a tool name.
 const RULE: NameRule = NameRule { max: 64, also: b"-", letter_first: false };
 
+/// What a tool takes that takes nothing, in words that can be held to.
+const NOTHING: &str = r#"{"type":"object","properties":{},"required":[],"additionalProperties":false}"#;
+
 /// What is sent of the tools.
 pub(crate) struct Plan<'a> {
     tools: Vec<&'a Tool>,
@@ -38,6 +41,13 @@ impl<'a> Plan<'a> {
         let mut seen = HashSet::new();
         for tool in request.tools.iter().filter(|tool| seen.insert(tool.name.as_str())) {
             plan.admit(tool, request, target, losses)?;
+        }
+        if plan.tools.is_empty()
+            && !request.tools.is_empty()
+            && request.tool_choice.as_ref().is_some_and(ToolChoice::insists)
+        {
+            let words = format!("{} has none of the tools of which one must be called: offer others", target.model);
+            return Err(Fault::unsupported("tool_choice", words));
         }
         if !plan.tools.is_empty() {
             plan.choice = plan.chosen(request)?;
@@ -82,8 +92,18 @@ impl<'a> Plan<'a> {
             }
             Some(ToolChoice::Subset { required, names }) => {
                 let mode = if *required { "required" } else { "auto" };
-                let kept = |tool: &&&Tool| names.contains(&tool.name);
-                Some(Choice::Subset { mode, tools: self.tools.iter().filter(kept).copied().collect() })
+                let names: HashSet<&str> = names.iter().map(String::as_str).collect();
+                let kept = |tool: &&&Tool| names.contains(tool.name.as_str());
+                let tools: Vec<&Tool> = self.tools.iter().filter(kept).copied().collect();
+                match (tools.is_empty(), required) {
+                    (false, _) => Some(Choice::Subset { mode, tools }),
+                    // None of them is here, and the others are not allowed.
+                    (true, false) => Some(Choice::Word("none")),
+                    (true, true) => {
+                        let words = "none of the tools of which one must be called can be sent: allow others";
+                        return Err(Fault::unsupported("tool_choice", words));
+                    }
+                }
             }
         })
     }
@@ -154,13 +174,14 @@ impl<'a> Plan<'a> {
 
     /// Both `parameters` and `strict` must be there; without a word, strict would be tried.
     fn function(&self, tool: &Tool, parameters: Option<&Json>, out: &mut BytesMut, losses: &mut Losses) {
-        let parameters = schema::repair(parameters.map_or("{}", Json::as_str));
+        let strict = tool.strict == Some(true);
+        let none = if strict { NOTHING } else { "{}" };
+        let parameters = schema::repair(parameters.map_or(none, Json::as_str));
         let mut object = Object::open(out);
         object.text("type", "function");
         object.text("name", self.names.wire(&tool.name));
         object.text_if("description", tool.description.as_deref());
         object.raw("parameters", &parameters);
-        let strict = tool.strict == Some(true);
         let holds = strict && schema::is_strict(&parameters);
         if strict && !holds {
             losses.dropped(format!("tools.{}.strict", tool.name), "the schema is not one that OpenAI can hold to");

@@ -356,7 +356,7 @@ fn tools_of_every_kind() {
     assert_eq!(
         body["tools"],
         json!([
-            {"name":"script","description":"Does it.\n\nThe input must follow this format: {\"type\":\"text\"}",
+            {"name":"script","description":"Does it.",
              "input_schema":{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}},
             {"type":"web_search_20250305","name":"web_search","max_uses":3,"allowed_domains":["a.example"],
              "user_location":{"type":"approximate","city":"Oslo"}},
