@@ -15,9 +15,41 @@ pub fn object_arguments(arguments: &str) -> Cow<'_, str> {
         return Cow::Borrowed("{}");
     }
     if scan::object(trimmed.as_bytes()).is_ok() {
-        return Cow::Borrowed(trimmed);
+        return whole_characters(trimmed);
     }
     Cow::Owned(wrap("_raw", arguments))
+}
+
+/// JSON with the replacement character for each half of a surrogate pair that stands alone: most parsers refuse a whole
+/// body for one. Models write such halves where a stream of tokens is cut.
+fn whole_characters(json: &str) -> Cow<'_, str> {
+    let bytes = json.as_bytes();
+    let unit = |at: usize| {
+        let digits = json.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let mut out = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\\', &bytes[at..]) {
+        let here = at + found;
+        at = here + 2;
+        match unit(here) {
+            Some(0xD800..=0xDBFF) if matches!(unit(here + 6), Some(0xDC00..=0xDFFF)) => at = here + 12,
+            Some(0xD800..=0xDFFF) => {
+                out.push_str(&json[copied..here]);
+                out.push_str("\\ufffd");
+                copied = here + 6;
+                at = copied;
+            }
+            Some(_) | None => (),
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(json);
+    }
+    out.push_str(&json[copied..]);
+    Cow::Owned(out)
 }
 
 /// The arguments of a function that stands for a free-text tool.
@@ -80,6 +112,29 @@ mod tests {
         assert_eq!(object_arguments(" {\"id\": 9007199254740993} "), "{\"id\": 9007199254740993}");
         assert_eq!(object_arguments("[1]"), "{\"_raw\":\"[1]\"}");
         assert_eq!(object_arguments("{\"a\":"), "{\"_raw\":\"{\\\"a\\\":\"}");
+    }
+
+    #[test]
+    fn halves_of_characters_are_replaced_and_whole_ones_stay() {
+        for (given, sent) in [
+            (r#"{"a":"\ud83d\ude00"}"#, r#"{"a":"\ud83d\ude00"}"#),
+            (r#"{"a":"\ud83d"}"#, r#"{"a":"\ufffd"}"#),
+            (r#"{"a":"x\uDE00y\uD83D\n"}"#, r#"{"a":"x\ufffdy\ufffd\n"}"#),
+            (r#"{"a":"\ud83d\ud83d\ude00"}"#, r#"{"a":"\ufffd\ud83d\ude00"}"#),
+            (r#"{"a":"\\ud83d"}"#, r#"{"a":"\\ud83d"}"#),
+        ] {
+            assert_eq!(object_arguments(given), sent);
+            assert!(serde_json::from_str::<serde_json::Value>(sent).is_ok());
+        }
+    }
+
+    #[test]
+    fn grammars_are_told_in_words_and_free_text_needs_none() {
+        let words = Some("The input must follow this regex grammar:\na+".to_owned());
+        assert_eq!(grammar_words(r#"{"type":"grammar","syntax":"regex","definition":"a+"}"#), words);
+        assert_eq!(grammar_words(r#"{"type":"grammar","grammar":{"syntax":"regex","definition":"a+"}}"#), words);
+        assert_eq!(grammar_words(r#"{"type":"text"}"#), None);
+        assert_eq!(grammar_words("5").as_deref(), Some("The input must follow this format: 5"));
     }
 
     #[test]

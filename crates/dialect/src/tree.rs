@@ -50,6 +50,29 @@ impl<'a> Fields<'a> {
             None => self.0.push((Cow::Borrowed(key), value)),
         }
     }
+
+    /// The branches of a combination at the root of a schema, with what they refer to in place of references to its own
+    /// definitions. Only so many are looked up: each is a copy.
+    pub fn resolved(&self, branches: Vec<Node<'a>>) -> Vec<Node<'a>> {
+        const MOST: usize = 32;
+        let resolve = |(at, branch): (usize, Node<'a>)| match &branch {
+            Node::Object(fields) if at < MOST => {
+                fields.get("$ref").and_then(|name| self.definition(name)).unwrap_or(branch)
+            }
+            _ => branch,
+        };
+        branches.into_iter().enumerate().map(resolve).collect()
+    }
+
+    /// A copy of what `#/$defs/Name` stands for.
+    fn definition(&self, reference: &Node<'_>) -> Option<Node<'a>> {
+        let path = reference.as_text()?;
+        let (map, name) = path.strip_prefix("#/")?.split_once('/')?;
+        match self.get(map)? {
+            Node::Object(definitions) => definitions.get(name).cloned(),
+            _ => None,
+        }
+    }
 }
 
 impl<'a> Node<'a> {

@@ -29,9 +29,11 @@ pub fn repair(schema: &str) -> Cow<'_, str> {
     if root.is_sound_root() && !looks_broken(text) {
         return Cow::Borrowed(text);
     }
-    let repaired =
-        remembered("openai tool", text, |text| Lowered { json: Some(written(&root, text)), lost: Vec::new() });
-    Cow::Owned(repaired.json.clone().unwrap_or_default())
+    let repaired = remembered("openai tool", text, |text| {
+        let sound = root.is_sound_root() && is_sound(&root, 0);
+        Lowered { json: (!sound).then(|| written(&root, text)), lost: Vec::new() }
+    });
+    repaired.json.as_ref().map_or(Cow::Borrowed(text), |json| Cow::Owned(json.clone()))
 }
 
 fn written(root: &Node<'_>, text: &str) -> String {
@@ -41,28 +43,52 @@ fn written(root: &Node<'_>, text: &str) -> String {
 }
 
 static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"type\""));
-static ITEMS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"items\""));
 static REQUIRED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"required\""));
+static TRUE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"true"));
 static NULLABLE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"nullable\""));
 
-/// A cheap search for what only broken schemas hold. A false alarm costs time, not meaning.
+/// A cheap search for what broken schemas hold, and few others. A false alarm costs time, not meaning: what looks broken
+/// is read.
 fn looks_broken(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let mut arrays = 0_usize;
-    let odd_type = values(&TYPE, bytes).any(|value| {
-        arrays += usize::from(value.starts_with(b"\"array\""));
-        is_shouted(value)
-    });
-    let required_flag = || values(&REQUIRED, bytes).any(|value| value.starts_with(b"t") || value.starts_with(b"f"));
-    odd_type || arrays > ITEMS.find_iter(bytes).count() || required_flag() || NULLABLE.find(bytes).is_some()
+    let odd_type = values(&TYPE, bytes).any(|value| value.starts_with(b"\"array\"") || is_list_or_shouted(value));
+    let odd_required = || values(&REQUIRED, bytes).any(|value| !value.starts_with(b"[") && !value.starts_with(b"{"));
+    odd_type || odd_required() || NULLABLE.find(bytes).is_some() || TRUE.find(bytes).is_some()
 }
 
-/// Whether a type, or one in a list of them, is written in capitals. A list of all types there are is shorter than 128.
-fn is_shouted(value: &[u8]) -> bool {
-    let list = value.starts_with(b"[").then(|| &value[..value.len().min(128)]);
-    let names =
-        list.map_or(&value[..value.len().min(2)], |list| list.split(|byte| *byte == b']').next().unwrap_or(list));
-    names.windows(2).any(|pair| pair[0] == b'"' && pair[1].is_ascii_uppercase())
+/// Whether types come in a list, or one in capitals.
+fn is_list_or_shouted(value: &[u8]) -> bool {
+    value.starts_with(b"[") || value.get(1).is_some_and(u8::is_ascii_uppercase)
+}
+
+/// Whether a schema and all below it are such as OpenAI takes.
+fn is_sound(node: &Node<'_>, depth: u8) -> bool {
+    if depth > DEPTH {
+        return true;
+    }
+    let kind = node.get("type").unwrap_or_default();
+    let is_list = kind.contains("\"array\"");
+    let holds = node.has("items") || node.has("prefixItems");
+    let odd_required = node.get("required").is_some_and(|value| !value.starts_with('['));
+    if kind.bytes().any(|byte| byte.is_ascii_uppercase()) || (is_list && !holds) || odd_required || node.has("nullable")
+    {
+        return false;
+    }
+    let below = |text: &str| text != "true" && Node::parse(text).is_none_or(|node| is_sound(&node, depth + 1));
+    node.fields.iter().all(|(key, value)| match key.as_ref() {
+        "properties" | "$defs" | "definitions" | "patternProperties" | "dependentSchemas" => {
+            Node::parse(value).is_none_or(|map| map.fields.iter().all(|(_, value)| below(value)))
+        }
+        "anyOf" | "oneOf" | "allOf" | "prefixItems" => {
+            let list: Vec<&serde_json::value::RawValue> = serde_json::from_str(value).unwrap_or_default();
+            list.into_iter().all(|raw| below(raw.get()))
+        }
+        "items" | "contains" => below(value),
+        "not" | "if" | "then" | "else" | "propertyNames" | "additionalProperties" if value.starts_with('{') => {
+            below(value)
+        }
+        _ => true,
+    })
 }
 
 /// What follows each occurrence of a key.
@@ -129,15 +155,19 @@ impl<'a> Node<'a> {
         for key in CHOICES {
             let list: Vec<&serde_json::value::RawValue> =
                 self.get(key).and_then(|value| serde_json::from_str(value).ok()).unwrap_or_default();
-            branches.extend(list.into_iter().filter_map(|raw| Some((Node::parse(raw.get())?, key == "allOf"))));
+            let read = |raw: &'a serde_json::value::RawValue| {
+                let branch = Node::parse(raw.get())?;
+                Some((self.referred(&branch).unwrap_or(branch), key == "allOf"))
+            };
+            branches.extend(list.into_iter().filter_map(read));
         }
-        branches.extend(self.referred().map(|node| (node, true)));
+        branches.extend(self.referred(self).map(|node| (node, true)));
         branches
     }
 
-    /// What `$ref: "#/$defs/Name"` at the root stands for.
-    fn referred(&self) -> Option<Node<'a>> {
-        let path: String = serde_json::from_str(self.get("$ref")?).ok()?;
+    /// What `$ref: "#/$defs/Name"` of a schema stands for in this one.
+    fn referred(&self, schema: &Node<'_>) -> Option<Node<'a>> {
+        let path: String = serde_json::from_str(schema.get("$ref")?).ok()?;
         let (map, name) = path.strip_prefix("#/")?.split_once('/')?;
         Node::parse(Node::parse(self.get(map)?)?.get(name)?)
     }
@@ -214,7 +244,7 @@ fn write_schema(text: &str, out: &mut BytesMut, depth: u8) {
     }
     let promoted = node.get("properties").and_then(Node::parse).map(|map| map.promoted()).unwrap_or_default();
     write_required(&node.required(), &promoted, &mut object);
-    let is_array = node.get("type").is_some_and(|kind| kind.eq_ignore_ascii_case("\"array\""));
+    let is_array = node.get("type").is_some_and(|kind| kind.to_ascii_lowercase().contains("\"array\""));
     if is_array && !node.has("items") && !node.has("prefixItems") {
         object.raw("items", "{}");
     }
@@ -244,6 +274,7 @@ fn write_keyword(key: &str, value: &str, object: &mut Object<'_>, depth: u8) {
         {
             write_schema(value, out, depth + 1);
         }
+        "items" | "contains" if value == "true" => out.extend_from_slice(b"{}"),
         "type" => out.extend_from_slice(value.to_ascii_lowercase().as_bytes()),
         // Everything else is data or a plain limit.
         _ => out.extend_from_slice(value.as_bytes()),
@@ -260,8 +291,29 @@ fn write_list(value: &str, out: &mut BytesMut, depth: u8) {
 /// Whether OpenAI's strict mode takes the schema: closed objects whose properties are all required.
 pub fn is_strict(schema: &str) -> bool {
     let root = Node::parse(schema);
-    root.is_some_and(|root| !CHOICES.iter().any(|key| root.has(key)) && strict_node(&root, 0))
+    root.is_some_and(|root| {
+        let is_object = root.get("type") == Some("\"object\"");
+        is_object && !CHOICES.iter().any(|key| root.has(key)) && strict_node(&root, 0)
+    })
 }
+
+/// Keywords that strict mode does not take anywhere.
+const LOOSE: [&str; 14] = [
+    "oneOf",
+    "allOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "patternProperties",
+    "propertyNames",
+    "dependentRequired",
+    "dependentSchemas",
+    "unevaluatedProperties",
+    "contains",
+    "minProperties",
+    "maxProperties",
+];
 
 fn strict_node(node: &Node<'_>, depth: u8) -> bool {
     if depth > DEPTH {
@@ -277,8 +329,11 @@ fn strict_node(node: &Node<'_>, depth: u8) -> bool {
     let branches: Vec<&serde_json::value::RawValue> =
         node.get("anyOf").and_then(|list| serde_json::from_str(list).ok()).unwrap_or_default();
     let defined = ["$defs", "definitions"].into_iter().all(|key| map(node.get(key).and_then(Node::parse)));
-    !node.has("oneOf")
-        && !node.has("allOf")
+    // Beside a reference nothing may stand, a default may not be null, and a list must say what it holds.
+    let odd = (node.has("$ref") && node.fields.len() > 1)
+        || node.get("default") == Some("null")
+        || (node.get("type") == Some("\"array\"") && !node.has("items"));
+    !odd && !LOOSE.iter().any(|key| node.has(key))
         && defined
         && map(properties)
         && node.get("items").is_none_or(below)

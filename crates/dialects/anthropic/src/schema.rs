@@ -75,13 +75,21 @@ pub(crate) fn is_object(schema: &str) -> bool {
     }
 }
 
-/// Whether a tool's schema can go as it is. Looks at the root only, and at the one mistake below it that Anthropic
-/// refuses and MCP servers make: `required: true` on a property.
+/// Whether a tool's schema can go as it is. Looks at the root only, and at the mistakes below it that Anthropic refuses
+/// and others make: `required: true` on a property, and types in capitals.
 fn is_sound(schema: &str) -> bool {
     let bytes = schema.as_bytes();
     let Ok(root) = dialect::scan::object(bytes) else { return false };
     let combined = ["anyOf", "oneOf", "allOf"].iter().any(|key| root.position(bytes, key).is_some());
-    root.find(bytes, "type") == Some("\"object\"") && !combined && !has_required_flag(schema)
+    root.find(bytes, "type") == Some("\"object\"") && !combined && !has_required_flag(schema) && !is_shouted(schema)
+}
+
+/// A false alarm costs time, not meaning: a property may be called so.
+fn is_shouted(schema: &str) -> bool {
+    memmem::find_iter(schema.as_bytes(), b"\"type\"").any(|at| {
+        let rest = schema[at + 6..].trim_start().strip_prefix(':').unwrap_or_default().trim_start();
+        rest.trim_start_matches(['[', ' ', '"']).starts_with(|first: char| first.is_ascii_uppercase())
+    })
 }
 
 fn has_required_flag(schema: &str) -> bool {
@@ -97,6 +105,7 @@ fn repair_root(mut fields: Fields<'_>) -> Fields<'_> {
     }
     for key in ["allOf", "anyOf", "oneOf"] {
         if let Some(Node::Array(branches)) = fields.take(key) {
+            let branches = fields.resolved(branches);
             merge_branches(&mut fields, branches, key == "allOf");
         }
     }

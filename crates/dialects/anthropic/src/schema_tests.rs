@@ -38,6 +38,9 @@ fn root_combinations_are_joined() {
     tool(schema, expect);
     let schema = r#"{"allOf":[{"required":["a"],"properties":{"a":{}}},{"required":["b"],"properties":{"b":{}}}]}"#;
     tool(schema, r#"{"type":"object","properties":{"a":{},"b":{}},"required":["a","b"]}"#);
+    // What a branch refers to counts.
+    let schema = r##"{"anyOf":[{"$ref":"#/$defs/A"},{"properties":{"b":{}}}],"$defs":{"A":{"properties":{"a":{}}}}}"##;
+    tool(schema, r##"{"type":"object","$defs":{"A":{"properties":{"a":{}}}},"properties":{"a":{},"b":{}}}"##);
 }
 
 #[test]
@@ -57,6 +60,10 @@ fn capital_types_and_nullable_become_json_schema() {
     tool(
         r#"{"type":"OBJECT","properties":{"s":{"type":"STRING","description":"type: STRING","nullable":true},"l":{"type":"ARRAY","items":{"type":"INTEGER"}}},"required":["s"]}"#,
         r#"{"type":"object","properties":{"s":{"type":["string","null"],"description":"type: STRING"},"l":{"type":"array","items":{"type":"integer"}}},"required":["s"]}"#,
+    );
+    tool(
+        r#"{"type":"object","properties":{"s":{"type": ["STRING", "null"]}}}"#,
+        r#"{"type":"object","properties":{"s":{"type":["string","null"]}}}"#,
     );
 }
 

@@ -138,6 +138,7 @@ fn root(fields: &mut Fields<'_>) {
     }
     for key in ["allOf", "anyOf", "oneOf"] {
         if let Some(Node::Array(branches)) = fields.take(key) {
+            let branches = fields.resolved(branches);
             merge(fields, branches, key == "allOf");
         }
     }
@@ -246,11 +247,15 @@ fn inner<'a>(node: Node<'a>, lost: &mut Lost) -> Node<'a> {
     }
 }
 
-/// A reference takes no siblings but definitions.
+/// A reference takes no siblings but definitions: what is said about it stands around it.
 fn referring<'a>(reference: Node<'a>, mut fields: Fields<'a>, lost: &mut Lost) -> Fields<'a> {
     let target = reference.as_text().map(|text| text.replace("#/definitions/", "#/$defs/"));
     let mut kept = Fields(vec![(Cow::Borrowed("$ref"), target.map_or(reference, |text| Node::text(&text)))]);
     rename_definitions(&mut fields);
+    if let Some(words) = fields.take("description") {
+        let branch = Node::Object(std::mem::take(&mut kept));
+        kept = Fields(vec![(Cow::Borrowed("description"), words), (Cow::Borrowed("anyOf"), Node::Array(vec![branch]))]);
+    }
     if let Some(Node::Object(map)) = fields.take("$defs") {
         let below = map.0.into_iter().map(|(name, schema)| (name, inner(schema, lost)));
         kept.set("$defs", Node::Object(Fields(below.collect())));

@@ -37,7 +37,7 @@ fn names_of_properties_are_data() {
 fn counterparts_are_used() {
     check(
         r##"{"properties":{"m":{"const":"fast"},"o":{"oneOf":[{"type":"STRING"},{"type":"number"}]},"a":{"type":"array"},"t":{"type":"array","items":[{"type":"string"}]},"r":{"$ref":"#/definitions/P","description":"d"},"e":{"type":"integer","enum":[1,2]},"u":{"type":["integer","null"]},"v":{"type":"string","nullable":true}},"definitions":{"P":{"type":"object","properties":{"x":{"type":"number","required":true}}}}}"##,
-        r##"{"type":"object","properties":{"m":{"enum":["fast"]},"o":{"anyOf":[{"type":"string"},{"type":"number"}]},"a":{"type":"array","items":{}},"t":{"type":"array","prefixItems":[{"type":"string"}]},"r":{"$ref":"#/$defs/P"},"e":{"type":"integer","enum":[1,2]},"u":{"type":["integer","null"]},"v":{"type":["string","null"]}},"$defs":{"P":{"type":"object","properties":{"x":{"type":"number"}},"required":["x"]}}}"##,
+        r##"{"type":"object","properties":{"m":{"enum":["fast"]},"o":{"anyOf":[{"type":"string"},{"type":"number"}]},"a":{"type":"array","items":{}},"t":{"type":"array","prefixItems":[{"type":"string"}]},"r":{"description":"d","anyOf":[{"$ref":"#/$defs/P"}]},"e":{"type":"integer","enum":[1,2]},"u":{"type":["integer","null"]},"v":{"type":["string","null"]}},"$defs":{"P":{"type":"object","properties":{"x":{"type":"number"}},"required":["x"]}}}"##,
         &[],
     );
 }
@@ -52,6 +52,11 @@ fn roots_become_objects() {
     check(
         r#"{"anyOf":[{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]},{"properties":{"b":{"type":"string"}},"required":["b"]}]}"#,
         r#"{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"}}}"#,
+        &[],
+    );
+    check(
+        r##"{"anyOf":[{"$ref":"#/$defs/A"},{"$ref":"#/$defs/B"}],"$defs":{"A":{"properties":{"a":{"type":"string"}}},"B":{"properties":{"b":{"type":"string"}}}}}"##,
+        r##"{"type":"object","$defs":{"A":{"properties":{"a":{"type":"string"}}},"B":{"properties":{"b":{"type":"string"}}}},"properties":{"a":{"type":"string"},"b":{"type":"string"}}}"##,
         &[],
     );
 }

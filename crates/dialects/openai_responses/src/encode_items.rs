@@ -240,6 +240,7 @@ impl<'a, 'l> Items<'a, 'l> {
         for piece in pieces {
             match piece {
                 Piece::Text { text, .. } => words.push(text),
+                Piece::Refusal(text) => words.push(Cow::Borrowed(text)),
                 Piece::Media { .. } => self.carried.push(piece),
             }
         }

@@ -81,6 +81,31 @@ fn defects_inside_are_mended_and_names_are_not_keywords() {
 }
 
 #[test]
+fn every_array_says_what_it_holds_and_no_schema_is_a_bare_true() {
+    // As many arrays as words called `items`: one of those is the name of a property.
+    let arrays = json!({"type": "object", "properties": {
+        "a": {"type": "array"}, "items": {"type": ["null", "array"]}, "b": {"type": "array", "items": true}, "c": true,
+    }});
+    assert_eq!(
+        fixed(&arrays)["properties"],
+        json!({"a": {"type": "array", "items": {}}, "items": {"type": ["null", "array"], "items": {}},
+               "b": {"type": "array", "items": {}}, "c": {}})
+    );
+    let none = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": null});
+    assert_eq!(fixed(&none), json!({"type": "object", "properties": {"a": {"type": "string"}}}));
+    // What only looks broken keeps its text.
+    let sound = r#"{ "type":"object", "properties":{"a":{"type":"array","items":{"type":["string","null"]}}}, "additionalProperties":true }"#;
+    assert!(matches!(repair(sound), Cow::Borrowed(text) if text == sound));
+}
+
+#[test]
+fn branches_at_the_root_are_what_they_refer_to() {
+    let definitions = json!({"A": {"properties": {"a": {}}}, "B": {"properties": {"b": {}}}});
+    let union = json!({"anyOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}], "$defs": definitions});
+    assert_eq!(fixed(&union)["properties"], json!({"a": {}, "b": {}}));
+}
+
+#[test]
 fn strict_mode_wants_closed_objects_everywhere() {
     let closed = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": false});
     let nest = |inner: Value| json!({"type": "object", "properties": {"x": inner}, "required": ["x"], "additionalProperties": false});
@@ -95,6 +120,11 @@ fn strict_mode_wants_closed_objects_everywhere() {
         nest(json!({"oneOf": [closed]})),
         json!({"anyOf": [closed]}),
         json!(true),
+        json!({"type": "string"}),
+        nest(json!({"type": "array"})),
+        nest(json!({"not": {"type": "string"}})),
+        nest(json!({"type": "string", "default": null})),
+        nest(json!({"$ref": "#/$defs/T", "description": "d"})),
     ] {
         assert!(!is_strict(&open.to_string()), "{open}");
     }
