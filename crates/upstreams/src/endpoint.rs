@@ -4,6 +4,7 @@ use bytes::Bytes;
 use config::{HeaderRule, HeaderValueRule};
 use dialect::splice::Pieces;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use hub::{Fault, FaultKind};
 use pool::Secret;
@@ -39,11 +40,13 @@ impl Endpoint {
     /// # Errors
     /// A fault when the whole is no address.
     pub(crate) fn below(&self, rest: &str) -> Result<Self, Fault> {
-        let text = self.uri.to_string();
-        let (base, own) = text.split_once('?').map_or((text.as_str(), None), |(base, query)| (base, Some(query)));
-        let uri = with_query(format!("{}/{rest}", base.trim_end_matches('/')), own).parse();
-        let uri =
-            uri.map_err(|_| Fault::new(FaultKind::BadRequest, "the model's name makes no address").at("model"))?;
+        let no_address = || Fault::new(FaultKind::BadRequest, "the model's name makes no address").at("model");
+        let path = [self.uri.path().trim_end_matches('/'), "/", rest].concat();
+        let path: PathAndQuery = with_query(path, self.uri.query()).try_into().map_err(|_| no_address())?;
+        // Scheme and host need no second look.
+        let mut parts = self.uri.clone().into_parts();
+        parts.path_and_query = Some(path);
+        let uri = Uri::from_parts(parts).map_err(|_| no_address())?;
         Ok(Self { uri, rules: self.rules.clone() })
     }
 

@@ -17,16 +17,24 @@ pub(crate) struct Asked {
 
 /// Reads a path; `None` when it names no model and method.
 pub(crate) fn read(path: &str) -> Option<Asked> {
+    let (model, method) = split(path)?;
+    let model = percent_decode_str(model).decode_utf8_lossy();
+    let model = match model.strip_prefix("models/") {
+        Some(bare) => bare.to_owned(),
+        None => model.into_owned(),
+    };
+    Some(Asked { model, method: method.to_owned() })
+}
+
+/// The model as it is written, and the method: each request of the dialect is asked for it by several routes.
+fn split(path: &str) -> Option<(&str, &str)> {
     let path = path.strip_suffix('/').unwrap_or(path);
     let rest = ROOTS.iter().find_map(|root| path.strip_prefix(root))?;
-    let (model, method) = rest.rsplit_once(':').or_else(|| {
+    rest.rsplit_once(':').or_else(|| {
         // Some clients escape the colon.
         let at = rest.to_ascii_lowercase().rfind("%3a")?;
         Some((&rest[..at], &rest[at + 3..]))
-    })?;
-    let model = percent_decode_str(model).decode_utf8_lossy().into_owned();
-    let model = model.strip_prefix("models/").unwrap_or(&model).to_owned();
-    Some(Asked { model, method: method.to_owned() })
+    })
 }
 
 /// Whether a path asks for a token count.
@@ -45,13 +53,13 @@ pub(crate) fn embeds_many(head: &Parts) -> bool {
 }
 
 fn asks(head: &Parts, method: &str) -> bool {
-    read(head.uri.path()).is_some_and(|asked| asked.method == method)
+    split(head.uri.path()).is_some_and(|(_, asked)| asked == method)
 }
 
 /// Whether a path asks for anything of a model; what no other route takes and is not offered is refused when it is
 /// read.
 pub(crate) fn generates(head: &Parts) -> bool {
-    read(head.uri.path()).is_some_and(|asked| asked.method != "countTokens")
+    split(head.uri.path()).is_some_and(|(_, asked)| asked != "countTokens")
 }
 
 /// Whether a key is given in one of Google's own ways.

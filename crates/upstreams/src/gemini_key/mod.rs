@@ -71,7 +71,7 @@ impl Upstream for GeminiKey {
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let method = method(call.purpose, call.stream)?;
-        let endpoint = self.models.below(&format!("{}:{method}", path_of(call.model)))?;
+        let endpoint = self.models.below(&[&path_of(call.model), ":", method].concat())?;
         endpoint.post(call, credential(KEY, "", secret)?)
     }
 

@@ -65,7 +65,7 @@ impl Upstream for VertexKey {
             purpose => method(purpose, call.stream)?,
         };
         let bare = call.model.strip_prefix("publishers/google/models/").unwrap_or(call.model);
-        let endpoint = self.models.below(&format!("{}:{method}", path_of(bare)))?;
+        let endpoint = self.models.below(&[&path_of(bare), ":", method].concat())?;
         endpoint.post(call, credential(KEY, "", secret)?)
     }
 
