@@ -58,6 +58,12 @@ pub struct Echo {
     pub summary: bool,
 }
 
+/// No echo: the same for all answers of a thread, because most have none.
+fn nothing() -> Arc<Echo> {
+    thread_local!(static NOTHING: Arc<Echo> = Arc::default());
+    NOTHING.with(Arc::clone)
+}
+
 impl Reply {
     /// A reply for `model`; the engine fills in the clock and the seed.
     pub fn new(model: impl Into<String>, stream: bool) -> Self {
@@ -71,7 +77,7 @@ impl Reply {
             seed: 0,
             stream_type: None,
             kept: false,
-            echo: Arc::default(),
+            echo: nothing(),
         }
     }
 

@@ -46,7 +46,7 @@ pub use media::{DataUrl, bare_base64, inline, inlined, is_text_type, parse_data_
 pub use memory::{Memory, Reader, Recorded, Recorder, Round, Terms, Verb};
 pub use mint::mint;
 pub use names::{NameMap, NameRule};
-pub use object::{Object, array};
+pub use object::{Number, Object, array};
 pub use opening::{Opening, opening};
 pub use service::Service;
 pub use session::{Source, header, session, user};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dialect::{Body, ClientSide, Decoded, Peek};
+use dialect::{Body, ClientSide, Decoded, Echo, Peek};
 use http::request::Parts;
 use hub::Fault;
 use pool::AccountId;
@@ -77,7 +77,10 @@ impl<'a> Inbound<'a> {
             self.adjust.request(&mut decoded.request);
             hub::mend(&mut decoded.request, &mut decoded.losses);
             self.decoded = Some(Box::new(decoded));
-            self.peek.reply.echo = Arc::new(client.echo(&self.body, whole.as_ref().unwrap_or(&self.body)));
+            let echo = client.echo(&self.body, whole.as_ref().unwrap_or(&self.body));
+            if echo != Echo::default() {
+                self.peek.reply.echo = Arc::new(echo);
+            }
         }
         self.decoded.as_deref_mut().ok_or_else(|| Fault::new(hub::FaultKind::Internal, "the request was not decoded"))
     }

@@ -15,7 +15,7 @@ use crate::{ID, seals, usage};
 /// # Errors
 /// The fault that a 200 may carry inside, or a garbled-upstream fault.
 pub(crate) fn decode(body: &[u8], memo: &Memo) -> Result<Response, Fault> {
-    let mut events = Vec::with_capacity(16);
+    let mut events = Vec::with_capacity(8);
     Decoder::new(memo.clone()).whole(parse(body)?, &mut events)?;
     // The body is bounded where it is read; what it decodes to is not longer.
     let mut assembler = Assembler::new(usize::MAX);

@@ -15,7 +15,7 @@ pub(crate) fn decode(body: &[u8], memo: &Memo) -> Result<Response, Fault> {
     if let Some(error) = error_of(&chunk, body, false) {
         return Err(fault::in_stream(error));
     }
-    let mut events = Vec::with_capacity(16);
+    let mut events = Vec::with_capacity(8);
     Decoder::new(memo.clone()).whole(chunk, &mut events)?;
     // The body is bounded where it is read; what it decodes to is not longer.
     let mut assembler = Assembler::new(usize::MAX);

@@ -13,7 +13,7 @@ use crate::{fault, summary};
 /// Reads a whole answer.
 pub(crate) fn decode(body: &[u8], memo: &Memo) -> Result<Response, Fault> {
     let answer = parse(body)?;
-    let mut events = Vec::with_capacity(16);
+    let mut events = Vec::with_capacity(8);
     Decoder::new(memo.clone()).whole(&answer, &mut events)?;
     // The body is bounded where it is read; what it decodes to is not longer.
     let mut assembler = Assembler::new(usize::MAX);
@@ -45,7 +45,7 @@ fn summarised(response: &Response, seed: u64, events: &mut Vec<Event>) {
 /// Writes a whole answer.
 pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
     let mut encoder = Encoder::new(reply.clone(), true);
-    let mut events = Vec::with_capacity(16);
+    let mut events = Vec::with_capacity(8);
     match reply.echo.summary {
         true => summarised(response, reply.seed, &mut events),
         false => replay(response.clone(), &mut events),

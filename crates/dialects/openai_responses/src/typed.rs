@@ -6,13 +6,19 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use hub::{Extra, Json, Tool, ToolKind};
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::ID;
 use crate::wire::{self, Raw, Str, lenient};
+
+/// Their types as JSON texts. Searches are made once: to make one costs more than to search a small request.
+static WORDS: LazyLock<[Finder<'static>; 4]> =
+    LazyLock::new(|| Typed::ALL.map(|typed| Finder::new(&format!("\"{}\"", typed.word())).into_owned()));
 
 /// A tool with a type of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,7 +239,5 @@ pub(crate) fn pairs(tools: &[Tool]) -> Vec<(String, &'static str)> {
 
 /// Whether declarations may hold such a tool.
 pub(crate) fn may_be_in(json: &str) -> bool {
-    let says =
-        |typed: Typed| memchr::memmem::find(json.as_bytes(), format!("\"{}\"", typed.word()).as_bytes()).is_some();
-    Typed::ALL.into_iter().any(says)
+    WORDS.iter().any(|word| word.find(json.as_bytes()).is_some())
 }
