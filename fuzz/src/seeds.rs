@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::kept::{KEPT, QUESTIONS};
 use crate::words::WORDS;
 
 /// Seeds by what they are.
@@ -27,6 +28,10 @@ pub struct Seeds {
     pub installations: Vec<Vec<u8>>,
     /// Short texts of headers, names and settings.
     pub words: Vec<Vec<u8>>,
+    /// Files that outlive the process.
+    pub kept: Vec<Vec<u8>>,
+    /// What management is asked.
+    pub questions: Vec<Vec<u8>>,
 }
 
 /// In every language that has them.
@@ -68,6 +73,10 @@ fn forms() -> Vec<Vec<u8>> {
     orders.iter().map(|parts| parts.concat().into_bytes()).collect()
 }
 
+fn bytes(texts: &[&str]) -> Vec<Vec<u8>> {
+    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
 impl Seeds {
     /// Reads them from the project's folder.
     ///
@@ -77,7 +86,9 @@ impl Seeds {
         let mut seeds = Self {
             vectors: VECTORS.map(|text| text.as_bytes().to_vec()).into(),
             forms: forms(),
-            words: WORDS.iter().map(|text| text.as_bytes().to_vec()).collect(),
+            words: bytes(WORDS),
+            kept: bytes(KEPT),
+            questions: bytes(QUESTIONS),
             ..Self::default()
         };
         for file in files(&root.join("tests/conformance/vectors"), "json")? {

@@ -48,6 +48,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "config", run: configuration, seeds: |seeds| &seeds.configs },
     Target { name: "import", run: installation, seeds: |seeds| &seeds.installations },
     Target { name: "word", run: crate::words::word, seeds: |seeds| &seeds.words },
+    Target { name: "kept", run: crate::kept::kept, seeds: |seeds| &seeds.kept },
+    Target { name: "question", run: crate::kept::question, seeds: |seeds| &seeds.questions },
     Target { name: "dotenv", run: dotenv, seeds: |seeds| &seeds.configs },
 ];
 

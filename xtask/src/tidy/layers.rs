@@ -78,7 +78,7 @@ const LAYERS: &[Layer] = &[
     active("bosporus", &["bosporus-config", "bosporus-import", "bosporus-gateway", "bosporus-transport"]),
     active("bosporus-testkit", &[]),
     pure("xtask", &[]),
-    pure(
+    active(
         "bosporus-fuzz",
         &[
             "bosporus-hub",
@@ -88,6 +88,7 @@ const LAYERS: &[Layer] = &[
             "bosporus-config",
             "bosporus-import",
             "bosporus-upstreams",
+            "bosporus-gateway",
         ],
     ),
 ];
