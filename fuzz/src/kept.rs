@@ -16,6 +16,13 @@ pub(crate) const KEPT: &[&str] = &[
     r#"{"version":1,"lists":[{"of":[{"id":"000102030405060708090a0b0c0d0e0f","at":18446744073709551615}],"models":[{"id":"m","context":1000}]}]}"#,
     r#"{"version":1,"lists":[{"of":[],"models":[]},{"of":[{"id":"zz","at":0},{"id":"\u00e9","at":1}],"models":[{"id":""}]}]}"#,
     r#"{"version":2,"lists":[]}"#,
+    r#"{"version":1,"lists":null}"#,
+    r#"{"version":-1,"lists":[{"models":[{}]}]}"#,
+    "",
+    "#\n\n\n",
+    "2026-11 k 1 \n2026-11  1 *\n2026-11 k 1\n",
+    "2026-11 k 1 *\r\n2026-11 k 2 *\r\n",
+    "\u{feff}2026-11 k 1 *\u{2028}\u{85}2026-12 k 1 *",
 ];
 
 /// Lines of a question: model, key, dialect, operation, provider, session.
@@ -25,6 +32,13 @@ pub(crate) const QUESTIONS: &[&str] = &[
     "place:other/model:latest\n\nollama\nembed\n\n",
     "[Place] model\n\nclaude\ncount\ndemo\n",
     "alias(8192)\nnobody\ngemini\nimages\nclaude-api-key\nx",
+    "",
+    "claude-sonnet-4-5\nkey-1\nresponses\nanswer\nclaude-api-key\n",
+    "model\n\nopenai\nembed\nplace\n",
+    "\u{0}\u{feff}\n\u{202e}\n",
+    "a/b/c:d(e)(f)\n\n\n\n\n",
+    "*\n*\n*\n*\n*\n*",
+    "models/model\n\ngemini\ncount\n\ns",
 ];
 
 const CONFIG: &str = r#"

@@ -65,7 +65,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     fn new(provider: Box<dyn Provider>) -> Self {
-        let names = scenario::MODELS.iter().chain(&scenario::FAULTS);
+        let names = scenario::MODELS.iter().chain(&scenario::FAULTS).chain(&scenario::STATUSES);
         Self {
             ids: Ids::default(),
             accepted: AtomicUsize::new(0),

@@ -59,6 +59,24 @@ pub(crate) const FAULTS: [&str; 33] = [
     "odd-pause",
 ];
 
+/// Names that select a status with words that are in nobody's shape: what an error means is in the status then.
+pub(crate) const STATUSES: [&str; 14] = [
+    "status-400",
+    "status-401",
+    "status-402",
+    "status-403",
+    "status-404",
+    "status-408",
+    "status-409",
+    "status-413",
+    "status-422",
+    "status-429",
+    "status-500",
+    "status-502",
+    "status-503",
+    "status-529",
+];
+
 /// Events of a scenario that come before its fault.
 const SOME: usize = 4;
 
@@ -107,6 +125,12 @@ fn oddity(model: &str) -> Option<Reply> {
         "odd-tiny" => Reply::tiny_chunks(10_000),
         "odd-pause" => reply.pause_after(SOME + 2, Duration::from_millis(2_500)),
         "odd-long-line" => Reply::long_line(20 << 20),
-        _ => return None,
+        other => return status(other),
     })
+}
+
+fn status(model: &str) -> Option<Reply> {
+    let status: u16 = model.strip_prefix("status-")?.parse().ok()?;
+    let words = format!(r#"{{"message":"the upstream's own words for {status}"}}"#);
+    Some(Reply::raw(status, "application/json", words))
 }
