@@ -423,9 +423,8 @@ fn probe(head: &Parts, origin: Option<&HeaderValue>) -> Option<Response<ReplyBod
     Some(response)
 }
 
-/// With the words by which Ollama's programs know whom they have found.
 const FRONT_PAGE: &str = concat!(
-    r#"{"message":"Bosporus","ollama":"Ollama is running","version":""#,
+    r#"{"message":"Bosporus","version":""#,
     env!("CARGO_PKG_VERSION"),
     r#"","endpoints":["POST /v1/chat/completions","POST /v1/responses","POST /v1/messages","POST /v1beta/models/{model}:generateContent","POST /api/chat","GET /v1/models"]}"#
 );
