@@ -188,9 +188,14 @@ fn service(body: &Body, losses: &mut Losses) -> Result<Service, Fault> {
     })
 }
 
-/// Text alone is the default; anything more only its own dialect can ask for.
+/// Text alone is the default; anything more only its own dialect can ask for. Who asks for sound reads sound, and nothing
+/// else would do.
 fn modalities(body: &Body, losses: &mut Losses) -> Result<Option<Extra>, Fault> {
     let wanted: Vec<String> = body.get("modalities")?.unwrap_or_default();
+    if wanted.iter().any(|mode| mode == "audio") {
+        let words = "an answer in sound cannot be translated: ask for text, or choose a model of an OpenAI place";
+        return Err(Fault::unsupported("modalities", words));
+    }
     let more = wanted.iter().any(|mode| mode != "text");
     if more {
         losses.dropped("modalities", "other dialects answer in text");

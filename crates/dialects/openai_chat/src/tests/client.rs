@@ -156,7 +156,7 @@ fn bad_requests_name_the_field() {
 #[test]
 fn unknown_fields_are_kept_for_their_own_and_named_as_lost() {
     let request = json!({"model": "m", "messages": [{"role": "user", "content": "x"}], "x_flag": {"a": 1},
-                         "prompt_cache_options": {"mode": "explicit"}, "modalities": ["text", "audio"], "none": null});
+                         "prompt_cache_options": {"mode": "explicit"}, "modalities": ["text", "image"], "none": null});
     let decoded = decode(&request).unwrap();
     let kept: Vec<&str> = decoded.request.extras.iter().map(|extra| extra.field.as_str()).collect();
     assert_eq!(kept, ["modalities", "prompt_cache_options", "x_flag"]);
