@@ -70,6 +70,7 @@ async fn a_path_narrows_to_a_provider_in_every_dialect() {
         ("/second/v1/chat/completions", "shared", [0, 1, 0]),
         ("/First/v1/chat/completions", "shared", [1, 0, 0]),
         ("/openai-custom-2/v1/chat/completions", "shared", [0, 1, 0]),
+        ("/openai-custom/v1/chat/completions", "shared", [1, 0, 0]),
         ("/claude-custom/v1/chat/completions", "claude-model", [0, 0, 1]),
         ("/claude-api-key/v1/chat/completions", "claude-model", [0, 0, 1]),
         ("/auto/v1/chat/completions", "first", [1, 0, 0]),

@@ -76,11 +76,17 @@ pub(crate) enum Known {
 }
 
 impl Providers {
-    /// The numbers of all ids of a place.
+    /// The numbers of all ids of a place. One in a group that is called like an id of two words with something behind it
+    /// (`x-y-2` for `x-y`) is not meant by that id: so are pools told apart that had to be of one type.
     pub(crate) fn enter(&mut self, place: &Place) -> Arc<[u32]> {
         let kind = place.upstream.kind();
         let others = KINDS.iter().find(|known| known.id == kind).map_or(&[][..], |known| known.ids);
-        let ids = std::iter::once(kind).chain(others.iter().copied()).chain(place.groups.iter().map(String::as_str));
+        let is_of_group = |id: &str| {
+            let begins = format!("{}-", id.to_ascii_lowercase());
+            id.contains('-') && place.groups.iter().any(|group| group.to_ascii_lowercase().starts_with(&begins))
+        };
+        let others = others.iter().copied().filter(|id| !is_of_group(id));
+        let ids = std::iter::once(kind).chain(others).chain(place.groups.iter().map(String::as_str));
         let mut numbers: Vec<u32> = ids.map(|id| self.number(id)).collect();
         numbers.sort_unstable();
         numbers.dedup();

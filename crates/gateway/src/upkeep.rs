@@ -243,6 +243,8 @@ fn restore(app: &App, file: &Path) {
         let Some(cause) = cause.filter(|cause| *cause != FaultKind::UpstreamRefused && until > clock.now()) else {
             continue;
         };
+        // No longer than any hint benches: the clock may have been wrong when it was written down.
+        let until = until.min(clock.now().after(pool::longest(cause)));
         let model = record.model.as_deref().map(Arc::from);
         let benched = Benched { model, until, firm: record.named, cause, level: record.level };
         app.accounts.bench(&AccountId::new(&record.account), &benched);

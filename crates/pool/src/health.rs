@@ -101,6 +101,14 @@ fn class(kind: FaultKind) -> Class {
     }
 }
 
+/// The longest that trouble of a kind benches, whoever names the time.
+pub fn longest(kind: FaultKind) -> Duration {
+    match class(kind) {
+        Class::None => Duration::ZERO,
+        Class::Firm(ceiling) | Class::Passing(ceiling) => ceiling.max(LONGEST),
+    }
+}
+
 /// Where an account stands for a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {

@@ -26,7 +26,7 @@ pub use affinity::{Affinity, Bond, SessionKey};
 pub use authority::{Authority, BoxFuture, Credential, Http, Prompt};
 pub use clock::{Clock, Hand, Moment};
 pub use flight::Flight;
-pub use health::{Benched, Cooling, Out, Standing, Trouble};
+pub use health::{Benched, Cooling, Out, Standing, Trouble, longest};
 pub use lease::{Lease, Outcome};
 pub use secret::Secret;
 pub use select::{Ask, Bench, Selector, Strategy, Weighing};

@@ -223,6 +223,7 @@ fn one_healthy_account_answers_everything_and_the_others_are_not_hammered() {
         (FaultKind::Overloaded, Some(5)),
         (FaultKind::ModelNotFound, None),
         (FaultKind::UpstreamGarbled, None),
+        (FaultKind::RateLimited, Some(0)),
     ];
     for strategy in ALL {
         let failing = kinds.iter().map(|(kind, hint)| always(Act::Fail(*kind, *hint)));
@@ -234,8 +235,8 @@ fn one_healthy_account_answers_everything_and_the_others_are_not_hammered() {
         assert_eq!((world.answered, world.refused, world.failed), (36_000, 0, 0), "{strategy:?}");
         // An hour: a hint of 5 s allows 720 tries; a minute's bench 60 and the way there.
         let counts = world.counts();
-        assert!(counts[..10].iter().all(|count| *count <= 730), "{strategy:?}: {counts:?}");
-        assert!(counts[0] <= 20 && counts[4] <= 90, "{strategy:?}: {counts:?}");
+        assert!(counts[..11].iter().all(|count| *count <= 730), "{strategy:?}: {counts:?}");
+        assert!(counts[0] <= 20 && counts[4] <= 90 && counts[10] <= 20, "{strategy:?}: {counts:?}");
     }
 }
 
@@ -280,6 +281,9 @@ fn whoever_is_well_again_is_back_within_the_promised_time() {
         let promised = promised.unwrap();
         let back = world.asked[0].iter().find(|at| at.as_millis() >= 600_000).copied().unwrap();
         assert!(back.since(promised) <= Duration::from_millis(300), "{kind:?}: {promised:?}, back at {back:?}");
+        // One request finds out, and until it has its answer nobody else is sent there.
+        let second = world.asked[0].iter().find(|at| **at > back).copied().unwrap();
+        assert!(second.since(back) >= Duration::from_millis(800), "{kind:?}: at {back:?} and {second:?}");
         // From then on each has its half.
         let after = |account: usize| world.asked[account].iter().filter(|at| **at > promised.after(TICK * 20)).count();
         assert!(after(0).abs_diff(after(1)) <= 2, "{kind:?}: {} and {}", after(0), after(1));
@@ -399,4 +403,73 @@ fn when_all_have_named_a_time_nobody_is_asked_before_it() {
     assert!(world.refused > 900, "{}", world.refused);
     let early = |at: &&Moment| at.as_millis() < 100_000;
     assert_eq!(world.asked.iter().map(|asked| asked.iter().filter(early).count()).collect::<Vec<_>>(), [3, 2]);
+}
+
+#[test]
+fn a_probe_whose_client_hangs_up_is_followed_by_the_next_at_once() {
+    let act = |now: Moment| match now.as_millis() {
+        0..5_000 => Act::Fail(FaultKind::RateLimited, Some(10)),
+        5_000..11_000 => Act::HangUp,
+        _ => Act::Answer,
+    };
+    let mut world = World::new(Strategy::RoundRobin, vec![(1, Box::new(act)), always(Act::Answer)]);
+    for _ in 0..300 {
+        world.request(None, TICK);
+    }
+    world.finish();
+    let hung_up = world.asked[0].iter().find(|at| at.as_millis() >= 5_000).copied().unwrap();
+    let next = world.asked[0].iter().find(|at| **at > hung_up).copied().unwrap();
+    assert!(next.since(hung_up) <= Duration::from_millis(1_000), "{hung_up:?}, and again at {next:?}");
+}
+
+#[test]
+fn one_stumble_in_ten_benches_nobody() {
+    for strategy in ALL {
+        let stumbles = |now: Moment| match (now.as_millis() / 100) % 10 {
+            0 => Act::Fail(FaultKind::UpstreamFailed, None),
+            _ => Act::Answer,
+        };
+        let mut world = World::new(strategy, vec![(1, Box::new(stumbles)), always(Act::Answer)]);
+        for _ in 0..5_000 {
+            world.request(None, TICK);
+        }
+        world.finish();
+        assert_eq!((world.answered, world.accounts.changes()), (5_000, 0), "{strategy:?}");
+    }
+}
+
+#[test]
+fn a_time_that_the_upstream_names_takes_the_place_of_a_longer_guess() {
+    let act = |now: Moment| match now.as_millis() {
+        0..600_000 => Act::Fail(FaultKind::RateLimited, None),
+        600_000..601_000 => Act::Fail(FaultKind::RateLimited, Some(5)),
+        _ => Act::Answer,
+    };
+    for strategy in ALL {
+        let mut world = World::new(strategy, vec![(1, Box::new(act))]);
+        for _ in 0..6_200 {
+            world.request(None, TICK);
+        }
+        world.finish();
+        let early = world.asked[0].iter().filter(|at| (601_000..605_000).contains(&at.as_millis())).count();
+        assert_eq!(early, 0, "{strategy:?}: asked before the time that was named");
+        // Twenty seconds but for the five of the hint.
+        assert!(world.answered >= 140, "{strategy:?}: {} were answered", world.answered);
+    }
+}
+
+#[test]
+fn who_was_well_for_a_while_begins_with_a_short_bench() {
+    let act = |now: Moment| match now.as_millis() {
+        0..20_000 | 45_000..45_400 => Act::Fail(FaultKind::RateLimited, None),
+        _ => Act::Answer,
+    };
+    let mut world = World::new(Strategy::RoundRobin, vec![(1, Box::new(act)), always(Act::Answer)]);
+    for _ in 0..800 {
+        world.request(None, TICK);
+    }
+    world.finish();
+    let failed = world.asked[0].iter().find(|at| at.as_millis() >= 45_000).copied().unwrap();
+    let back = world.asked[0].iter().find(|at| **at > failed).copied().unwrap();
+    assert!(back.since(failed) <= Duration::from_millis(1_500), "{failed:?}, back at {back:?}");
 }

@@ -276,3 +276,14 @@ fn one_probe_at_a_time_and_only_its_own_end_makes_room_for_another() {
     health.abandon(M);
     assert_eq!(health.claim(M, at(11)), Ok(true));
 }
+
+#[test]
+fn who_has_answered_begins_with_a_short_bench_again() {
+    let mut health = Health::default();
+    for second in [0, 1, 3] {
+        note(&mut health, trouble(FaultKind::RateLimited, None), second);
+    }
+    assert!(answer(&mut health, 7, 8).recovered);
+    note(&mut health, trouble(FaultKind::RateLimited, None), 9);
+    assert_eq!(until(&health, 9), Some(10_000));
+}
