@@ -1,7 +1,7 @@
 //! Waiting has an end, and while it lasts the client hears that somebody is there.
 
 use serde_json::json;
-use testkit::{Gate, Reply};
+use testkit::{Gate, Reply, Trouble};
 
 use crate::harness::{MODEL, Setup, assert_healthy, request_lines, soon};
 use crate::tongue::{Chat, Messages, PAIRS};
@@ -133,4 +133,18 @@ async fn the_total_deadline_bounds_all_attempts() {
         client.error(&got);
         assert_eq!(second.requests().len(), 0);
     }
+}
+
+#[tokio::test]
+async fn who_was_given_up_is_not_told_of_as_one_who_answered() {
+    let (client, wire) = PAIRS[0];
+    let (first, second) = (wire.fake().await, wire.fake().await);
+    let setup = Setup::new().with("timeouts", json!({"total": "500ms"}));
+    let gateway = second.join(first.join(setup, 2), 1).start().await;
+    first.script(Reply::trouble(Trouble::Internal));
+    second.script(Reply::lively().hold(&Gate::new()));
+    let got = client.ask(&gateway, &client.body(MODEL, true)).await;
+    assert_eq!(got.status, 504, "{}", got.text());
+    let line = request_lines(&gateway, 1).await.remove(0);
+    assert!(line["trail"].as_str().is_some_and(|trail| trail.ends_with(" given up")), "{line}");
 }

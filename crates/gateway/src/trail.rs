@@ -80,7 +80,9 @@ impl fmt::Display for Trail {
                 End::Failed(kind, Some(status)) => write!(f, " {status} {kind:?}")?,
                 End::Failed(kind, None) => write!(f, " {kind:?}")?,
                 End::LetGo => write!(f, " let go")?,
-                End::Answered | End::Open => write!(f, " ok")?,
+                End::Answered => write!(f, " ok")?,
+                // The client went away, or the time for all attempts was over.
+                End::Open => write!(f, " given up")?,
             }
             if step.end != End::Open {
                 write!(f, " {}ms", step.took.as_millis())?;
