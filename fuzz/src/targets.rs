@@ -39,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "framing", run: framing, seeds: |seeds| &seeds.streams },
     Target { name: "scanner", run: scanner, seeds: |seeds| &seeds.streams },
     Target { name: "listing", run: listing, seeds: |seeds| &seeds.replies },
+    Target { name: "credit", run: credit, seeds: |seeds| &seeds.replies },
     Target { name: "fault", run: fault, seeds: |seeds| &seeds.replies },
     Target { name: "embed", run: embed, seeds: |seeds| &seeds.vectors },
     Target { name: "form", run: form, seeds: |seeds| &seeds.forms },
@@ -448,6 +449,13 @@ fn listing(data: &[u8]) {
             assert!(!model.alias.is_empty() && !model.alias.contains(char::is_control), "{model:?}");
             assert!(model.card.is_none() || !model.alias.ends_with('*'), "a list makes no patterns: {model:?}");
         }
+    }
+}
+
+/// What a place tells of an account's credit: whatever it is, it says one thing and says it again.
+fn credit(data: &[u8]) {
+    for gauge in places().iter().filter_map(|place| place.upstream.gauge()) {
+        assert_eq!(gauge.read(data), gauge.read(data));
     }
 }
 

@@ -38,6 +38,8 @@ mod management;
 mod names;
 mod places;
 mod pool;
+mod processes;
+mod quota;
 mod relay;
 mod reload;
 mod responses;

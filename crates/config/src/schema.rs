@@ -178,6 +178,7 @@ pub(crate) const ROOT: &[Field] = &[
     used("save-cooldown-status", Kind::Flag),
     used("health-webhook", Kind::Secret),
     used("health-check", Kind::Section(HEALTH_CHECK)),
+    used("quota-reading", Kind::Measure),
     later("auth-auto-refresh-workers"),
     used("quota-exceeded", Kind::Section(QUOTA_EXCEEDED)),
     later("ws-auth"),

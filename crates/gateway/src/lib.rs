@@ -43,6 +43,7 @@ mod outflow;
 mod pass;
 mod paths;
 mod payload;
+mod quota;
 mod race;
 mod record;
 mod refused;

@@ -21,6 +21,7 @@ use crate::faults::proxy_setting;
 use crate::lists::{Learner, Lists, Menus};
 use crate::names::{Collector, Names, is_excluded};
 use crate::payload::AllRules;
+use crate::quota::Purse;
 use crate::seats::{Guard, Member, Offer, Roster, Stretch};
 
 /// An immutable view of the configuration.
@@ -41,6 +42,8 @@ pub struct Snapshot {
     pub(crate) checkups: Vec<Checkup>,
     /// Those whose models their own lists tell.
     pub(crate) learners: Vec<Learner>,
+    /// Those whose places tell what is left of their credit.
+    pub(crate) purses: Vec<Purse>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -90,6 +93,8 @@ impl Snapshot {
         checkup::look_at_kinds(&config, &builder.names.providers);
         let Builder { names, members, learners, checkups, .. } = builder;
         let accounts = members.iter().map(|member| Arc::clone(&member.account)).collect();
+        let told = members.iter().filter(|_| config.quota_reading.is_some());
+        let purses = told.filter_map(Purse::of).collect();
         let names = names.finish(Roster::new(members), Chains::new(&config), reaches, &AllRules::new(&config.payload));
         config.drop_places();
         Ok(Self {
@@ -104,6 +109,7 @@ impl Snapshot {
             accounts,
             checkups,
             learners,
+            purses,
             config,
         })
     }

@@ -14,7 +14,7 @@ use http::{HeaderValue, Method, Request};
 use hub::FaultKind;
 use pool::{AccountId, Benched, HealthChange, Watcher};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use transport::client::Client;
 use transport::{Deadlines, Site};
@@ -23,6 +23,7 @@ use crate::app::App;
 use crate::checkup;
 use crate::faults::proxy_setting;
 use crate::lists::refresh;
+use crate::quota;
 
 /// Changes that may wait to be told; beyond them the newest are only logged.
 const QUEUE: usize = 256;
@@ -80,6 +81,7 @@ impl Upkeep {
     pub async fn run(&mut self, app: &Arc<App>, client: &Client) {
         let (hand, mut told) = mpsc::channel(QUEUE);
         let Self { changes, file, folder } = self;
+        let spent = Notify::new();
         let keeping = async {
             let mut due: Option<Instant> = None;
             loop {
@@ -92,6 +94,9 @@ impl Upkeep {
                 tokio::select! {
                     Some(change) = changes.recv() => {
                         due.get_or_insert_with(|| Instant::now() + RHYTHM);
+                        if change.cause == Some(FaultKind::QuotaExhausted) {
+                            spent.notify_one();
+                        }
                         _ = hand.try_send(change);
                     }
                     () = rest => {
@@ -106,7 +111,13 @@ impl Upkeep {
                 tell(app, client, &change).await;
             }
         };
-        tokio::join!(keeping, telling, checkup::keep(app, client), refresh::run(app, client, folder));
+        tokio::join!(
+            keeping,
+            telling,
+            checkup::keep(app, client),
+            refresh::run(app, client, folder),
+            quota::keep(app, client, &spent)
+        );
     }
 
     /// Writes the benches a last time.

@@ -205,7 +205,7 @@ impl Account {
     }
 
     /// Puts it back in use, and the site that it is reached at: for one model, as the upstream calls it, or for all.
-    /// Tells whether anything was benched. Somebody asks for it by hand, or a reading of a quota shows room.
+    /// Tells whether anything was benched. Somebody asks for it by hand.
     pub fn recover(&self, model: Option<&str>) -> bool {
         let mut any = false;
         for ward in [Some(&self.activity.ward), self.site.as_deref()].into_iter().flatten() {
@@ -214,6 +214,14 @@ impl Account {
             any |= change.recovered || change.early;
         }
         any
+    }
+
+    /// Puts it back in use where it was benched because its credit was used up: a reading that was asked for at `asked`
+    /// shows some. Tells whether anything was benched for that.
+    pub fn replenish(&self, asked: Moment) -> bool {
+        let change = self.activity.ward.change(|health| health.replenish(asked));
+        self.activity.shared.tell(change, &self.id, &self.label, None, None);
+        change.recovered
     }
 
     fn tell(&self, change: Change, model: &str, cause: Option<FaultKind>) {

@@ -327,6 +327,19 @@ impl Health {
         Change { recovered: after < before, early: after < before, benched: false }
     }
 
+    /// Ends what was benched because credit was used up, where nothing newer than `asked` speaks against it. How often it
+    /// grew is not forgotten: who told that there is credit again may have been wrong.
+    pub(crate) fn replenish(&mut self, asked: Moment) -> Change {
+        let mut change = Change::default();
+        let spent = |cell: &&mut Cell| cell.cause == FaultKind::QuotaExhausted && cell.noted <= asked;
+        for cell in self.cells.iter_mut().filter(spent) {
+            if cell.bench.take_if(|bench| bench.probe.is_none()).is_some() {
+                (change.recovered, change.early) = (true, true);
+            }
+        }
+        change
+    }
+
     /// Benches until a known time, as a reading of a quota or a saved state says.
     pub(crate) fn restore(&mut self, benched: &Benched, now: Moment) -> Change {
         let cell = self.cell(benched.model.as_deref(), benched.cause, now);

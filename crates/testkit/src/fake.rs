@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     models: Mutex<Vec<String>>,
     requests: Mutex<Vec<Recorded>>,
     script: Mutex<VecDeque<Reply>>,
+    /// What is left of the account's credit: where it is told, and what is said.
+    credit: Mutex<Option<(String, Reply)>>,
 }
 
 impl Shared {
@@ -75,6 +77,7 @@ impl Shared {
             models: Mutex::new(names.map(|name| (*name).to_owned()).collect()),
             requests: Mutex::new(Vec::new()),
             script: Mutex::new(VecDeque::new()),
+            credit: Mutex::new(None),
             provider,
         }
     }
@@ -98,6 +101,11 @@ impl Shared {
 
     pub(crate) fn models(&self) -> Vec<String> {
         lock(&self.models).clone()
+    }
+
+    /// What is said of the credit at this path, if that is where it is told.
+    pub(crate) fn credit_at(&self, path: &str) -> Option<Reply> {
+        lock(&self.credit).as_ref().filter(|(at, _)| at == path).map(|(_, reply)| reply.clone())
     }
 
     /// The script's next reply, or what the model's name stands for.
@@ -163,6 +171,11 @@ impl Fake {
         lock(&self.shared.script).push_back(reply);
     }
 
+    /// Tells what is left of the account's credit with this reply, to whoever has the key and asks at `path` with GET.
+    pub fn tell_credit(&self, path: &str, reply: Reply) {
+        *lock(&self.shared.credit) = Some((path.to_owned(), reply));
+    }
+
     /// Everything received so far, oldest first.
     #[must_use]
     pub fn requests(&self) -> Vec<Recorded> {
@@ -196,6 +209,12 @@ impl Fake {
     pub async fn cancelled(&self, count: usize) {
         // The sender lives in `self`, so waiting cannot fail.
         _ = self.shared.cancelled.subscribe().wait_for(|seen| *seen >= count).await;
+    }
+
+    /// Requests that have arrived in all.
+    #[must_use]
+    pub fn received_count(&self) -> usize {
+        *self.shared.received.borrow()
     }
 
     /// Returns once at least `count` requests have arrived in all.

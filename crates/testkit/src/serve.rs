@@ -124,6 +124,12 @@ struct Planned {
 }
 
 async fn answer(head: &Parts, body: &[u8], shared: &Shared) -> io::Result<Planned> {
+    if let Some(reply) = shared.credit_at(head.uri.path()).filter(|_| head.method == Method::GET) {
+        return match shared.provider.admit(&head.headers, &shared.key()) {
+            Err(refusal) => Ok(refused(&refusal, refusal.status, shared, &Reply::lively())),
+            Ok(()) => credit(reply, shared).await,
+        };
+    }
     match check(head, body, shared) {
         Err(refusal) => Ok(refused(&refusal, refusal.status, shared, &Reply::lively())),
         Ok(Checked::List(list)) => Ok(json_body(200, &list, &Reply::lively())),
@@ -179,6 +185,10 @@ fn check_side(side: Answered, head: &Parts, shared: &Shared) -> Result<Checked, 
 
 async fn beside(side: Side, shared: &Shared) -> io::Result<Planned> {
     let reply = shared.next_reply(&side.model);
+    planned_side(side, reply, shared).await
+}
+
+async fn planned_side(side: Side, reply: Reply, shared: &Shared) -> io::Result<Planned> {
     if let Some(gate) = reply.hold.clone() {
         gate.pass().await;
     }
@@ -189,6 +199,11 @@ async fn beside(side: Side, shared: &Shared) -> io::Result<Planned> {
         Content::Mislabelled(kind) => raw(200, kind, side.body, &reply).await,
         Content::Lively | Content::Written(_) => raw(200, side.content_type, side.body, &reply).await,
     }
+}
+
+async fn credit(reply: Reply, shared: &Shared) -> io::Result<Planned> {
+    let side = Side { model: String::new(), content_type: "application/json", body: b"{}".to_vec() };
+    planned_side(side, reply, shared).await
 }
 
 async fn scripted(ask: &Ask, reply: Reply, shared: &Shared) -> io::Result<Planned> {

@@ -7,6 +7,7 @@ mod claude_key;
 mod codex_key;
 mod demo;
 mod endpoint;
+mod gauge;
 mod gemini_key;
 mod identity;
 mod keyed;
@@ -31,6 +32,7 @@ use http::HeaderMap;
 use hub::{DialectId, Event, Fault, Request};
 use pool::Secret;
 
+pub use gauge::{Credit, Gauge};
 pub use learned::Learned;
 pub use lister::{ListPage, Lister};
 
@@ -161,6 +163,11 @@ pub trait Upstream: Send + Sync + fmt::Debug {
 
     /// How it is asked for its own list of models; `None` where it has none.
     fn lister(&self) -> Option<&Lister> {
+        None
+    }
+
+    /// How it is asked what an account's credit is; `None` where it tells nobody.
+    fn gauge(&self) -> Option<&Gauge> {
         None
     }
 

@@ -85,6 +85,8 @@ pub struct Config {
     pub health_webhook: Option<Secret>,
     /// Accounts are asked something small now and then; `None` never does.
     pub health_check: Option<HealthCheck>,
+    /// How soon an account whose credit is used up is asked what is left; `None` never asks.
+    pub quota_reading: Option<Duration>,
     /// A second account is asked when the first is slow; `None` never does.
     pub hedge: Option<Hedge>,
     /// Models, and what is asked when nobody answers for them; all that follows, nearest first.
@@ -275,6 +277,7 @@ impl Default for Config {
             save_cooldowns: false,
             health_webhook: None,
             health_check: None,
+            quota_reading: Some(Duration::from_secs(60)),
             hedge: None,
             fallback: Vec::new(),
             provider_fallback: Vec::new(),

@@ -1,5 +1,6 @@
 //! The settings of the gateway itself: listener, keys, retries, routing, limits. Providers are read elsewhere.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         save_cooldowns: root.flag("save-cooldown-status", false, problems),
         health_webhook: health_webhook(&root, problems),
         health_check: checkup::health_check(&root.section("health-check", problems), problems),
+        quota_reading: time_or_off(&root, "quota-reading", SECOND..=DAY, base.quota_reading, problems),
         hedge: hedge::hedge(&root.section("hedge", problems), problems),
         fallback: fallback::chains(&root, "fallback", |name| name.trim().to_owned(), problems),
         provider_fallback: fallback::chains(&root, "provider-fallback", |id| id.trim().to_lowercase(), problems),
@@ -69,7 +71,7 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         system_prompt: prompt::system_prompt(&root.section("system-prompt", problems), problems),
         fidelity: prompt::fidelity(&root, problems).unwrap_or_default(),
         fetch: fetch::fetch(&root.section("fetch", problems), problems),
-        model_refresh: model_refresh(&root, problems),
+        model_refresh: time_or_off(&root, "model-refresh", 10 * MINUTE..=MONTH, base.model_refresh, problems),
         limits: limits(&root.section("limits", problems), problems),
         responses_store: responses_store(&root.section("responses-store", problems), problems),
         deadlines: deadlines(&root.section("timeouts", problems), problems),
@@ -128,13 +130,18 @@ fn health_webhook(root: &Section<'_>, problems: &mut Problems) -> Option<Secret>
     usable.then(|| Secret::new(text))
 }
 
-/// `off`, or how often.
-fn model_refresh(root: &Section<'_>, problems: &mut Problems) -> Option<Duration> {
-    let usual = Config::default().model_refresh;
-    let word = root.get("model-refresh").and_then(|item| item.plain().and_then(number::flag));
+/// `off`, or a time.
+fn time_or_off(
+    root: &Section<'_>,
+    key: &str,
+    bounds: RangeInclusive<Duration>,
+    usual: Option<Duration>,
+    problems: &mut Problems,
+) -> Option<Duration> {
+    let word = root.get(key).and_then(|item| item.plain().and_then(number::flag));
     match word {
         Some(on) => usual.filter(|_| on),
-        None => root.duration("model-refresh", 10 * MINUTE..=MONTH, problems).or(usual),
+        None => root.duration(key, bounds, problems).or(usual),
     }
 }
 

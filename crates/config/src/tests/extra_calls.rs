@@ -41,3 +41,13 @@ fn requests_are_hedged_only_where_that_is_wanted() {
     let (config, report) = parse("hedge: {after: 1s, streams: false}");
     assert!(config.unwrap().hedge.is_none() && report.to_string().contains("no effect"), "{report}");
 }
+
+#[test]
+fn readings_of_credit_are_on_unless_they_are_off() {
+    let minute = Some(Duration::from_secs(60));
+    assert_eq!(good("").quota_reading, minute);
+    assert_eq!(good("quota-reading: on").quota_reading, minute);
+    assert_eq!(good("quota-reading: off").quota_reading, None);
+    assert_eq!(good("quota-reading: 5s").quota_reading, Some(Duration::from_secs(5)));
+    assert!(error("quota-reading: 10ms").contains("`quota-reading`"));
+}

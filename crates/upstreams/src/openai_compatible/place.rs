@@ -14,7 +14,7 @@ use url::Url;
 use super::places::{Address, List, Row};
 use crate::endpoint::{Endpoint, credential};
 use crate::gemini_key::path_of;
-use crate::{Call, Learned, Lister, Purpose, Upstream, catalogue, lister, openai_paths, signs};
+use crate::{Call, Gauge, Learned, Lister, Purpose, Upstream, catalogue, lister, openai_paths, signs};
 
 /// The two languages.
 static CHAT: &Dialect = &dialect_openai_chat::DIALECT;
@@ -34,6 +34,7 @@ pub(crate) struct OpenAiPlace {
     /// Below which everything else lies.
     root: Endpoint,
     lister: Option<Lister>,
+    gauge: Option<Gauge>,
 }
 
 impl OpenAiPlace {
@@ -57,7 +58,8 @@ impl OpenAiPlace {
         let chat = Endpoint::new(&layout.base, "chat/completions", rules)?;
         let root = openai_paths::root(&layout.base, rules)?;
         let lister = lister(base, rules, row, &root);
-        Some(Self { kind, row, quirks, chat, responses, deployments, root, lister })
+        let gauge = row.credit.and_then(|form| Gauge::new(base, rules, row.key.parts(), form));
+        Some(Self { kind, row, quirks, chat, responses, deployments, root, lister, gauge })
     }
 
     /// What is known of a model, with the habits of the place.
@@ -113,6 +115,10 @@ impl Upstream for OpenAiPlace {
 
     fn lister(&self) -> Option<&Lister> {
         self.lister.as_ref()
+    }
+
+    fn gauge(&self) -> Option<&Gauge> {
+        self.gauge.as_ref()
     }
 
     fn origin(&self) -> Option<&str> {

@@ -9,6 +9,7 @@ use http::header::AUTHORIZATION;
 use url::Url;
 
 use super::signs;
+use crate::gauge::{self, Form};
 use crate::signs::Sign;
 
 /// One place.
@@ -46,6 +47,8 @@ pub(crate) struct Row {
     pub(crate) openai_tools: bool,
     /// Wants Gemini's signatures in `extra_content`.
     pub(crate) thought_signatures: bool,
+    /// How it tells what is left of an account's credit.
+    pub(crate) credit: Option<&'static Form>,
     /// What its errors mean.
     pub(crate) signs: &'static [Sign],
     /// Where this was read.
@@ -115,6 +118,7 @@ const USUAL: Row = Row {
     cache_key: false,
     openai_tools: false,
     thought_signatures: false,
+    credit: None,
     signs: &[],
     source: "OpenAI's API reference as servers copied it",
     checked: "2026-11-21",
@@ -156,6 +160,7 @@ pub(crate) static PLACES: &[Row] = &[
         reasoning: ReasoningField::Object,
         // `reasoning_details` must come back for models that reason between tool calls.
         replay: true,
+        credit: Some(&gauge::OPENROUTER),
         signs: signs::OPENROUTER,
         source: "openrouter.ai/docs: use-cases/reasoning-tokens, api/reference/errors-and-debugging, streaming",
         checked: "2026-11-21",
@@ -190,6 +195,7 @@ pub(crate) static PLACES: &[Row] = &[
         // In tool turns a missing `reasoning_content` is a 400; elsewhere it is ignored.
         replay: true,
         developer: false,
+        credit: Some(&gauge::DEEPSEEK),
         signs: signs::DEEPSEEK,
         source: "api-docs.deepseek.com/guides/thinking_mode",
         checked: "2026-11-21",
@@ -202,6 +208,7 @@ pub(crate) static PLACES: &[Row] = &[
         reasoning: ReasoningField::Switch,
         replay: true,
         developer: false,
+        credit: Some(&gauge::MOONSHOT),
         signs: signs::MOONSHOT,
         source: "platform.moonshot.ai/docs, through java.agentscope.io/v2/en/integration/model/kimi",
         checked: "2026-11-21",
@@ -233,6 +240,7 @@ pub(crate) static PLACES: &[Row] = &[
         hosts: &["api.siliconflow.cn", "api.siliconflow.com"],
         reasoning: ReasoningField::Budget,
         developer: false,
+        credit: Some(&gauge::SILICONFLOW),
         signs: signs::SILICONFLOW,
         source: "docs.siliconflow.com/en/api-reference/chat-completions",
         checked: "2026-11-20",
