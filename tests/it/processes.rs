@@ -194,7 +194,7 @@ async fn killed_between_requests_it_is_passed_over_until_it_is_started_again() {
 
 #[tokio::test]
 async fn stopped_before_its_head_it_is_given_up_and_goes_on_later() {
-    let timeouts = json!({"first-byte": "500ms", "first-token": "700ms"});
+    let timeouts = json!({"first-byte": "500ms", "first-token": "700ms", "whole-reply": "500ms"});
     for stream in [true, false] {
         let pair = Pair::new(PLAIN, Setup::new().with("timeouts", timeouts.clone())).await;
         served(&Chat.ask(&pair.gateway, &Chat.body(MODEL, stream)).await, Chat, stream);
