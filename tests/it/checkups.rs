@@ -130,3 +130,33 @@ async fn whoever_answers_clients_is_left_alone_and_so_is_everybody_without_a_wis
     }
     assert_eq!((used.requests().len(), quiet.requests().len()), (1, 2));
 }
+
+#[tokio::test]
+async fn an_explanation_tells_when_accounts_were_checked_and_are_next() {
+    let (bad, good) = (FakeOpenAi::start().await.unwrap(), FakeOpenAi::start().await.unwrap());
+    bad.set_key("another key");
+    let mut refused = entry("bad", &bad);
+    refused["api-key-entries"] = json!([{"api-key": "the old key"}]);
+    let mut never = entry("never", &good);
+    never["health-check"] = json!({"enabled": false});
+    let setup = setup().compat(refused).compat(entry("good", &good)).compat(never);
+    let setup = setup.with("remote-management", json!({"secret-key": "the-secret-of-management"}));
+    let gateway = setup.with("health-check", json!({"at-start": true, "interval": "1h"})).start().await;
+    checks(&gateway, 2).await;
+    let url = format!("{}/v0/management/explain?model={MODEL}", gateway.url());
+    let headers = [("authorization", "Bearer the-secret-of-management")];
+    let got = soon(testkit::client::send(http::Method::GET, &url, &headers, "")).await.unwrap();
+    let told = got.json();
+    let check = |label: &str| {
+        let all = told["candidates"].as_array().unwrap();
+        all.iter().find(|one| one["label"] == label).unwrap()["check"].clone()
+    };
+    assert_eq!(check("never#1"), Value::Null, "{told}");
+    let (bad, good) = (check("bad#1"), check("good#1"));
+    assert_eq!((&bad["found"], &good["found"]), (&json!("UpstreamRefused"), &Value::Null), "{told}");
+    for one in [&bad, &good] {
+        assert!(one["last"].as_str().unwrap().starts_with("20") && one["next"].as_str().unwrap().starts_with("20"));
+        // Rhythms differ by up to a tenth.
+        assert!((3_100_000..=3_960_000).contains(&one["next_in_ms"].as_u64().unwrap()), "{one}");
+    }
+}

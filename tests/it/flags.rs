@@ -76,3 +76,29 @@ async fn what_a_flag_or_variable_set_stays_over_a_reload() {
     let log = gateway.log().join("\n");
     assert!(!log.contains("models -"), "{log}");
 }
+
+#[test]
+fn files_of_accounts_and_models_that_parameters_name_are_read_and_told_of() {
+    let pools = r#"{"openai-custom": [{"uuid": "u", "customName": "mine", "OPENAI_API_KEY": "sk-of-the-pool",
+        "OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "supportedModels": ["one"]}],
+        "claude-kiro-oauth": [{"uuid": "v", "KIRO_OAUTH_CREDS_FILE_PATH": "kiro.json"}]}"#;
+    let models =
+        r#"[{"id": "of-my-own", "actualProvider": "openai-custom", "actualModel": "two", "temperature": 0.5}]"#;
+    let files = [("config.yaml", "port: 1\napi-keys: [abcdefghijklmnop]\n"), ("p.json", pools), ("m.json", models)];
+    let arguments = ["--provider-pools-file", "p.json", "--custom-models-file=m.json"];
+    let (good, said) = check(&files, &arguments, &[]);
+    assert!(good && said.contains("2 models can be called") && !said.contains("sk-of-the-pool"), "{said}");
+    assert!(said.contains("1 account(s) are used") && said.contains("kiro"), "{said}");
+    for (name, text, words) in [
+        ("p.json", &pools[..pools.len() / 2], "half written"),
+        ("m.json", "[{", "half written"),
+        ("p.json", "[]", "no JSON object"),
+    ] {
+        let mut files = files;
+        files.iter_mut().filter(|file| file.0 == name).for_each(|file| file.1 = text);
+        let (good, said) = check(&files, &arguments, &[]);
+        assert!(!good && said.contains(name) && said.contains(words), "{said}");
+    }
+    let (good, said) = check(&files[..1], &arguments, &[]);
+    assert!(!good && said.contains("p.json") && said.contains("no such file"), "{said}");
+}

@@ -207,3 +207,31 @@ async fn a_client_that_hangs_up_leaves_neither_waiting() {
         assert_eq!(Chat.ask(&gateway, &body).await.status, 200);
     }
 }
+
+#[tokio::test]
+async fn an_explanation_tells_who_would_be_asked_beside_the_first_and_when() {
+    let (first, second) = (Chat.fake().await, Chat.fake().await);
+    let hedge = json!({"after": "p95", "max-percent": 50, "whole-replies": true});
+    let setup = Setup::new().with("remote-management", json!({"secret-key": "the-secret-of-management"}));
+    let setup = second.join(first.join(setup, 2), 1);
+    let gateway = setup.clone().with("hedge", hedge).start().await;
+    let explain = async || {
+        let url = format!("{}/v0/management/explain?model={MODEL}", gateway.url());
+        let headers = [("authorization", "Bearer the-secret-of-management")];
+        soon(client::send(http::Method::GET, &url, &headers, "")).await.unwrap().json()
+    };
+    let told = explain().await;
+    let hedge = &told["hedge"];
+    assert_eq!(hedge["streams"], json!({"is": "not-yet"}), "nothing is known yet: {told}");
+    assert_eq!((&hedge["second"], &hedge["saved"]), (&told["order"][1], &json!(0)), "{told}");
+    for _ in 0..20 {
+        assert_eq!(Chat.ask(&gateway, &Chat.body(MODEL, false)).await.status, 200);
+    }
+    let told = explain().await;
+    assert_eq!(told["hedge"]["whole_replies"]["is"], "after", "{told}");
+    assert!(told["hedge"]["whole_replies"]["ms"].as_u64().is_some_and(|ms| ms > 0), "{told}");
+    assert_eq!((&told["hedge"]["saved"], &told["hedge"]["max_percent"]), (&json!(10), &json!(50)), "{told}");
+    gateway.rewrite_config(&setup.text()).unwrap();
+    assert!(soon(gateway.logged("configuration reloaded")).await);
+    assert_eq!(explain().await["hedge"], Value::Null);
+}

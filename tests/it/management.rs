@@ -182,7 +182,11 @@ async fn what_a_failure_would_do_next_is_told() {
         "{next}"
     );
     assert!(next["fallback"][1]["error"]["message"].as_str().unwrap().contains("nobody"), "{next}");
-    assert_eq!(next["error"]["status"], 500);
+    // Supposed that none of them begins to answer in time: the very words, in the client's own form.
+    assert_eq!(next["error"]["status"], 504, "{next}");
+    let words = next["error"]["message"].as_str().unwrap();
+    assert!(words.contains("the first byte of the answer took longer than"), "{words}");
+    assert_eq!(next["error"]["body"]["error"]["message"], words, "{next}");
     // Only the second is left, and then nobody.
     one.script(Reply::trouble(Trouble::RateLimited(7)));
     assert_eq!(Chat.ask(&gateway, &Chat.body(MODEL, false)).await.status, 200);

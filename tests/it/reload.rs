@@ -6,7 +6,7 @@ use std::path::Path;
 use http::Method;
 use serde_json::{Value, json};
 use testkit::client::send;
-use testkit::{FakeOpenAi, Gateway, Reply};
+use testkit::{FakeOpenAi, Gateway, Reply, Trouble};
 use tokio::task::JoinSet;
 
 use crate::edges::demo;
@@ -194,13 +194,53 @@ async fn fallbacks_that_lead_nowhere_are_told_at_the_start_and_at_a_reload_and_b
 }
 
 #[tokio::test]
-async fn the_folder_of_accounts_stays_until_a_restart_and_that_is_said() {
-    let gateway = demo().start().await;
-    let moved = demo().with("auth-dir", json!("elsewhere")).with("api-keys", json!([KEY, OTHER]));
-    gateway.rewrite_config(&moved.text()).unwrap();
-    told(&gateway, "`auth-dir` cannot change").await;
-    told(&gateway, "client keys +key-2").await;
-    assert!(!gateway.home().join("elsewhere").exists());
+async fn the_folder_of_accounts_moves_with_all_that_is_kept_there() {
+    let fake = FakeOpenAi::start().await.unwrap();
+    let mut entry = openai_entry(&fake.base_url(), &fake.key(), 0);
+    entry["models"].as_array_mut().unwrap().retain(|model| model.get("alias").is_none());
+    let limits = json!([{"api-key": KEY, "monthly-quotas": {"demo": 3}}]);
+    let setup = demo()
+        .with("auth-dir", json!("here"))
+        .with("api-key-limits", limits)
+        .with("disable-cooling", json!(false))
+        .with("save-cooldown-status", json!(true))
+        .compat(entry);
+    let gateway = setup.start().await;
+    assert_eq!(ask(&gateway, "demo").await, 200);
+    fake.script(Reply::trouble(Trouble::RateLimited(3600)));
+    assert_eq!(ask(&gateway, "chat-model").await, 429);
+    let kept = async |folder: &str, uses: &str| {
+        let (counts, benches) = (
+            gateway.home().join(folder).join("client-key-use.state"),
+            gateway.home().join(folder).join("bosporus.cds"),
+        );
+        let has = |path: &Path, text: &str| std::fs::read_to_string(path).is_ok_and(|all| all.contains(text));
+        soon(async {
+            while !has(&counts, uses) || !has(&benches, "RateLimited") {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    };
+    kept("here", " 1 demo").await;
+    // Nothing happens but the move: everything is at the new place all the same.
+    gateway.rewrite_config(&setup.clone().with("auth-dir", json!("there")).text()).unwrap();
+    told(&gateway, "auth-dir").await;
+    kept("there", " 1 demo").await;
+    assert_eq!(ask(&gateway, "demo").await, 200);
+    kept("there", " 2 demo").await;
+    assert!(std::fs::read_to_string(gateway.home().join("here/client-key-use.state")).unwrap().contains(" 1 demo"));
+    // Back to where less was counted; then to a place where nothing can be written, and back again: nothing is lost.
+    gateway.rewrite_config(&setup.clone().with("auth-dir", json!("here")).text()).unwrap();
+    kept("here", " 2 demo").await;
+    std::fs::write(gateway.home().join("file"), "").unwrap();
+    gateway.rewrite_config(&setup.clone().with("auth-dir", json!("file/below")).text()).unwrap();
+    assert!(soon(gateway.logged("the counts of client keys cannot be")).await);
+    assert_eq!(ask(&gateway, "demo").await, 200);
+    gateway.rewrite_config(&setup.clone().with("auth-dir", json!("here")).text()).unwrap();
+    kept("here", " 3 demo").await;
+    assert_eq!(ask(&gateway, "demo").await, 429, "the month is full");
+    assert_eq!(ask(&gateway, "chat-model").await, 429, "and the account is still out");
 }
 
 #[tokio::test]
@@ -394,4 +434,41 @@ fn many(accounts: usize) -> Setup {
     let entries =
         (0..accounts).map(|number| json!({"api-key": format!("sk-{number}"), "base-url": "http://127.0.0.1:1"}));
     demo().with("claude-api-key", Value::Array(entries.collect()))
+}
+
+#[tokio::test]
+async fn a_file_of_accounts_that_a_parameter_names_is_hot() {
+    let (one, two) = (FakeOpenAi::start().await.unwrap(), FakeOpenAi::start().await.unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let (pools, models) = (folder.path().join("provider_pools.json"), folder.path().join("custom_models.json"));
+    let account = |fake: &FakeOpenAi| {
+        json!({"openai-custom": [{"uuid": "u", "OPENAI_API_KEY": fake.key(), "OPENAI_BASE_URL": fake.base_url(),
+            "supportedModels": ["chat-model"]}]})
+        .to_string()
+    };
+    let mine = json!([{"id": "mine", "actualProvider": "openai-custom", "actualModel": "chat-model"}]).to_string();
+    std::fs::write(&pools, account(&one)).unwrap();
+    std::fs::write(&models, "[]").unwrap();
+    let text = demo().text();
+    let arguments =
+        ["--provider-pools-file", pools.to_str().unwrap(), "--custom-models-file", models.to_str().unwrap()];
+    let gateway = Gateway::start_as(crate::harness::binary(), &text, &[], &arguments).await.unwrap();
+    assert_eq!((ask(&gateway, "chat-model").await, ask(&gateway, "mine").await), (200, 404));
+    assert_eq!(one.requests().len(), 1);
+    std::fs::write(&models, &mine).unwrap();
+    told(&gateway, "models +mine").await;
+    assert_eq!(ask(&gateway, "mine").await, 200);
+    // Half written: the old accounts go on.
+    std::fs::write(&pools, &account(&two)[..40]).unwrap();
+    told(&gateway, "half written").await;
+    assert_eq!(ask(&gateway, "mine").await, 200);
+    assert_eq!((one.requests().len(), two.requests().len()), (3, 0));
+    std::fs::write(&pools, account(&two)).unwrap();
+    soon(gateway.log_until(|_| count(&gateway, "configuration reloaded") == 2)).await;
+    assert_eq!(ask(&gateway, "mine").await, 200);
+    assert_eq!(two.requests().len(), 1);
+    // The configuration itself may change, too, and theirs stay.
+    gateway.rewrite_config(&demo().with("request-retry", json!(2)).text()).unwrap();
+    told(&gateway, "request-retry").await;
+    assert_eq!(ask(&gateway, "mine").await, 200);
 }

@@ -24,16 +24,19 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Takes up what an earlier run left in `folder`, and writes down what changes from now on.
-    pub(crate) fn start(app: &Arc<App>, folder: &Path) -> Result<Self, String> {
-        let path = folder.join(FILE);
-        restore(app, &path);
+    /// Takes up what an earlier run left in the folder of accounts, and writes down what changes from now on, wherever
+    /// the configuration of the day puts that folder; `home` is where `~` leads.
+    pub(crate) fn start(app: &Arc<App>, home: Option<PathBuf>) -> Result<Self, String> {
+        let mut notes = Notes { home, path: None, unwritten: false, told: false };
+        notes.follow(app);
+        notes.unwritten = false;
         let (stop, stopped) = mpsc::channel();
         let app = Arc::clone(app);
         let keep = move || {
             loop {
                 let over = stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout);
-                save(&app, &path);
+                notes.follow(&app);
+                notes.save(&app);
                 if over {
                     return;
                 }
@@ -42,6 +45,37 @@ impl Keeper {
         let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(keep);
         let thread = thread.map_err(|error| format!("cannot start the thread that keeps counts: {error}"))?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+/// Where the counts are written, and whether the last ones are.
+struct Notes {
+    home: Option<PathBuf>,
+    path: Option<PathBuf>,
+    /// The file does not hold what it should: it stands at a new place, or could not be written.
+    unwritten: bool,
+    /// That it could not be written was said.
+    told: bool,
+}
+
+impl Notes {
+    /// Goes where the configuration says. What is there already is taken up where it is more than was counted here.
+    fn follow(&mut self, app: &App) {
+        let path = app.snapshot().config.auth_dir_in(self.home.as_deref()).join(FILE);
+        if self.path.as_ref() != Some(&path) {
+            restore(app, &path);
+            (self.path, self.unwritten, self.told) = (Some(path), true, false);
+        }
+    }
+
+    fn save(&mut self, app: &App) {
+        let (Some(path), Some(text)) = (&self.path, app.key_use_to_keep(self.unwritten)) else { return };
+        let written = write(path, &text);
+        if let (Err(error), false) = (&written, self.told) {
+            tracing::error!(path = %path.display(), %error, "the counts of client keys cannot be written");
+        }
+        self.unwritten = written.is_err();
+        self.told = self.unwritten;
     }
 }
 
@@ -73,13 +107,6 @@ fn read(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     std::fs::File::open(path)?.take(MAX_FILE).read_to_string(&mut text)?;
     Ok(text)
-}
-
-fn save(app: &App, path: &Path) {
-    let Some(text) = app.key_use_to_keep() else { return };
-    if let Err(error) = write(path, &text) {
-        tracing::error!(path = %path.display(), %error, "the counts of client keys cannot be written");
-    }
 }
 
 /// In one step and readable by the owner only: whoever reads the file sees the old counts or the new ones.

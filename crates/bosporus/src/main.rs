@@ -7,6 +7,7 @@ mod hash_key;
 mod import;
 mod keeper;
 mod logging;
+mod pool_files;
 mod reload;
 mod run;
 mod seed_flags;

@@ -11,7 +11,7 @@ use gateway::{App, Reloaded};
 use transport::{ServeOptions, ServerTls};
 
 use crate::setup::{self, Origin};
-use crate::{logging, workers};
+use crate::{logging, pool_files, workers};
 
 /// What a running gateway needs to take a new configuration.
 #[derive(Debug)]
@@ -32,9 +32,11 @@ impl Reloader {
         let outline = Mutex::new(std::mem::take(&mut origin.outline));
         let text = Arc::new(Mutex::new(std::mem::take(&mut origin.bytes)));
         let (path, overrides, source) = (origin.path.clone(), origin.overrides.clone(), Arc::clone(&text));
+        let files = origin.files.clone();
         app.explain_by(move || {
             let bytes = source.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            setup::parse(&bytes, &path, &overrides).0
+            let added = pool_files::settings(&files).ok()?;
+            setup::parse(&bytes, &path, &[added, overrides.clone()].concat()).0
         });
         Self { app, tls, options, origin, text, outline }
     }
@@ -53,7 +55,8 @@ impl Reloader {
     pub(crate) fn further_files(&self) -> Vec<PathBuf> {
         let config = &self.app.snapshot().config;
         let tls = config.tls.iter().filter(|_| self.tls.is_some()).flat_map(|tls| [tls.cert.clone(), tls.key.clone()]);
-        tls.chain(config.system_prompt.iter().filter_map(|prompt| prompt.file.clone())).collect()
+        let prompt = config.system_prompt.iter().filter_map(|prompt| prompt.file.clone());
+        tls.chain(prompt).chain(self.origin.files.all().cloned()).collect()
     }
 
     /// Takes over what the file holds now. `cause` is for the log: who wants it.
@@ -92,12 +95,13 @@ impl Reloader {
         if bytes.trim_ascii().is_empty() {
             return Err("the file is empty".to_owned());
         }
-        let (mut config, outline) = self.parse(bytes, &[])?;
+        let added = pool_files::settings(&self.origin.files)?;
+        let (mut config, outline) = self.parse(bytes, &added, &[])?;
         let old = self.app.snapshot();
         if config.host != old.config.host {
             tracing::warn!("`host` cannot change while the gateway runs: it stays {} until a restart", old.config.host);
             // Who can reach us decides which keys are good enough, and that is the address we have.
-            (config, _) = self.parse(bytes, &[("--host".to_owned(), old.config.host.clone())])?;
+            (config, _) = self.parse(bytes, &added, &[("--host".to_owned(), old.config.host.clone())])?;
         }
         if config.port != old.config.port {
             tracing::warn!("`port` cannot change while the gateway runs: it stays until a restart");
@@ -106,12 +110,6 @@ impl Reloader {
         if config.tls.is_some() != old.config.tls.is_some() {
             tracing::warn!("`tls.enable` cannot change while the gateway runs: it stays until a restart");
             config.tls.clone_from(&old.config.tls);
-        }
-        if config.auth_dir != old.config.auth_dir {
-            tracing::warn!(
-                "`auth-dir` cannot change while the gateway runs: what is kept there stays where it is until a restart"
-            );
-            config.auth_dir.clone_from(&old.config.auth_dir);
         }
         let identity = config.tls.clone().zip(self.tls.as_ref());
         if let Some((tls, _)) = &identity {
@@ -134,8 +132,13 @@ impl Reloader {
         logging::set(config.log.format == LogFormat::Json, config.debug);
     }
 
-    fn parse(&self, bytes: &[u8], pinned: &[(String, String)]) -> Result<(Config, Outline), String> {
-        let overrides = [&self.origin.overrides, pinned].concat();
+    fn parse(
+        &self,
+        bytes: &[u8],
+        added: &[(String, String)],
+        pinned: &[(String, String)],
+    ) -> Result<(Config, Outline), String> {
+        let overrides = [added, &self.origin.overrides, pinned].concat();
         let (config, report, outline) = setup::outlined(bytes, &self.origin.path, &overrides);
         if pinned.is_empty() {
             report.warnings.iter().for_each(|warning| tracing::warn!("{}", warning.brief()));

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     let accounts = config.auth_dir_in(environment::folder("HOME").as_deref());
     let app = Arc::new(App::with_lists(config, Lists::restore(&accounts)).map_err(|error| error.to_string())?);
     app.snapshot().contradictions().iter().for_each(|one| tracing::warn!("{one}"));
-    let keeper = Keeper::start(&app, &accounts)?;
+    let keeper = Keeper::start(&app, environment::folder("HOME"))?;
     let path = origin.path.clone();
     let reloader = Reloader::new(Arc::clone(&app), tls.clone(), options.clone(), origin);
     let config_watch = Watch::start(Arc::new(reloader), args.watch)?;
@@ -46,9 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
         client_tls: ClientTls::default(),
         proxies: environment::proxies(),
     };
-    let home = environment::folder("HOME");
-    let folder = app.snapshot().config.auth_dir_in(home.as_deref());
-    let upkeep = Upkeep::start(&app, &folder);
+    let upkeep = Upkeep::start(&app, environment::folder("HOME"));
     let (drain, watch) = Drain::new();
     let workers = workers::start(workers::count(args.workers), &share, &watch)?;
     let queues = workers.queues();

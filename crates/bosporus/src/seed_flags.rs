@@ -4,6 +4,8 @@
 
 use std::ffi::OsString;
 
+use import::PoolFiles;
+
 /// One start parameter.
 #[derive(Debug)]
 pub(crate) struct Flag {
@@ -31,6 +33,8 @@ enum Does {
     Account(Provider, Part),
     /// Whether accounts are checked by a timetable, or how often.
     Check(Timetable),
+    /// A file whose accounts or models are used.
+    File(Holds),
     /// Our own parameter of the same meaning.
     Same(&'static str),
     /// Nothing yet, or never, for this reason.
@@ -52,6 +56,12 @@ enum Part {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Pools,
+    Models,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Timetable {
     Enabled,
     Interval,
@@ -62,6 +72,8 @@ enum Timetable {
 pub(crate) struct Found {
     /// Settings, as names and values for the configuration.
     pub(crate) settings: Vec<(String, String)>,
+    /// Files whose accounts and models are used.
+    pub(crate) files: PoolFiles,
     /// What to tell about parameters without effect.
     pub(crate) notes: Vec<String>,
 }
@@ -73,8 +85,6 @@ const fn flag(name: &'static str, takes: Takes, does: Does) -> Flag {
 const LATER_LOGIN: &str = "signing in is not there yet; accounts come from keys in the file";
 const OWN_REFRESH: &str = "tokens are refreshed ahead of their end without a timetable";
 const OWN_COOLING: &str = "the length follows the provider's own hint, or grows with each failure";
-const IMPORTED: &str = "what that file holds is in no file of ours yet: `bosporus import aiclient DIR` makes one of the \
-     whole installation";
 const LATER_PANEL: &str = "the panel with its sign-in is not there yet";
 const LATER_LOG: &str = "requests are not logged with their content yet";
 const NO_HOME: &str = "there is no Home control plane here, by design";
@@ -97,8 +107,8 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("--request-base-delay", Takes::Value, Does::Nothing("another account is tried at once, without a pause")),
     flag("--cron-near-minutes", Takes::Value, Does::Nothing(OWN_REFRESH)),
     flag("--cron-refresh-token", Takes::Value, Does::Nothing(OWN_REFRESH)),
-    flag("--provider-pools-file", Takes::Value, Does::Nothing(IMPORTED)),
-    flag("--custom-models-file", Takes::Value, Does::Nothing(IMPORTED)),
+    flag("--provider-pools-file", Takes::Value, Does::File(Holds::Pools)),
+    flag("--custom-models-file", Takes::Value, Does::File(Holds::Models)),
     flag("--max-error-count", Takes::Value, Does::Nothing("an account that fails is benched for a time, not for good")),
     flag("--rate-limit-cooldown-enabled", Takes::Value, Does::SetOpposite("disable-cooling")),
     flag("--rate-limit-cooldown-ms", Takes::Value, Does::Nothing(OWN_COOLING)),
@@ -257,6 +267,8 @@ impl Flag {
             Does::Account(provider, part) => parts.accounts.push((provider, part, value)),
             Does::Check(Timetable::Enabled) => parts.checks = Some(value),
             Does::Check(Timetable::Interval) => parts.interval = Some(value),
+            Does::File(Holds::Pools) => found.files.pools = Some(value.into()),
+            Does::File(Holds::Models) => found.files.models = Some(value.into()),
             Does::Same(ours) => rest.extend([ours.into(), value.into()]),
             Does::Nothing(why) => found.notes.push(format!("{} has no effect: {why}", self.name)),
             Does::Refuse(why) => return Err(format!("{}: {why}", self.name)),
@@ -346,7 +358,11 @@ mod tests {
             let address = matches!(flag.does, Does::Account(_, Part::Address));
             match line(&format!("{}{value}", flag.name)) {
                 Ok((rest, found)) => {
-                    assert!(!rest.is_empty() || found.settings.len() + found.notes.len() == 1, "{}", flag.name);
+                    assert!(
+                        !rest.is_empty() || found.settings.len() + found.notes.len() + found.files.all().count() == 1,
+                        "{}",
+                        flag.name
+                    );
                 }
                 Err(why) => assert!(why.contains(flag.name.trim_start_matches('-')) || address, "{why}"),
             }
@@ -357,7 +373,8 @@ mod tests {
         assert!(line("--scheduled-health-check-enabled 1").unwrap_err().contains("`true` or `false`"));
         let both = settings("--scheduled-health-check-interval 90500 --scheduled-health-check-enabled true");
         assert_eq!(both, [("--health-check.interval".to_owned(), "90s".to_owned())]);
-        assert!(line("--provider-pools-file a.json").unwrap().1.notes[0].contains("bosporus import aiclient"));
+        let files = line("--provider-pools-file a.json --custom-models-file=b.json").unwrap().1.files;
+        assert_eq!(files, PoolFiles { pools: Some("a.json".into()), models: Some("b.json".into()) });
         assert!(line("-claude-login").unwrap_err().contains("not there yet"));
     }
 

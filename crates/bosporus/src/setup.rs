@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use config::{Colour, Config, Fresh, Outline, Report};
+use import::PoolFiles;
 
 use crate::args::{Args, Format};
-use crate::{environment, logging};
+use crate::{environment, logging, pool_files};
 
 /// A configuration that may be used.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Origin {
     pub(crate) outline: Outline,
     /// What wins over the file: environment, then flags.
     pub(crate) overrides: Vec<(String, String)>,
+    /// Files whose accounts and models are added.
+    pub(crate) files: PoolFiles,
 }
 
 /// Reads the configuration; writes one first where there is none.
@@ -41,18 +44,21 @@ pub(crate) fn load(args: &Args) -> Result<Setup, String> {
         }
     };
     let overrides = overrides(args);
+    let files = args.seeds.files.clone();
     let bytes = read(&path)?;
-    let (config, report, outline) = outlined(&bytes, &path, &overrides);
+    let all = [&pool_files::settings_aloud(&files)?[..], &overrides].concat();
+    let (config, report, outline) = outlined(&bytes, &path, &all);
     tell(&report);
     let config = config.ok_or_else(|| format!("{} cannot be used as it is", path.display()))?;
-    Ok(Setup { config, origin: Origin { path, bytes, outline, overrides }, fresh })
+    Ok(Setup { config, origin: Origin { path, bytes, outline, overrides, files }, fresh })
 }
 
 /// `bosporus check`: 0 when the file may be used, 1 when not.
 pub(crate) fn check(args: &Args) -> Result<ExitCode, String> {
     let places = places(args);
     let path = config::find(&places).ok_or("there is no configuration file to check")?;
-    let (config, report) = parse(&read(path)?, path, &overrides(args));
+    let all = [pool_files::settings_aloud(&args.seeds.files)?, overrides(args)].concat();
+    let (config, report) = parse(&read(path)?, path, &all);
     tell(&report);
     match config {
         Some(config) => {
@@ -72,7 +78,8 @@ pub(crate) fn check(args: &Args) -> Result<ExitCode, String> {
 pub(crate) fn existing(args: &Args) -> Result<Config, String> {
     let places = places(args);
     let path = config::find(&places).ok_or("there is no configuration file")?;
-    let (config, report) = parse(&read(path)?, path, &overrides(args));
+    let all = [pool_files::settings(&args.seeds.files)?, overrides(args)].concat();
+    let (config, report) = parse(&read(path)?, path, &all);
     config.ok_or_else(|| {
         tell(&report);
         format!("{} cannot be used as it is", path.display())

@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(fault.retry_after, Some(Duration::from_secs(10 * 86_400)));
         drop(key.enter("claude", now()).unwrap());
         assert!(key.enter("claude", now()).unwrap_err().message.contains("3 requests of 2026-11 for models `*`"));
-        assert!(meters.months.changes(now()).is_some());
+        assert!(meters.months.to_keep(now(), false).is_some());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use transport::{Cap, Client};
 
 use crate::allowance::Meters;
 use crate::changes::Changes;
+use crate::checkup::Journal;
 use crate::current::{Current, Turn};
 use crate::hedge::Hedges;
 use crate::kept::Store;
@@ -36,7 +37,11 @@ pub struct App {
     pub(crate) hedges: Hedges,
     /// Told of each new snapshot.
     reloads: Notify,
+    /// Told when the folder of accounts is another one.
+    moves: Notify,
     pub(crate) management: Management,
+    /// When accounts were checked.
+    pub(crate) checks: Journal,
     /// What upstreams' own lists of models told.
     pub(crate) lists: Lists,
     /// Which places lack which calls.
@@ -72,7 +77,9 @@ impl App {
             kept: Store::default(),
             hedges: Hedges::default(),
             reloads: Notify::new(),
+            moves: Notify::new(),
             management: Management::default(),
+            checks: Journal::default(),
             lists,
             lacking: Lacking::default(),
         })
@@ -105,7 +112,15 @@ impl App {
         self.in_flight.resize(snapshot.config.limits.in_flight);
         self.accounts.prune();
         self.reloads.notify_one();
+        if old.config.auth_dir != snapshot.config.auth_dir {
+            self.moves.notify_one();
+        }
         Ok(Changes::between(&old, &snapshot))
+    }
+
+    /// Waits until the folder of accounts is another one. One waits at a time.
+    pub(crate) async fn moved(&self) {
+        self.moves.notified().await;
     }
 
     /// Waits for the next new snapshot, or the last one that nobody has waited for. One waits at a time.
@@ -133,9 +148,10 @@ impl App {
         self.meters.months.restore(text)
     }
 
-    /// The monthly counts of client keys, to be written down; `None` when nothing has changed since the last time.
-    pub fn key_use_to_keep(&self) -> Option<String> {
-        self.meters.months.changes(std::time::SystemTime::now())
+    /// The monthly counts of client keys, to be written down; `None` when nothing has changed since the last time and
+    /// what was written then is not `lost`, or when there are none.
+    pub fn key_use_to_keep(&self, lost: bool) -> Option<String> {
+        self.meters.months.to_keep(std::time::SystemTime::now(), lost)
     }
 
     /// A place for one more request; `None` when the gateway is full.

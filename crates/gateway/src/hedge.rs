@@ -40,9 +40,7 @@ pub(crate) struct Terms<'a> {
 impl Hedges {
     /// The terms of a request; `None` when it is not to be hedged. It counts towards the share that may be.
     pub(crate) fn terms(&self, hedge: &Hedge, model: &str, stream: bool) -> Option<Terms<'_>> {
-        let wanted = if stream { hedge.streams } else { hedge.whole_replies };
-        let named = hedge.models.is_empty() || hedge.models.iter().any(|pattern| glob(pattern, model));
-        if !wanted || !named {
+        if !is_meant(hedge, model, stream) {
             return None;
         }
         self.earn(hedge.max_percent);
@@ -57,6 +55,19 @@ impl Hedges {
         Some(Terms { hedges: self, pace, after })
     }
 
+    /// How long the first account of such a request has, and whether that is known yet; `None` when it is not hedged.
+    pub(crate) fn after(&self, hedge: &Hedge, model: &str, stream: bool) -> Option<Option<Duration>> {
+        is_meant(hedge, model, stream).then(|| match hedge.after {
+            HedgeAfter::Time(after) => Some(after),
+            HedgeAfter::Percentile(percent) => self.pace(model, stream).percentile(percent),
+        })
+    }
+
+    /// Hedges that would be paid for now.
+    pub(crate) fn saved(&self) -> u64 {
+        self.bucket.load(Ordering::Relaxed) / ONE
+    }
+
     fn earn(&self, percent: u32) {
         let more = |saved: u64| Some((saved + u64::from(percent)).min(SAVED * ONE));
         // The closure never refuses.
@@ -69,6 +80,12 @@ impl Hedges {
         let key = if paces.len() < MAX_PACES || paces.contains_key(&key) { key } else { 0 };
         Arc::clone(paces.entry(key).or_default())
     }
+}
+
+/// Whether requests of this sort are hedged.
+fn is_meant(hedge: &Hedge, model: &str, stream: bool) -> bool {
+    let wanted = if stream { hedge.streams } else { hedge.whole_replies };
+    wanted && (hedge.models.is_empty() || hedge.models.iter().any(|pattern| glob(pattern, model)))
 }
 
 impl Terms<'_> {

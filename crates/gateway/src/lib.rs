@@ -68,7 +68,8 @@ mod wrap;
 pub use app::{App, Worker};
 pub use changes::{Changes, Difference};
 pub use explain::{
-    Candidate, Explanation, Extent, Hindrance, LeftOut, Next, Pick, Question, Reason, Speaks, State, Told, Way,
+    Candidate, Checked, Explanation, Extent, Hedged, Hedging, Hindrance, LeftOut, Next, Pick, Question, Reason, Speaks,
+    State, Told, Way,
 };
 pub use lists::Lists;
 pub use management::{Order, Reloaded};

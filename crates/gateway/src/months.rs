@@ -101,9 +101,12 @@ impl Months {
         }
     }
 
-    /// The counts of the current month as text, if they have changed since the last time.
-    pub(crate) fn changes(&self, now: SystemTime) -> Option<String> {
-        self.changed.swap(false, Ordering::Acquire).then(|| self.text(Month::of(now)))
+    /// The counts of the current month as text, if they have changed since the last time; or if that text is `lost`, as
+    /// far as there are any.
+    pub(crate) fn to_keep(&self, now: SystemTime, lost: bool) -> Option<String> {
+        let changed = self.changed.swap(false, Ordering::Acquire);
+        let text = (changed || lost).then(|| self.text(Month::of(now)))?;
+        (changed || text.lines().count() > 1).then_some(text)
     }
 
     fn text(&self, month: Month) -> String {
@@ -161,12 +164,12 @@ mod tests {
     fn what_is_written_is_taken_up() {
         let months = Months::default();
         let now = at("2026-11-21T00:00:00Z");
-        assert_eq!(months.changes(now), None);
+        assert_eq!(months.to_keep(now, false), None);
         let counter = months.counter("00ff", "gpt-* of all");
         assert!(counter.take(9, Month::of(now)) && counter.take(9, Month::of(now)));
         months.touch();
-        let text = months.changes(now).unwrap();
-        assert_eq!(months.changes(now), None);
+        let text = months.to_keep(now, false).unwrap();
+        assert_eq!(months.to_keep(now, false), None);
         let later = Months::default();
         assert_eq!(later.restore(&text), 0);
         assert_eq!(later.counter("00ff", "gpt-* of all").used(Month::of(now)), 2);

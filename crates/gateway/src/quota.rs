@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_secs(60);
 
 /// An account that can be asked.
 #[derive(Debug)]
-pub(crate) struct Purse {
+pub(crate) struct Gauged {
     account: Arc<Account>,
     secret: Secret,
     upstream: Arc<dyn Upstream>,
@@ -49,7 +49,7 @@ struct Turn {
     asked: u32,
 }
 
-impl Purse {
+impl Gauged {
     /// Of an account whose place tells what is left.
     pub(crate) fn of(member: &Member) -> Option<Self> {
         member.upstream.gauge()?;
@@ -118,13 +118,12 @@ fn plan<'a>(
     snapshot: &'a Snapshot,
     moment: Moment,
     now: Instant,
-) -> Vec<&'a Purse> {
+) -> Vec<&'a Gauged> {
     turns.retain(|_, turn| now < turn.due + MEMORY);
     let Some(first) = snapshot.config.quota_reading else { return Vec::new() };
     let mut due = Vec::new();
-    for purse in snapshot.purses.iter().filter(|purse| purse.is_empty(moment)) {
-        let turn =
-            turns.entry(purse.account.id.clone()).or_insert_with(|| Turn { due: now + pause(first, 0), asked: 0 });
+    for one in snapshot.gauged.iter().filter(|one| one.is_empty(moment)) {
+        let turn = turns.entry(one.account.id.clone()).or_insert_with(|| Turn { due: now + pause(first, 0), asked: 0 });
         // Whoever had its pause while it was in use, and is benched again, waits once more.
         if turn.due + 10 * LOOK < now {
             turn.due = now + pause(first, turn.asked);
@@ -132,7 +131,7 @@ fn plan<'a>(
         if turn.due <= now && due.len() < ROUND {
             turn.asked = turn.asked.saturating_add(1);
             turn.due = now + pause(first, turn.asked);
-            due.push(purse);
+            due.push(one);
         }
     }
     due
@@ -146,13 +145,13 @@ fn pause(first: Duration, asked: u32) -> Duration {
     plain.mul_f64(1.0 + dice / 4.0)
 }
 
-async fn round(client: &Client, due: Vec<&Purse>) {
+async fn round(client: &Client, due: Vec<&Gauged>) {
     let waiting = Mutex::new(due);
     let lane = || async {
         loop {
             let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(purse) = next else { return };
-            purse.read(client).await;
+            let Some(one) = next else { return };
+            one.read(client).await;
         }
     };
     let lanes: [_; LANES] = std::array::from_fn(|_| lane());
@@ -186,7 +185,7 @@ mod tests {
     fn asked(app: &App, turns: &mut HashMap<AccountId, Turn>, now: Instant) -> Vec<String> {
         let snapshot = app.snapshot();
         let due = plan(turns, &snapshot, app.accounts.clock().now(), now);
-        due.iter().map(|purse| purse.account.label.clone()).collect()
+        due.iter().map(|one| one.account.label.clone()).collect()
     }
 
     #[test]
@@ -217,7 +216,7 @@ mod tests {
         let app = app("off");
         bench(&app, 0, FaultKind::QuotaExhausted);
         let later = Instant::now() + Duration::from_secs(7200);
-        assert!(asked(&app, &mut HashMap::new(), later).is_empty() && app.snapshot().purses.is_empty());
+        assert!(asked(&app, &mut HashMap::new(), later).is_empty() && app.snapshot().gauged.is_empty());
     }
 
     #[test]

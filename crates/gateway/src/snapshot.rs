@@ -21,7 +21,7 @@ use crate::faults::proxy_setting;
 use crate::lists::{Learner, Lists, Menus};
 use crate::names::{Collector, Names, is_excluded};
 use crate::payload::AllRules;
-use crate::quota::Purse;
+use crate::quota::Gauged;
 use crate::seats::{Guard, Member, Offer, Roster, Stretch};
 
 /// An immutable view of the configuration.
@@ -43,7 +43,7 @@ pub struct Snapshot {
     /// Those whose models their own lists tell.
     pub(crate) learners: Vec<Learner>,
     /// Those whose places tell what is left of their credit.
-    pub(crate) purses: Vec<Purse>,
+    pub(crate) gauged: Vec<Gauged>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -94,7 +94,7 @@ impl Snapshot {
         let Builder { names, members, learners, checkups, .. } = builder;
         let accounts = members.iter().map(|member| Arc::clone(&member.account)).collect();
         let told = members.iter().filter(|_| config.quota_reading.is_some());
-        let purses = told.filter_map(Purse::of).collect();
+        let gauged = told.filter_map(Gauged::of).collect();
         let names = names.finish(Roster::new(members), Chains::new(&config), reaches, &AllRules::new(&config.payload));
         config.drop_places();
         Ok(Self {
@@ -109,7 +109,7 @@ impl Snapshot {
             accounts,
             checkups,
             learners,
-            purses,
+            gauged,
             config,
         })
     }

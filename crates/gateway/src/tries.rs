@@ -283,6 +283,19 @@ impl<'a> Tries<'a> {
         Foreseen { choices, then: self.turn() }
     }
 
+    /// Who would be asked beside the first if that one were slow. As with [`Tries::foresee`], nobody is taken.
+    pub(crate) fn foresee_beside(mut self) -> Option<usize> {
+        let first = self.choose()?.at;
+        self.tried.push(first);
+        if self.tried.len() >= self.per_round {
+            return None;
+        }
+        self.session = None;
+        let second = self.choose()?.at;
+        let account = |at| Some(self.route.seats.get(at)?.member().account.id.clone());
+        (account(second) != account(first)).then_some(second)
+    }
+
     fn choose_among_rest(&self) -> Option<Choice> {
         let rest = self.rest();
         let line = rest.line.map(|(at, _)| (at, Why::Line));

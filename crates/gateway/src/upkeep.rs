@@ -34,6 +34,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Benches are written no more often than this.
 const RHYTHM: Duration = Duration::from_secs(1);
+/// After writing failed.
+const AGAIN: Duration = Duration::from_secs(30);
 /// The file of benches, in the folder of accounts. Not `.json`: those are accounts.
 const FILE: &str = "bosporus.cds";
 /// Largest file of benches that is read, in bytes.
@@ -43,8 +45,8 @@ const MAX_FILE: u64 = 16 << 20;
 #[derive(Debug)]
 pub struct Upkeep {
     changes: mpsc::Receiver<HealthChange>,
-    file: PathBuf,
-    folder: PathBuf,
+    /// Where `~` leads.
+    home: Option<PathBuf>,
 }
 
 /// Logs changes, and hands them on without ever waiting.
@@ -65,22 +67,22 @@ impl Watcher for Teller {
 }
 
 impl Upkeep {
-    /// Watches from now on, after putting back what was benched when the last process ended. `folder` is where accounts
-    /// are kept.
-    pub fn start(app: &App, folder: &Path) -> Self {
-        let file = folder.join(FILE);
+    /// Watches from now on, after putting back what was benched when the last process ended. What is kept is kept in
+    /// the folder of accounts, wherever the configuration of the day puts it; `home` is where `~` leads.
+    pub fn start(app: &App, home: Option<PathBuf>) -> Self {
+        let file = app.snapshot().config.auth_dir_in(home.as_deref()).join(FILE);
         if app.snapshot().config.save_cooldowns {
             restore(app, &file);
         }
         let (sender, changes) = mpsc::channel(QUEUE);
         app.accounts.watch(Box::new(Teller(sender)));
-        Self { changes, file, folder: folder.to_owned() }
+        Self { changes, home }
     }
 
     /// Runs for ever.
     pub async fn run(&mut self, app: &Arc<App>, client: &Client) {
         let (hand, mut told) = mpsc::channel(QUEUE);
-        let Self { changes, file, folder } = self;
+        let Self { changes, home } = self;
         let spent = Notify::new();
         let keeping = async {
             let mut due: Option<Instant> = None;
@@ -100,9 +102,10 @@ impl Upkeep {
                         _ = hand.try_send(change);
                     }
                     () = rest => {
-                        due = None;
-                        save(app, file).await;
+                        let saved = save(app, home.as_deref()).await;
+                        due = (!saved).then(|| Instant::now() + AGAIN);
                     }
+                    () = app.moved() => { due.get_or_insert_with(Instant::now); }
                 }
             }
         };
@@ -115,14 +118,14 @@ impl Upkeep {
             keeping,
             telling,
             checkup::keep(app, client),
-            refresh::run(app, client, folder),
+            refresh::run(app, client, home.as_deref()),
             quota::keep(app, client, &spent)
         );
     }
 
     /// Writes the benches a last time.
     pub async fn finish(&self, app: &Arc<App>) {
-        save(app, &self.file).await;
+        _ = save(app, self.home.as_deref()).await;
     }
 }
 
@@ -214,10 +217,13 @@ struct Record {
     level: u8,
 }
 
-async fn save(app: &Arc<App>, file: &Path) {
-    if !app.snapshot().config.save_cooldowns {
-        return;
+/// Writes the benches where the configuration says, if it wants that; whether they are written.
+async fn save(app: &Arc<App>, home: Option<&Path>) -> bool {
+    let snapshot = app.snapshot();
+    if !snapshot.config.save_cooldowns {
+        return true;
     }
+    let file = snapshot.config.auth_dir_in(home).join(FILE);
     let clock = app.accounts.clock();
     let millis = |moment| clock.wall(moment).duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
     let record = |(id, benched): (AccountId, Benched)| Record {
@@ -229,12 +235,13 @@ async fn save(app: &Arc<App>, file: &Path) {
         level: benched.level,
     };
     let saved = Saved { version: 1, records: app.accounts.benched().into_iter().map(record).collect() };
-    let Ok(text) = serde_json::to_string(&saved) else { return };
-    let file = file.to_owned();
+    let Ok(text) = serde_json::to_string(&saved) else { return true };
     let written = tokio::task::spawn_blocking(move || config::write_private(&file, &text)).await;
-    if !written.is_ok_and(|written| written.is_ok()) {
+    let saved = written.is_ok_and(|written| written.is_ok());
+    if !saved {
         tracing::warn!(target: "health", "the benches of accounts could not be saved");
     }
+    saved
 }
 
 /// Puts back what is still benched. A key that was refused is tried anew: it may have been changed meanwhile.

@@ -12,6 +12,21 @@ pub(crate) fn entry(entry: &Entry, indent: usize, out: &mut String) {
     value(&entry.node, indent, out);
 }
 
+/// A tree on one line.
+pub(crate) fn flow(node: &Node) -> String {
+    match &node.value {
+        // A colon would end a key here.
+        Value::Plain(text) if text.contains(':') => quoted(text),
+        Value::Plain(text) => plain(text),
+        Value::Text(text) => quoted(text),
+        Value::List(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::Map(entries) => {
+            let pair = |entry: &Entry| format!("{}: {}", key(&entry.key), flow(&entry.node));
+            format!("{{{}}}", entries.iter().map(pair).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
 /// What follows a colon or a dash, to the end of its last line.
 fn value(node: &Node, indent: usize, out: &mut String) {
     match &node.value {

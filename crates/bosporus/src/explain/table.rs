@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
-use gateway::{Candidate, Explanation, Extent, Hindrance, LeftOut, Next, Reason, Speaks, State, Told};
+use gateway::{
+    Candidate, Checked, Explanation, Extent, Hedged, Hedging, Hindrance, LeftOut, Next, Reason, Speaks, State, Told,
+};
 
 use super::Explained;
 
@@ -23,6 +25,8 @@ pub(super) fn text(explained: &Explained) -> String {
     if told.elsewhere > 0 {
         let _ = writeln!(out, "{} further account(s) do not have this model", told.elsewhere);
     }
+    out.push_str(&told.hedge.as_ref().map(hedge).unwrap_or_default());
+    out.push_str(&checks(&told.candidates));
     match &told.error {
         Some(error) => {
             let _ = writeln!(out, "now: the client gets {}", words(error));
@@ -135,6 +139,37 @@ fn next(told: &Explanation) -> String {
         let _ = writeln!(out, "then: the client gets {}", words(error));
     }
     out
+}
+
+/// A second account for a slow first one.
+fn hedge(hedge: &Hedging) -> String {
+    let Hedging { streams, whole_replies, max_percent, saved, second } = hedge;
+    let of = |what: &str, hedged: &Hedged| match hedged {
+        Hedged::Never => None,
+        Hedged::NotYet => Some(format!("{what}: not yet, too few answers are known")),
+        Hedged::After { ms } => Some(format!("{what}: after {}", time(*ms))),
+    };
+    let when: Vec<_> = [of("streams", streams), of("whole replies", whole_replies)].into_iter().flatten().collect();
+    if when.is_empty() {
+        return "if it is slow: nobody is asked beside it\n".to_owned();
+    }
+    let second = second.as_ref().map_or("nobody is ready".to_owned(), |label| format!("{label} is asked beside it"));
+    format!("if it is slow: {second}; {}; {max_percent} of 100 requests at most, {saved} now\n", when.join("; "))
+}
+
+/// When accounts were checked, and are next.
+fn checks(candidates: &[Candidate]) -> String {
+    candidates.iter().fold(String::new(), |mut out, candidate| {
+        let Some(Checked { last, found, next, next_in_ms }) = &candidate.check else { return out };
+        let last = last.as_ref().map_or("not yet".to_owned(), |at| {
+            format!("{at}, {}", found.as_deref().map_or("well".to_owned(), |found| format!("found {found}")))
+        });
+        let next = next
+            .as_ref()
+            .map_or("never".to_owned(), |at| format!("{at} (in {})", time(next_in_ms.unwrap_or_default())));
+        let _ = writeln!(out, "checked: {}: {last}; next {next}", candidate.label);
+        out
+    })
 }
 
 fn ways(next: &Next) -> String {

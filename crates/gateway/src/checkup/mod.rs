@@ -4,6 +4,7 @@
 //! An outcome feeds the same health as a client's request would, and nothing else: no counters of use, no limits of
 //! keys, no line of a request in the log. What nobody asked for is never sent before a time that an upstream named.
 
+mod journal;
 mod timetable;
 
 use std::borrow::Cow;
@@ -19,6 +20,7 @@ use tokio::time::sleep;
 use transport::{Client, Payload, Site};
 use upstreams::{AccountSpec, Call, Model, Purpose, Upstream};
 
+use crate::app::App;
 use crate::attempt::{is_stream, look_for_json, refusal, within};
 use crate::faults;
 use crate::glob::glob;
@@ -28,6 +30,7 @@ use crate::scope::{Known, Providers};
 use crate::seats::Member;
 use crate::snapshot::Snapshot;
 
+pub(crate) use journal::Journal;
 pub(crate) use timetable::keep;
 
 /// Tokens of an answer; fewer are refused by some.
@@ -86,7 +89,7 @@ impl Checkup {
     }
 
     /// Asks until the answer says something, and notes it.
-    pub(crate) async fn run(&self, snapshot: &Snapshot, client: &Client, patience: Duration) {
+    pub(crate) async fn run(&self, app: &App, snapshot: &Snapshot, client: &Client, patience: Duration) {
         for pause in TRIES {
             sleep(pause).await;
             let Some(lease) = self.lease() else { return };
@@ -97,7 +100,9 @@ impl Checkup {
             };
             lease.learn(outcome);
             let (account, model) = (&*self.account.label, &*self.model);
-            let fault = found.as_ref().err().map(|fault| tracing::field::debug(fault.kind));
+            let fault = found.as_ref().err().map(|fault| fault.kind);
+            app.checks.ended(&self.account.id, fault);
+            let fault = fault.map(tracing::field::debug);
             tracing::debug!(target: "health", account, model, fault, "checked");
             if !matches!(outcome, Outcome::Failed(_)) || self.is_out() {
                 return;

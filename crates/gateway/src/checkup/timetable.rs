@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use pool::AccountId;
 use tokio::sync::Semaphore;
@@ -25,17 +25,19 @@ pub(crate) async fn keep(app: &Arc<App>, client: &Client) {
     loop {
         let snapshot = app.snapshot();
         timetable.plan(&snapshot, Instant::now(), dice);
+        app.checks.plan(timetable.entries.iter().map(|entry| (entry.id.clone(), entry.due.map(wall))));
         let at_once = snapshot.config.health_check.as_ref().map_or(1, |check| check.concurrency);
         let room = Arc::new(Semaphore::new(at_once as usize));
         tokio::select! {
             () = app.reloaded() => (),
-            () = work(&mut timetable, &snapshot, client, &room, &tasks) => (),
+            () = work(app, &mut timetable, &snapshot, client, &room, &tasks) => (),
         }
     }
 }
 
 /// Checks whoever is due, one after the other as there is room. It never ends.
 async fn work(
+    app: &Arc<App>,
     timetable: &mut Timetable,
     snapshot: &Arc<Snapshot>,
     client: &Client,
@@ -51,12 +53,14 @@ async fn work(
         };
         let mark = entry.begin(checkup, check.only_unhealthy);
         entry.due = check.interval.map(|interval| Instant::now() + spread(interval, dice()));
+        app.checks.next(&entry.id, entry.due.map(wall));
         let Some(mark) = mark else { continue };
+        let app = Arc::clone(app);
         let (snapshot, client, patience) = (Arc::clone(snapshot), client.clone(), check.timeout);
         tasks.spawn(async move {
             let _held = (permit, mark);
             if let Some(checkup) = snapshot.checkups.get(place) {
-                checkup.run(&snapshot, &client, patience).await;
+                checkup.run(&app, &snapshot, &client, patience).await;
             }
         });
     }
@@ -132,6 +136,11 @@ impl Entry {
         self.running = Arc::downgrade(&mark);
         Some(mark)
     }
+}
+
+/// The same moment by the wall's clock, for people.
+fn wall(due: Instant) -> SystemTime {
+    SystemTime::now() + due.saturating_duration_since(Instant::now())
 }
 
 /// A time near an interval, so that accounts that began together do not stay together.

@@ -4,6 +4,7 @@
 //! a copy of what moves ([`ModelRoute::copied`], [`Tries::foresee`]); nobody is asked, nothing is counted and nobody is
 //! benched. Who is not among the candidates is found by lifting what keeps accounts away, see `left_out.rs`.
 
+mod beside;
 mod left_out;
 mod told;
 
@@ -11,11 +12,14 @@ use std::time::{Duration, SystemTime};
 
 use dialect::{Body, ClientSide, Operation, Peek, Reply, Route};
 use dialects::ALL;
-use hub::{Fault, FaultKind};
+use hub::Fault;
 use pool::{Out, Standing};
 use upstreams::Purpose;
 
-pub use told::{Candidate, Explanation, Extent, Hindrance, LeftOut, Next, Pick, Reason, Speaks, State, Told, Way};
+pub use told::{
+    Candidate, Checked, Explanation, Extent, Hedged, Hedging, Hindrance, LeftOut, Next, Pick, Reason, Speaks, State,
+    Told, Way,
+};
 
 use crate::adjust;
 use crate::allowance::Allowance;
@@ -131,6 +135,11 @@ impl Case<'_> {
         self.route.client
     }
 
+    /// As this client would hear it.
+    fn told(&self, fault: &Fault) -> Told {
+        Told::of(self.client(), fault)
+    }
+
     fn explanation(&self, question: &Question, allowance: Option<&Allowance>) -> Explanation {
         let (scope, name) = self.read(&question.model);
         let now = SystemTime::now();
@@ -144,7 +153,7 @@ impl Case<'_> {
         let seats = found.as_ref().map(|(_, route)| &route.seats);
         (told.left_out, told.elsewhere) = left_out::all(self.app, self.snapshot, (scope, &name), seats);
         if let Some(fault) = refused {
-            told.error = Some(Told::of(&fault));
+            told.error = Some(self.told(&fault));
             told.pick = None;
         }
         told.asked.clone_from(&question.model);
@@ -167,7 +176,7 @@ impl Case<'_> {
 
     fn of_nobody(&self, fault: &Fault, scope: Scope, name: &str) -> Explanation {
         let fallback = if fallback::may_help(fault) { self.fallback(scope, name, fault) } else { Vec::new() };
-        let error = Some(Told::of(fault));
+        let error = Some(self.told(fault));
         Explanation {
             next: Next { fallback, error: error.clone(), ..Next::default() },
             error,
@@ -187,7 +196,7 @@ impl Case<'_> {
     }
 
     fn of_route(&self, route: &ModelRoute, scope: Scope, asked: &str, name: &str) -> Explanation {
-        let fault = Fault::new(FaultKind::UpstreamFailed, "the error of the account that was asked last");
+        let fault = self.supposed();
         let Foreseen { choices, then } = self.foresee(route, name, asked, &fault);
         let accounts = &self.app.accounts;
         let look = Look { model: name, now: accounts.clock().now(), recoveries: accounts.recoveries(), tried: &[] };
@@ -209,7 +218,7 @@ impl Case<'_> {
         let fallback = if fallback::may_help(last) { self.fallback(scope, asked, &fault) } else { Vec::new() };
         Explanation {
             strategy: Some(route.strategy().name().to_owned()),
-            error: then.as_ref().err().filter(|_| pick.is_none()).map(Told::of),
+            error: then.as_ref().err().filter(|_| pick.is_none()).map(|fault| self.told(fault)),
             pick,
             order: labels(route, &choices),
             not_shown: route.seats.len() - candidates.len(),
@@ -218,8 +227,9 @@ impl Case<'_> {
                 rounds: route.retries.saturating_add(1),
                 wait_ms: then.as_ref().ok().copied().map(millis),
                 fallback,
-                error: Some(Told::of(last)),
+                error: Some(self.told(last)),
             },
+            hedge: self.hedging(route, name),
             ..Explanation::default()
         }
     }
@@ -246,11 +256,11 @@ impl Case<'_> {
         let names = &self.snapshot.names;
         let ways = names.ways(scope, name);
         ways.map(|(scope, model)| match names.resolve(scope, &model) {
-            None => Way { error: Some(Told::of(&names.missing(scope, &model))), model, order: Vec::new() },
+            None => Way { error: Some(self.told(&names.missing(scope, &model))), model, order: Vec::new() },
             Some(route) => {
                 let Foreseen { choices, then } = self.foresee(&route, &model, name, fault);
                 let order = labels(&route, &choices);
-                let error = then.err().filter(|_| order.is_empty()).map(|fault| Told::of(&fault));
+                let error = then.err().filter(|_| order.is_empty()).map(|fault| self.told(&fault));
                 Way { model, order, error }
             }
         })
@@ -273,6 +283,7 @@ impl Case<'_> {
             latency_ms: Some(account.activity.latency()).filter(|millis| *millis >= 1.0),
             state: self.state(seat, standing, look),
             place: None,
+            check: self.checked(&account.id),
         }
     }
 

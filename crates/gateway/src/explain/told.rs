@@ -1,6 +1,5 @@
 //! An explanation as JSON tells it: a contract with whoever asks over the network, apart from what the engine has.
 
-use hub::Fault;
 use serde::{Deserialize, Serialize};
 
 /// Who would answer, and why not others.
@@ -34,6 +33,51 @@ pub struct Explanation {
     pub next: Next,
     /// What the client would be told now, where nobody would be asked.
     pub error: Option<Told>,
+    /// A second account for a slow first one; `None` where that is off.
+    pub hedge: Option<Hedging>,
+}
+
+/// Whether and when a second account is asked beside the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hedging {
+    /// For streams.
+    pub streams: Hedged,
+    /// For whole replies.
+    pub whole_replies: Hedged,
+    /// Of a hundred requests that may be, so many are.
+    pub max_percent: u32,
+    /// So many may be at once now; requests earn them.
+    pub saved: u64,
+    /// The label of the one that would be asked beside the first.
+    pub second: Option<String>,
+}
+
+/// When a second account is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Hedged {
+    /// The configuration does not want it, or there is no second account.
+    Never,
+    /// Too few answers have come to tell how long one takes.
+    NotYet,
+    /// When the first has shown nothing for so long.
+    After {
+        /// Milliseconds.
+        ms: u64,
+    },
+}
+
+/// When an account is checked by small requests of our own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// When the last check ended (UTC).
+    pub last: Option<String>,
+    /// The trouble that it found.
+    pub found: Option<String>,
+    /// When the next one is due (UTC); it is left out if clients have found out meanwhile.
+    pub next: Option<String>,
+    /// How long that is from now.
+    pub next_in_ms: Option<u64>,
 }
 
 /// Who would be asked now.
@@ -90,6 +134,8 @@ pub struct Candidate {
     pub state: State,
     /// Its place in the order, from 1 on.
     pub place: Option<usize>,
+    /// Its checks; `None` when it is never checked.
+    pub check: Option<Checked>,
 }
 
 /// The language in which an account would be asked.
@@ -197,7 +243,8 @@ pub struct Next {
     pub wait_ms: Option<u64>,
     /// What is asked in place of the model.
     pub fallback: Vec<Way>,
-    /// What the client is told in the end.
+    /// What the client is told in the end. Where somebody would be asked first, it is supposed that none of them begins
+    /// to answer in time; what a provider would say instead is the provider's.
     pub error: Option<Told>,
 }
 
@@ -221,11 +268,7 @@ pub struct Told {
     pub message: String,
     /// When trying again makes sense.
     pub retry_after_ms: Option<u64>,
-}
-
-impl Told {
-    pub(super) fn of(fault: &Fault) -> Self {
-        let retry_after_ms = fault.retry_after.map(super::millis);
-        Self { status: fault.status().as_u16(), message: fault.message.to_string(), retry_after_ms }
-    }
+    /// The body, in the client's dialect.
+    #[serde(default)]
+    pub body: serde_json::Value,
 }

@@ -42,12 +42,13 @@ struct Turn {
     failures: u32,
 }
 
-/// Runs for ever. `folder` is where accounts are kept.
-pub(crate) async fn run(app: &Arc<App>, client: &Client, folder: &Path) {
-    let path = folder.join(file::NAME);
+/// Runs for ever. `home` is where `~` leads.
+pub(crate) async fn run(app: &Arc<App>, client: &Client, home: Option<&Path>) {
     let mut turns: HashMap<ListId, Turn> = HashMap::new();
+    let mut path = app.snapshot().config.auth_dir_in(home).join(file::NAME);
     loop {
         let snapshot = app.snapshot();
+        let moved = snapshot.config.auth_dir_in(home).join(file::NAME);
         let learners: HashMap<ListId, &Learner> =
             snapshot.learners.iter().map(|learner| (learner.id, learner)).collect();
         turns.retain(|id, _| learners.contains_key(id));
@@ -55,6 +56,10 @@ pub(crate) async fn run(app: &Arc<App>, client: &Client, folder: &Path) {
             app.lists.asked_anew().await;
             continue;
         };
+        if path != moved {
+            path = moved;
+            save(app, &learners.keys().copied().collect(), &path).await;
+        }
         for id in learners.keys() {
             turns.entry(*id).or_insert_with(|| Turn { due: first(app, *id, interval), failures: 0 });
         }

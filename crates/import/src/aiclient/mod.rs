@@ -11,6 +11,7 @@ mod keys;
 mod kinds;
 mod models;
 mod nodes;
+pub(crate) mod pools;
 mod settings;
 
 use std::path::{Path, PathBuf};
