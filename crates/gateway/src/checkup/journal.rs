@@ -12,7 +12,10 @@ pub(crate) type Last = (SystemTime, Option<FaultKind>);
 
 /// One line for each account that is checked.
 #[derive(Debug, Default)]
-pub(crate) struct Journal(Mutex<HashMap<AccountId, (Option<Last>, Option<SystemTime>)>>);
+pub(crate) struct Journal(Mutex<Lines>);
+
+/// The last check of each, and the time of its next.
+type Lines = HashMap<AccountId, (Option<Last>, Option<SystemTime>)>;
 
 impl Journal {
     /// The last check of an account and the time of the next; `None` for those that are never checked.
@@ -45,7 +48,7 @@ impl Journal {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<AccountId, (Option<Last>, Option<SystemTime>)>> {
+    fn lock(&self) -> MutexGuard<'_, Lines> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
