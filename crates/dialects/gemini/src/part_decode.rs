@@ -3,7 +3,7 @@
 use hub::{CallKind, Detail, Fault, File, Foreign, Json, Media, Part, Source, Text, Thought, ToolCall, ToolResult};
 use serde_json::value::RawValue;
 
-use crate::wire::{self, Blob, FileData, FunctionCall, FunctionResponse, as_text, filled, lenient, typed};
+use crate::wire::{self, Blob, FileData, FunctionCall, FunctionResponse, as_text, entry, filled, lenient, typed};
 use crate::{ID, seals};
 
 /// Where Google keeps the files of one account.
@@ -15,12 +15,12 @@ const FILE_STORES: [&str; 3] = ["https://generativelanguage.googleapis.com/", "g
 /// A bad-request fault that names the part.
 pub(crate) fn parts(content: &wire::Content<'_>, turn: usize, place: &str) -> Result<Vec<Part>, Fault> {
     let Some(raw) = content.parts else { return Ok(Vec::new()) };
-    let place = format!("{place}.parts");
+    let place = [place, ".parts"].concat();
     let list = wire::list(raw)
         .ok_or_else(|| Fault::bad_request(format!("`{place}` must be a list of parts")).at(place.clone()))?;
     let mut out = Vec::with_capacity(list.len());
     for (number, raw) in list.into_iter().enumerate() {
-        let place = format!("{place}[{number}]");
+        let place = entry(&place, number);
         let part: wire::Part<'_> = typed(raw.get(), &place)?;
         read(part, raw, Place { turn, number, name: &place }, &mut out)?;
     }

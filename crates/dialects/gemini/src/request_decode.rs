@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::part_decode::{detail_of, parts, thinking_config};
 use crate::results::Pending;
-use crate::wire::{self, Content, Str, as_count, as_text, typed};
+use crate::wire::{self, Content, Str, as_count, as_text, entry, typed};
 use crate::{ID, lift, tools_decode};
 
 /// The top-level fields of a body, each under either spelling.
@@ -144,7 +144,7 @@ fn read_turns(body: &Body, request: &mut Request) -> Result<(), Fault> {
     let mut pending = Pending::default();
     let mut before = Role::User;
     for (number, raw) in contents.into_iter().enumerate() {
-        let place = format!("contents[{number}]");
+        let place = entry("contents", number);
         let content: Content<'_> = typed(raw.get(), &place)?;
         let role = role(content.role.as_deref(), &place)?;
         let mut parts = parts(&content, number, &place)?;
@@ -182,7 +182,7 @@ fn read_config(body: &Body, request: &mut Request) -> Result<(), Fault> {
         .map_err(|error| Fault::bad_request(format!("invalid `{PLACE}`: {error}")).at(PLACE))?;
     let mut answer = Answer::default();
     for (key, value) in config.entries(json.as_bytes()).filter(|(_, value)| *value != "null") {
-        let place = format!("{PLACE}.{key}");
+        let place = [PLACE, ".", &key].concat();
         let setting = Setting { json: value, place: &place };
         if !sampling(&key, setting, request)? && !answer.take(&key, setting)? {
             other(&key, setting, request)?;
