@@ -178,6 +178,22 @@ async fn an_estimate_is_refused_where_an_answer_would_be() {
     }
 }
 
+/// An answer would fetch the picture; a number is not worth that, and no reason to refuse.
+#[tokio::test]
+async fn nothing_is_fetched_to_be_counted() {
+    let places = Places::start().await;
+    let gateway = places.gateway().await;
+    let headers = [("x-api-key", KEY), ("anthropic-version", "2023-06-01")];
+    let url = format!("{}/v1/messages/count_tokens", gateway.url());
+    for model in ["at-ollama", "at-gemini"] {
+        let picture = json!({"type": "image", "source": {"type": "url", "url": "http://pictures.example/a.png"}});
+        let body = json!({"model": model, "messages": [{"role": "user", "content": [picture]}]});
+        let got = soon(client::post(&url, &headers, &body)).await.unwrap();
+        assert_eq!(got.status, 200, "{model}: {}", got.text());
+        assert_eq!(got.header("x-bosporus-estimate"), Some("true"), "{model}");
+    }
+}
+
 /// Programs ask before each step: an estimate is better than a wait.
 #[tokio::test]
 async fn a_place_that_takes_for_ever_is_not_waited_for() {

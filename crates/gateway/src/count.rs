@@ -23,7 +23,7 @@ use crate::lacking::has_no_such_call;
 use crate::record::Record;
 use crate::seats::{Seat, Seats};
 use crate::serve::Serve;
-use crate::{estimate, faults, headers};
+use crate::{estimate, faults, fetched, headers};
 
 /// How long a place may take to count. Programs ask before each of their steps, and an estimate is there at once.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -67,7 +67,7 @@ impl Serve<'_> {
             }
         }
         let decoded = inbound.decoded(self.client)?;
-        if let Some(fault) = self.refused_everywhere(&route.seats, &model, &decoded.request) {
+        if let Some(fault) = self.refused_everywhere(&route.seats, &model, &mut decoded.request) {
             return Err(fault);
         }
         let tokens = estimate::input_tokens(&decoded.request);
@@ -77,12 +77,16 @@ impl Serve<'_> {
     }
 
     /// Why none of the first seats could be asked for an answer: what would be refused then is refused here, too.
-    fn refused_everywhere(&self, seats: &Seats, model: &str, request: &Request) -> Option<Fault> {
+    fn refused_everywhere(&self, seats: &Seats, model: &str, request: &mut Request) -> Option<Fault> {
         let mut refused = None;
         for seat in seats.iter().take(LOOKED_AT) {
             let wire = seat.wire_for(model, self.client.dialect()).filter(|wire| !self.speaks(wire))?;
             let (model, traits) = seat.model(model);
-            match wire.wire?.encode_request(request, &Target { model, stream: false, traits: &traits }) {
+            let (side, target) = (wire.wire?, Target { model, stream: false, traits: &traits });
+            if fetched::is_needed(request, side, &target, &self.snapshot) {
+                return None;
+            }
+            match side.encode_request(request, &target) {
                 Err(fault) if fault.blame == Blame::Request => refused = Some(fault),
                 _ => return None,
             }
@@ -170,7 +174,12 @@ impl Serve<'_> {
         let (model, traits) = attempt.seat.model(&asked_for);
         let count = side.beside().count.ok_or_else(cannot)?;
         let decoded = inbound.decoded(self.client)?;
-        let encoded = side.encode_request(&decoded.request, &Target { model, stream: false, traits: &traits })?;
+        let target = Target { model, stream: false, traits: &traits };
+        if fetched::is_needed(&mut decoded.request, side, &target, &self.snapshot) {
+            // An answer would fetch it. A number is not worth that.
+            return Err(Fault::new(FaultKind::Internal, "what stands at an address is not fetched to be counted"));
+        }
+        let encoded = side.encode_request(&decoded.request, &target)?;
         let mut losses = decoded.losses.clone();
         losses.extend(encoded.losses);
         let body = attempt.ruled(encoded.body.into(), wire, inbound).joined();
