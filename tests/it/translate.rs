@@ -29,6 +29,42 @@ async fn text_arrives_in_all_directions() {
     }
 }
 
+/// As OpenRouter tells it, relayed and to the clients whose SDKs take a field more.
+#[tokio::test]
+async fn what_an_answer_cost_is_told_and_logged() {
+    let fake = Chat.fake().await;
+    let gateway = fake.gateway().await;
+    let usage = r#"{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5,"cost":1.4e-5,"cost_details":{"x":1}}"#;
+    let whole = format!(
+        r#"{{"id":"c","object":"chat.completion","created":1,"model":"m","usage":{usage},
+            "choices":[{{"index":0,"message":{{"role":"assistant","content":"x"}},"finish_reason":"stop"}}]}}"#
+    );
+    let chunk = |choices: &str, usage: &str| {
+        format!(
+            r#"data: {{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":{choices},"usage":{usage}}}"#
+        ) + "\n\n"
+    };
+    let said = r#"[{"index":0,"delta":{"role":"assistant","content":"x"},"finish_reason":"stop"}]"#;
+    let stream = chunk(said, "null") + &chunk("[]", usage) + "data: [DONE]\n\n";
+    for client in [Chat, Messages] {
+        for streamed in [false, true] {
+            fake.script(match streamed {
+                false => Reply::raw(200, "application/json", whole.clone()),
+                true => Reply::raw(200, "text/event-stream", stream.clone()),
+            });
+            let mut body = client.body(MODEL, streamed);
+            if client == Chat && streamed {
+                body["stream_options"] = json!({"include_usage": true});
+            }
+            let got = client.ask(&gateway, &body).await;
+            let wanted = if client == Chat { "\"cost\":1.4e-5" } else { "\"cost\":0.000014" };
+            assert!(got.text().contains(wanted), "{client:?} {streamed}: {}", got.text());
+        }
+    }
+    let lines = request_lines(&gateway, 4).await;
+    assert!(lines.iter().all(|line| line["cost"] == json!(1.4e-5)), "{lines:?}");
+}
+
 #[tokio::test]
 async fn replies_show_the_name_that_the_client_used() {
     for (client, wire) in [(Chat, Messages), (Messages, Chat)] {

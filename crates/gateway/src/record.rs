@@ -192,6 +192,7 @@ impl Drop for Record {
             input = (!self.usage.is_unknown()).then(|| self.usage.input_total()),
             cached = self.usage.cache_read,
             output = self.usage.output,
+            cost = self.usage.cost.map(hub::Cost::amount),
             losses = (self.losses > 0).then_some(self.losses),
         );
     }

@@ -37,7 +37,7 @@ pub use request::{
 pub use response::{Response, Stop, StopReason};
 pub use seal::{Carried, Seal};
 pub use thinking::{Level, Mode, Show, Thinking, split_suffix};
-pub use usage::{CacheWrite, Usage};
+pub use usage::{CacheWrite, Cost, Usage};
 
 /// The name of a dialect: `"anthropic"`, `"openai_chat"`, ... Unique in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -21,6 +21,42 @@ pub struct Usage {
     pub web_searches: Option<u64>,
     /// The processing tier that was really used.
     pub tier: Option<Tier>,
+    /// What the place says that the answer cost.
+    pub cost: Option<Cost>,
+}
+
+/// Money in the currency of the account at the place, which is dollars wherever costs are told so far. Counted in
+/// millionths of a millionth, so that equal figures are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cost(u64);
+
+/// Parts of one unit.
+const PARTS: u64 = 1_000_000_000_000;
+
+impl Cost {
+    /// Reads a JSON number; `None` for what is no amount.
+    pub fn parse(json: &str) -> Option<Self> {
+        let amount: f64 = json.trim_matches('"').parse().ok()?;
+        // Casts of floats saturate.
+        (amount.is_finite() && amount >= 0.0).then(|| Self((amount * PARTS as f64).round() as u64))
+    }
+
+    /// The amount, for figures and logs.
+    pub fn amount(self) -> f64 {
+        self.0 as f64 / PARTS as f64
+    }
+}
+
+impl std::fmt::Display for Cost {
+    /// A JSON number without an exponent.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (whole, parts) = (self.0 / PARTS, self.0 % PARTS);
+        if parts == 0 {
+            return write!(f, "{whole}");
+        }
+        let parts = format!("{parts:012}");
+        write!(f, "{whole}.{}", parts.trim_end_matches('0'))
+    }
 }
 
 /// Tokens written to a cache, by lifetime where the provider tells.
@@ -63,6 +99,7 @@ impl Usage {
         take(&mut self.reasoning, later.reasoning);
         take(&mut self.web_searches, later.web_searches);
         take(&mut self.tier, later.tier);
+        take(&mut self.cost, later.cost);
     }
 }
 
@@ -75,6 +112,26 @@ mod tests {
         let mut usage = Usage { fresh: Some(10), output: Some(1), ..Usage::default() };
         usage.update(&Usage { output: Some(9), cache_read: Some(0), ..Usage::default() });
         assert_eq!(usage, Usage { fresh: Some(10), cache_read: Some(0), output: Some(9), ..Usage::default() });
+    }
+
+    #[test]
+    fn costs_are_read_in_every_form_of_a_number_and_written_in_one() {
+        for (json, text) in [
+            ("0.00014", "0.00014"),
+            ("1.4e-5", "0.000014"),
+            ("\"2.50\"", "2.5"),
+            ("3", "3"),
+            ("0", "0"),
+            ("0.000000000001", "0.000000000001"),
+            ("1e300", "18446744.073709551615"),
+        ] {
+            let cost = Cost::parse(json).unwrap();
+            assert_eq!(cost.to_string(), text, "{json}");
+            assert_eq!(Cost::parse(&cost.to_string()), Some(cost), "{json}");
+        }
+        for json in ["-1", "null", "{}", "true", "1e999", "NaN", "\"\""] {
+            assert_eq!(Cost::parse(json), None, "{json}");
+        }
     }
 
     #[test]

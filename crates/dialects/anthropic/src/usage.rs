@@ -1,6 +1,6 @@
 //! Token counts and stop reasons, both ways (translation.md sections 12 and 13).
 
-use hub::{CacheWrite, Stop, StopReason, Tier, Usage};
+use hub::{CacheWrite, Cost, Stop, StopReason, Tier, Usage};
 
 use crate::json::Open;
 use crate::wire;
@@ -19,6 +19,7 @@ pub(crate) fn decode(usage: &wire::Usage) -> Usage {
         reasoning: usage.output_tokens_details.as_ref().and_then(|details| details.thinking_tokens),
         web_searches: usage.server_tool_use.as_ref().and_then(|tools| tools.web_search_requests),
         tier: tier(usage),
+        cost: usage.cost.as_ref().and_then(|cost| Cost::parse(&cost.to_string())),
     }
 }
 
@@ -78,6 +79,9 @@ pub(crate) fn encode(usage: &Usage, object: &mut Open<'_>) {
         tools.end();
     }
     object.maybe_text("service_tier", usage.tier.and_then(tier_word));
+    if let Some(cost) = usage.cost {
+        object.raw("cost", &cost.to_string());
+    }
 }
 
 /// Why an answer ended. A reason that we do not know is an end like any other.

@@ -222,6 +222,8 @@ pub(crate) struct Usage {
     pub(crate) server_tool_use: Option<ServerToolUse>,
     pub(crate) service_tier: Option<String>,
     pub(crate) speed: Option<String>,
+    /// OpenRouter.
+    pub(crate) cost: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,6 +1,6 @@
 //! Token counts: OpenAI's inclusive totals against the hub's separate buckets (translation.md section 12).
 
-use hub::{CacheWrite, Usage};
+use hub::{CacheWrite, Cost, Usage};
 
 use crate::wire::{self, as_count};
 use dialect::Object;
@@ -25,6 +25,7 @@ pub(crate) fn read(wire: &wire::Usage<'_>) -> Usage {
         cache_write: written.map(|total| CacheWrite { total, ..CacheWrite::default() }),
         output: output(as_count(wire.completion_tokens), reasoning, prompt, as_count(wire.total_tokens)),
         reasoning,
+        cost: wire.cost.and_then(|raw| Cost::parse(raw.get())),
         ..Usage::default()
     }
 }
@@ -56,6 +57,9 @@ pub(crate) fn write(usage: &Usage, out: &mut bytes::BytesMut) {
         let mut details = Object::open(object.key("completion_tokens_details"));
         details.number("reasoning_tokens", reasoning);
         details.close();
+    }
+    if let Some(cost) = usage.cost {
+        object.raw("cost", &cost.to_string());
     }
     object.close();
 }
@@ -96,6 +100,8 @@ mod tests {
             (r#"{"prompt_tokens":10.0,"completion_tokens":null}"#, expect(Some(10), None, None)),
             (r#"{"prompt_tokens":-1,"completion_tokens":"7"}"#, expect(Some(0), None, Some(7))),
             (r#"{"prompt_tokens":[],"completion_tokens":1e400}"#, expect(None, None, None)),
+            (r#"{"cost":0.5}"#, Usage { cost: Cost::parse("0.5"), ..Usage::default() }),
+            (r#"{"cost":{}}"#, Usage::default()),
             ("{}", Usage::default()),
         ] {
             assert_eq!(parse(json), usage, "{json}");
@@ -110,6 +116,7 @@ mod tests {
             cache_write: Some(CacheWrite { total: 9, ..CacheWrite::default() }),
             output: Some(5),
             reasoning: Some(3),
+            cost: Cost::parse("0.00014"),
             ..Usage::default()
         };
         let mut out = bytes::BytesMut::new();

@@ -459,6 +459,9 @@ pub(crate) struct Usage<'a> {
     pub(crate) cached_tokens: Raw<'a>,
     #[serde(borrow)]
     pub(crate) reasoning_tokens: Raw<'a>,
+    /// OpenRouter.
+    #[serde(borrow)]
+    pub(crate) cost: Raw<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]

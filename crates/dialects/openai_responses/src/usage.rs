@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use dialect::Object;
 use dialect::openai::tier;
-use hub::{CacheWrite, Usage};
+use hub::{CacheWrite, Cost, Usage};
 
 use crate::wire::{self, as_count, as_text, lenient};
 
@@ -28,6 +28,7 @@ pub(crate) fn tokens(figures: &wire::Usage<'_>) -> Usage {
         cache_write: written.map(|total| CacheWrite { total, ..CacheWrite::default() }),
         output: as_count(figures.output_tokens),
         reasoning: as_count(reasoning),
+        cost: figures.cost.and_then(|raw| Cost::parse(raw.get())),
         ..Usage::default()
     }
 }
@@ -55,6 +56,9 @@ pub(crate) fn write_all(usage: &Usage, out: &mut BytesMut) {
     details.number("reasoning_tokens", usage.reasoning.unwrap_or(0));
     details.close();
     object.number("total_tokens", input.saturating_add(output));
+    if let Some(cost) = usage.cost {
+        object.raw("cost", &cost.to_string());
+    }
     object.close();
 }
 

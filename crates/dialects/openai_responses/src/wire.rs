@@ -351,6 +351,9 @@ pub(crate) struct Usage<'a> {
     pub(crate) input_tokens_details: Option<InputDetails<'a>>,
     #[serde(borrow)]
     pub(crate) output_tokens_details: Option<OutputDetails<'a>>,
+    /// OpenRouter.
+    #[serde(borrow)]
+    pub(crate) cost: Raw<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
