@@ -5,6 +5,7 @@
 //! so the targets run in `cargo test` (briefly) and in `scripts/test` (for some seconds). It is not guided by coverage:
 //! a target fits any engine that wants a `fn(&[u8])`.
 
+mod accounts;
 mod kept;
 pub mod mutate;
 pub mod seeds;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::accounts::ACCOUNTS;
 use crate::kept::{KEPT, QUESTIONS};
 use crate::words::WORDS;
 
@@ -30,6 +31,8 @@ pub struct Seeds {
     pub words: Vec<Vec<u8>>,
     /// Files that outlive the process.
     pub kept: Vec<Vec<u8>>,
+    /// Account files.
+    pub accounts: Vec<Vec<u8>>,
     /// What management is asked.
     pub questions: Vec<Vec<u8>>,
 }
@@ -88,6 +91,7 @@ impl Seeds {
             forms: forms(),
             words: bytes(WORDS),
             kept: bytes(KEPT),
+            accounts: bytes(ACCOUNTS),
             questions: bytes(QUESTIONS),
             ..Self::default()
         };

@@ -51,6 +51,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "word", run: crate::words::word, seeds: |seeds| &seeds.words },
     Target { name: "kept", run: crate::kept::kept, seeds: |seeds| &seeds.kept },
     Target { name: "question", run: crate::kept::question, seeds: |seeds| &seeds.questions },
+    Target { name: "account", run: crate::accounts::account, seeds: |seeds| &seeds.accounts },
     Target { name: "dotenv", run: dotenv, seeds: |seeds| &seeds.configs },
 ];
 

@@ -9,6 +9,7 @@ mod harness;
 mod heads;
 mod tongue;
 
+mod account_files;
 mod addresses;
 mod bodies;
 mod cancel;

@@ -8,11 +8,11 @@ mod table;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use gateway::{App, Explanation, Question};
+use gateway::{App, Explanation, Lists, Question};
 use serde::Serialize;
 
 use crate::args::{Args, Explain};
-use crate::{logging, setup};
+use crate::{accounts, logging, setup};
 
 use ask::{Asked, ask};
 
@@ -39,7 +39,8 @@ pub(crate) fn run(args: &Args, wanted: &Explain) -> Result<ExitCode, String> {
         }
         Asked::Nobody(why) => {
             logging::say(&format!("note: by the configuration alone: {why}"));
-            let app = App::new(config.clone()).map_err(|error| error.to_string())?;
+            let shelved = accounts::once(&config).shelved();
+            let app = App::with_files(config.clone(), Lists::default(), shelved).map_err(|error| error.to_string())?;
             app.explain_by(move || Some(config.clone()));
             let explanation = app.explain(&question).map_err(|fault| fault.message.to_string())?;
             Explained { source: "configuration", server: None, explanation }

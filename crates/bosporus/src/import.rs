@@ -227,3 +227,14 @@ fn save(path: &Path, text: &str, force: bool) -> Result<(), String> {
 fn print(text: &str) -> Result<(), String> {
     std::io::stdout().lock().write_all(text.as_bytes()).map_err(|error| format!("cannot write: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_report_says_of_the_same_files_that_they_are_served() {
+        let (mut told, mut served) = (import::SERVED.to_vec(), gateway::account_types().collect::<Vec<_>>());
+        told.sort_unstable();
+        served.sort_unstable();
+        assert_eq!(told, served);
+    }
+}

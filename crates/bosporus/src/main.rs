@@ -1,5 +1,6 @@
 //! The program: read the arguments and the configuration, build the state, start the workers, wait for the end.
 
+mod accounts;
 mod args;
 mod environment;
 mod explain;

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use config::{Config, Diagnostic, LogFormat, Outline};
-use gateway::{App, Reloaded};
+use gateway::{App, Reloaded, Shelved};
 use transport::{ServeOptions, ServerTls};
 
 use crate::setup::{self, Origin};
-use crate::{logging, pool_files, workers};
+use crate::{environment, logging, pool_files, workers};
 
 /// What a running gateway needs to take a new configuration.
 #[derive(Debug)]
@@ -89,6 +89,21 @@ impl Reloader {
             }
         }
         taken
+    }
+
+    /// Takes over account files. The configuration stays what it is.
+    ///
+    /// # Errors
+    /// Why they are not used.
+    pub(crate) fn restock(&self, shelved: Shelved) -> Result<Reloaded, String> {
+        self.app.shelve(shelved);
+        let text = self.text();
+        self.reload("account files have changed", Ok(&text))
+    }
+
+    /// The folder of account files.
+    pub(crate) fn auth_dir(&self) -> PathBuf {
+        self.app.snapshot().config.auth_dir_in(environment::folder("HOME").as_deref())
     }
 
     fn take(&self, bytes: &[u8]) -> Result<(String, Outline), String> {

@@ -13,6 +13,7 @@ use transport::listen::{Listener, distribute};
 use transport::tls::ServerTls;
 use transport::{Client, Drain, DrainWatch, Drained};
 
+use crate::accounts::{self, AccountWatch};
 use crate::args::Args;
 use crate::keeper::Keeper;
 use crate::reload::Reloader;
@@ -32,13 +33,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     let listener = Listener::bind(address(&config)?).map_err(|error| error.to_string())?;
     let url = format!("{}://{}", if tls.is_some() { "https" } else { "http" }, listener.addr());
     let options = workers::options(&config);
-    let accounts = config.auth_dir_in(environment::folder("HOME").as_deref());
-    let app = Arc::new(App::with_lists(config, Lists::restore(&accounts)).map_err(|error| error.to_string())?);
+    let folder = config.auth_dir_in(environment::folder("HOME").as_deref());
+    let shelf = accounts::first(&config);
+    let app = App::with_files(config, Lists::restore(&folder), shelf.shelved());
+    let app = Arc::new(app.map_err(|error| error.to_string())?);
     app.snapshot().contradictions().iter().for_each(|one| tracing::warn!("{one}"));
     let keeper = Keeper::start(&app, environment::folder("HOME"))?;
     let path = origin.path.clone();
     let reloader = Reloader::new(Arc::clone(&app), tls.clone(), options.clone(), origin);
-    let config_watch = Watch::start(Arc::new(reloader), args.watch)?;
+    let reloader = Arc::new(reloader);
+    let account_watch = AccountWatch::start(Arc::clone(&reloader), shelf, args.watch)?;
+    let config_watch = Watch::start(reloader, args.watch)?;
     let share = Share {
         app: Arc::clone(&app),
         tls,
@@ -52,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, String> {
     let queues = workers.queues();
     let client =
         Client::new(ClientOptions { tls: share.client_tls, environment: share.proxies, ..ClientOptions::default() });
-    let stop = Stop { drain: &drain, app: &app, config_watch, upkeep, client };
+    let stop = Stop { drain: &drain, app: &app, config_watch, account_watch, upkeep, client };
     accept(listener, queues, watch, stop, || announce(&url, &path, fresh.as_ref()))?;
     report(workers.finish());
     drop(keeper);
@@ -64,6 +69,7 @@ struct Stop<'a> {
     drain: &'a Drain,
     app: &'a Arc<App>,
     config_watch: Watch,
+    account_watch: AccountWatch,
     upkeep: Upkeep,
     client: Client,
 }
@@ -96,7 +102,9 @@ fn accept(
         stop.drain.start(stop.app.snapshot().config.deadlines.drain);
         // A disk that hangs does not hold up the end.
         _ = tokio::time::timeout(LAST_WRITE, stop.upkeep.finish(stop.app)).await;
+        stop.app.finish_renewals().await;
         drop(stop.config_watch);
+        drop(stop.account_watch);
         Ok(())
     })
 }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use config::{Colour, Config, Fresh, Outline, Report};
+use gateway::Lists;
 use import::PoolFiles;
 
 use crate::args::{Args, Format};
-use crate::{environment, logging, pool_files};
+use crate::{accounts, environment, logging, pool_files};
 
 /// A configuration that may be used.
 #[derive(Debug)]
@@ -62,7 +63,13 @@ pub(crate) fn check(args: &Args) -> Result<ExitCode, String> {
     tell(&report);
     match config {
         Some(config) => {
-            let app = gateway::App::new(config).map_err(|error| error.to_string())?;
+            let mut shelf = accounts::of(&config);
+            shelf.look(false).remarks.iter().for_each(|remark| {
+                let grade = if remark.is_trouble { "warning" } else { "note" };
+                logging::say(&format!("{grade}: auth-dir: {}", remark.text));
+            });
+            let app = gateway::App::with_files(config, Lists::default(), shelf.shelved());
+            let app = app.map_err(|error| error.to_string())?;
             app.snapshot().contradictions().iter().for_each(|one| logging::say(&format!("warning: {one}")));
             logging::say(&format!("{} is fine: {} models can be called", path.display(), app.snapshot().model_count()));
             Ok(ExitCode::SUCCESS)

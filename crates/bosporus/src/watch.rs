@@ -255,6 +255,6 @@ fn folders(path: &Path) -> Vec<PathBuf> {
 }
 
 /// Our own looks are events, too; they must not lead to further looks.
-fn writes(kind: &EventKind) -> bool {
+pub(crate) fn writes(kind: &EventKind) -> bool {
     !matches!(kind, EventKind::Access(access) if *access != AccessKind::Close(AccessMode::Write))
 }

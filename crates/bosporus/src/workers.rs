@@ -102,9 +102,14 @@ fn work(share: Share, handed: Handed, drain: DrainWatch) -> Drained {
     };
     runtime.block_on(async move {
         let options = ClientOptions { tls: share.client_tls, environment: share.proxies, ..ClientOptions::default() };
+        let app = Arc::clone(&share.app);
         let worker = Worker::new(share.app, Client::new(options));
         let refusing = worker.clone();
         let options = ServeOptions { refuser: Refuser::new(move |refused| refusing.refuse(refused)), ..share.options };
-        serve(handed, share.tls, options, move |request, peer| worker.clone().handle(request, peer), drain).await
+        let handle = move |request, peer| worker.clone().handle(request, peer);
+        let drained = serve(handed, share.tls, options, handle, drain).await;
+        // A renewal that was begun for a request here must not be lost with this runtime.
+        app.finish_renewals().await;
+        drained
     })
 }

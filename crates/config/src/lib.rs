@@ -26,17 +26,18 @@ mod tree;
 mod words;
 
 pub use checked::{
-    AccountCheck, AccountRules, ChannelAlias, ClientKey, ClientSecret, Compat, CompatKey, Concurrency, Config, Cors,
-    Deadlines, ErrorAction, ErrorPattern, ErrorRule, Fetch, Fidelity, HeaderRule, HeaderValueRule, HealthCheck, Hedge,
-    HedgeAfter, KNOWN_PLACES, KeyEntry, KeyLimits, Limits, Log, LogFormat, MaxTokensField, Modality, Model, Ollama,
-    PromptMode, Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, ReasoningField, ResponsesStore, Routing, StoreMode,
-    Strategy, Streaming, SystemPrompt, ThinkingLevel, ThinkingRange, Tls, payload,
+    AccountCheck, AccountRules, AccountSettings, ChannelAlias, ClientKey, ClientSecret, Compat, CompatKey, Concurrency,
+    Config, Cors, Deadlines, ErrorAction, ErrorPattern, ErrorRule, Fetch, Fidelity, HeaderRule, HeaderValueRule,
+    HealthCheck, Hedge, HedgeAfter, KNOWN_PLACES, KeyEntry, KeyLimits, Limits, Log, LogFormat, MaxTokensField,
+    Modality, Model, Ollama, PromptMode, Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, ReasoningField,
+    ResponsesStore, Routing, StoreMode, Strategy, Streaming, SystemPrompt, ThinkingLevel, ThinkingRange, Tls, payload,
 };
 pub use dotenv::{dotenv, quoted};
 pub use find::{find, places};
 pub use first_start::{Fresh, fresh, write_new, write_private};
 pub use outline::Outline;
 pub use parse::{outlined, parse, parse_bytes};
+pub use read::account;
 pub use report::{Colour, Diagnostic, Report};
 pub use secret::Secret;
 

@@ -112,6 +112,24 @@ impl Problems {
         }
     }
 
+    /// Errors and warnings without their places, help behind each.
+    pub(crate) fn into_words(mut self) -> (Vec<String>, Vec<String>) {
+        self.tell_left_out();
+        let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+        for Problem { severity, message, help, .. } in self.list {
+            let message = match help {
+                Some(Help::Text(help)) => format!("{} ({})", plain(&message), plain(&help)),
+                Some(Help::Earlier(_)) | None => plain(&message),
+            };
+            match severity {
+                Severity::Error => errors.push(message),
+                Severity::Warning => warnings.push(message),
+                Severity::Note => {}
+            }
+        }
+        (errors, warnings)
+    }
+
     /// Looks up the places. `names` are the overrides' names.
     pub(crate) fn report(mut self, file: &str, text: &Text<'_>, names: &[&str]) -> Report {
         self.list.sort_by(|a, b| by_place(a.span, b.span));

@@ -1,6 +1,6 @@
 //! What lives as long as the process: the current snapshot, what accounts have learned, and the cap on requests.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use config::Config;
 use pool::{Accounts, Affinity};
@@ -11,13 +11,14 @@ use crate::allowance::Meters;
 use crate::changes::Changes;
 use crate::checkup::Journal;
 use crate::current::{Current, Turn};
+use crate::files::{Purses, Shelved};
 use crate::hedge::Hedges;
 use crate::kept::Store;
 use crate::lacking::Lacking;
 use crate::lists::Lists;
 use crate::management::{Management, Order};
 use crate::routes::Routes;
-use crate::snapshot::{Snapshot, SnapshotError};
+use crate::snapshot::{Snapshot, SnapshotError, Sources};
 
 /// The process-wide state. Shared by all workers; nothing in it is locked across an await.
 #[derive(Debug)]
@@ -46,6 +47,10 @@ pub struct App {
     pub(crate) lists: Lists,
     /// Which places lack which calls.
     pub(crate) lacking: Lacking,
+    /// Credentials that are made anew.
+    pub(crate) purses: Purses,
+    /// The account files that the next snapshot is made of.
+    shelved: Mutex<Arc<Shelved>>,
 }
 
 impl App {
@@ -62,11 +67,22 @@ impl App {
     /// # Errors
     /// When a place cannot be built from it.
     pub fn with_lists(config: Config, lists: Lists) -> Result<Self, SnapshotError> {
+        Self::with_files(config, lists, Shelved::default())
+    }
+
+    /// The same, with accounts that come from files.
+    ///
+    /// # Errors
+    /// When a place cannot be built from it.
+    pub fn with_files(config: Config, lists: Lists, shelved: Shelved) -> Result<Self, SnapshotError> {
         let accounts = Accounts::default();
         let in_flight = Cap::new(config.limits.in_flight);
         let meters = Meters::default();
         let origin = kept(&config);
-        let snapshot = Snapshot::build(config, &accounts, &meters, &lists)?;
+        let (purses, shelved) = (Purses::default(), Arc::new(shelved));
+        let sources =
+            Sources { accounts: &accounts, meters: &meters, lists: &lists, purses: &purses, shelved: &shelved };
+        let snapshot = Snapshot::build(config, sources)?;
         Ok(Self {
             current: Current::new(snapshot, origin),
             accounts,
@@ -82,6 +98,8 @@ impl App {
             checks: Journal::default(),
             lists,
             lacking: Lacking::default(),
+            purses,
+            shelved: Mutex::new(shelved),
         })
     }
 
@@ -105,7 +123,10 @@ impl App {
     }
 
     fn swap(&self, turn: &Turn<'_, Snapshot, Option<Config>>, config: Config) -> Result<Changes, SnapshotError> {
-        let mut snapshot = Snapshot::build(config, &self.accounts, &self.meters, &self.lists)?;
+        let shelved = Arc::clone(&self.shelved.lock().unwrap_or_else(PoisonError::into_inner));
+        let (accounts, meters) = (&self.accounts, &self.meters);
+        let sources = Sources { accounts, meters, lists: &self.lists, purses: &self.purses, shelved: &shelved };
+        let mut snapshot = Snapshot::build(config, sources)?;
         snapshot.names.scatter();
         let snapshot = Arc::new(snapshot);
         let old = turn.put(Arc::clone(&snapshot));
@@ -121,6 +142,16 @@ impl App {
     /// Waits until the folder of accounts is another one. One waits at a time.
     pub(crate) async fn moved(&self) {
         self.moves.notified().await;
+    }
+
+    /// Takes other account files, for the next reload.
+    pub fn shelve(&self, shelved: Shelved) {
+        *self.shelved.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(shelved);
+    }
+
+    /// Waits for renewals of credentials under way, so that the end of the program loses none.
+    pub async fn finish_renewals(&self) {
+        self.purses.finish().await;
     }
 
     /// Waits for the next new snapshot, or the last one that nobody has waited for. One waits at a time.

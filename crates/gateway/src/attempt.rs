@@ -10,7 +10,7 @@ use dialect::{ClientSide, Dialect, Encoded, Framer, Framing, Memo, Relay, Signal
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hub::{Assembler, Cutter, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, replay};
-use pool::{Lease, Secret};
+use pool::Secret;
 use tokio::time::timeout;
 use transport::{Deadlines, Payload, UpstreamReply};
 use upstreams::{Call, Purpose};
@@ -19,6 +19,7 @@ use crate::app::Worker;
 use crate::errand::Errand;
 use crate::events::Events;
 use crate::fidelity::{self, audible, report};
+use crate::files::Purse;
 use crate::inbound::Inbound;
 use crate::judge::ruled;
 use crate::outflow::Outflow;
@@ -40,7 +41,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) snapshot: &'a Arc<Snapshot>,
     pub(crate) client: &'static dyn ClientSide,
     pub(crate) seat: Seat<'a>,
-    pub(crate) lease: &'a Lease,
+    /// The credential of this attempt.
+    pub(crate) secret: &'a Secret,
     /// The payload rules of the name that was asked for.
     pub(crate) rules: &'a [Arc<Rule>],
 }
@@ -62,11 +64,37 @@ impl Committed {
 }
 
 impl Attempt<'_> {
-    /// Tries once.
+    /// Tries with an account.
     ///
     /// # Errors
     /// Why there is no answer from this account.
     pub(crate) async fn run(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
+        match &self.seat.purse {
+            None => self.once(inbound, record).await,
+            Some(purse) => Box::pin(self.with_purse(purse, inbound, record)).await,
+        }
+    }
+
+    /// The same where the credential ends. One that is refused before its end is renewed, once.
+    async fn with_purse(
+        &self,
+        purse: &Arc<Purse>,
+        inbound: &mut Inbound<'_>,
+        record: &mut Record,
+    ) -> Result<Committed, Fault> {
+        let client = &self.worker.client;
+        let secret = self.seat.secret(client).await?;
+        match (Attempt { secret: &secret, ..*self }).once(inbound, record).await {
+            Err(fault) if is_unauthorized(&fault) && inbound.errand.can_be_repeated() => {
+                purse.reject(&secret);
+                let secret = self.seat.secret(client).await?;
+                (Attempt { secret: &secret, ..*self }).once(inbound, record).await
+            }
+            tried => tried,
+        }
+    }
+
+    async fn once(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
         let stream = inbound.peek.reply.stream;
         // Made where it stays: a future is as large as all that it may become, and a deadline would copy it.
         let work = std::pin::pin!(self.execute(inbound, record));
@@ -79,7 +107,7 @@ impl Attempt<'_> {
         tried.map_err(|fault| {
             // What came with a status has been looked at, and the user's rules stand above that.
             let fault = if fault.upstream.is_none() { self.seat.upstream.blame(fault) } else { fault };
-            silenced(fault, self.lease.secret())
+            silenced(fault, self.secret)
         })
     }
 
@@ -331,7 +359,7 @@ impl Attempt<'_> {
         let stream = inbound.peek.reply.stream;
         let (body, client) = (self.ruled(body.into(), wire, inbound), &inbound.head.headers);
         let call = Call { purpose: Purpose::Generate, wire: wire.id, model, stream, body, headers, client };
-        let request = self.seat.upstream.request(call, self.lease.secret());
+        let request = self.seat.upstream.request(call, self.secret);
         // A whole answer has no first byte until it is complete, and its deadline runs already: no second timer.
         let patience = self.snapshot.deadlines.first_byte.filter(|_| stream);
         let sent = request.map(|request| self.deliver(wire, side, request.map(Payload::from_iter), patience, record));
@@ -360,7 +388,7 @@ impl Attempt<'_> {
         record: &'b mut Record,
     ) -> impl Future<Output = Result<Box<UpstreamReply>, Fault>> + Send + use<'b> {
         let patience = self.patience(call.stream);
-        let request = self.seat.upstream.request(call, self.lease.secret());
+        let request = self.seat.upstream.request(call, self.secret);
         let sent = request.map(|request| self.deliver(wire, side, request.map(Payload::from_iter), patience, record));
         async move { sent?.await }
     }
@@ -391,7 +419,7 @@ impl Attempt<'_> {
             if reply.status.is_success() {
                 return Ok(Box::new(reply));
             }
-            let fault = Box::pin(refusal(wire, side, reply, self.lease.secret())).await;
+            let fault = Box::pin(refusal(wire, side, reply, self.secret)).await;
             Err(whose(ruled(&self.seat.errors, self.seat.upstream.blame(fault))))
         }
     }
@@ -431,6 +459,11 @@ impl Attempt<'_> {
         report(losses, &mut headers);
         Ok(Committed::Whole { headers, body, usage: response.usage })
     }
+}
+
+/// Whether the credential itself was refused.
+pub(crate) fn is_unauthorized(fault: &Fault) -> bool {
+    fault.upstream.as_ref().is_some_and(|raw| raw.status == StatusCode::UNAUTHORIZED)
 }
 
 /// Gives up after `patience`.

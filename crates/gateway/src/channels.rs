@@ -22,9 +22,20 @@ pub(crate) fn errors(place: &Place, own: &Arc<[ErrorRule]>, config: &Config) -> 
 pub(crate) fn apply<'a>(place: &Place, models: &'a [Model], config: &Config) -> Vec<Cow<'a, Model>> {
     let excluded = excluded(place, config);
     let kept = models.iter().filter(|model| !is_excluded(model, &excluded)).map(Cow::Borrowed);
-    match config.channel_aliases.iter().find(|(channel, _)| channel == place.upstream.kind()) {
+    match aliases(place, config) {
         None => kept.collect(),
-        Some((_, aliases)) => renamed(place, kept.collect(), aliases, &excluded),
+        Some(aliases) => renamed(place, kept.collect(), &aliases, &excluded),
+    }
+}
+
+/// Other names for the models of a place: its own, then those of its channel.
+fn aliases<'a>(place: &'a Place, config: &'a Config) -> Option<Cow<'a, [ChannelAlias]>> {
+    let of_channel = config.channel_aliases.iter().find(|(channel, _)| channel == place.upstream.kind());
+    match (&place.aliases[..], of_channel) {
+        ([], None) => None,
+        ([], Some((_, aliases))) => Some(Cow::Borrowed(aliases)),
+        (own, None) => Some(Cow::Borrowed(own)),
+        (own, Some((_, aliases))) => Some(Cow::Owned([own, aliases].concat())),
     }
 }
 
@@ -36,10 +47,9 @@ pub(crate) fn excluded(place: &Place, config: &Config) -> Vec<String> {
 
 /// What the pattern of a place must not take: what is excluded, and what its channel has given another name.
 pub(crate) fn refused(place: &Place, config: &Config) -> Vec<String> {
-    let aliases = config.channel_aliases.iter().filter(|(channel, _)| channel == place.upstream.kind());
-    let renamed = aliases.flat_map(|(_, aliases)| aliases).filter(|alias| !alias.fork);
+    let aliases = aliases(place, config).unwrap_or_default();
     let mut refused = excluded(place, config);
-    refused.extend(renamed.map(|alias| alias.name.to_ascii_lowercase()));
+    refused.extend(aliases.iter().filter(|alias| !alias.fork).map(|alias| alias.name.to_ascii_lowercase()));
     refused
 }
 

@@ -11,12 +11,12 @@ use dialect::splice::{self, Pieces};
 use dialect::{Body, Dialect, Target, WireSide};
 use http::{HeaderMap, HeaderValue, Response};
 use hub::{Blame, Fault, FaultKind, Losses, Request};
-use pool::{Lease, Outcome};
+use pool::{Lease, Outcome, Secret};
 use tokio::time::timeout;
 use transport::ReplyBody;
 use upstreams::{Call, Purpose};
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, is_unauthorized, within};
 use crate::fidelity::report;
 use crate::inbound::Inbound;
 use crate::lacking::has_no_such_call;
@@ -114,14 +114,35 @@ impl Serve<'_> {
         inbound: &mut Inbound<'_>,
         record: &mut Record,
     ) -> Result<Response<ReplyBody>, Fault> {
+        let client = &self.worker.client;
+        let secret = within(PATIENCE, seat.secret(client)).await?;
+        let counted = self.count_with(seat, &secret, rules, inbound, record).await;
+        match (counted, &seat.purse) {
+            (Err(fault), Some(purse)) if is_unauthorized(&fault) => {
+                purse.reject(&secret);
+                let secret = within(PATIENCE, seat.secret(client)).await?;
+                self.count_with(seat, &secret, rules, inbound, record).await
+            }
+            (counted, _) => counted,
+        }
+    }
+
+    async fn count_with(
+        &self,
+        seat: Seat<'_>,
+        secret: &Secret,
+        rules: &[Arc<Rule>],
+        inbound: &mut Inbound<'_>,
+        record: &mut Record,
+    ) -> Result<Response<ReplyBody>, Fault> {
         let asked_for = inbound.peek.model.clone();
         let (model, _) = seat.model(&asked_for);
         let wire = counter(seat, &asked_for).ok_or_else(cannot)?;
         let side = wire.wire.ok_or_else(cannot)?;
         let same = self.speaks(wire);
-        let lease = Lease::new(Arc::clone(&seat.account), seat.secret.clone());
+        let lease = Lease::new(Arc::clone(&seat.account), secret.clone());
         let attempt =
-            Attempt { worker: self.worker, snapshot: &self.snapshot, client: self.client, seat, lease: &lease, rules };
+            Attempt { worker: self.worker, snapshot: &self.snapshot, client: self.client, seat, secret, rules };
         let ask = if same {
             relayed(&attempt, wire, side, inbound)?
         } else {

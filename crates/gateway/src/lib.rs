@@ -28,6 +28,7 @@ mod faults;
 mod fetched;
 mod few;
 mod fidelity;
+mod files;
 mod glob;
 mod headers;
 mod hedge;
@@ -71,6 +72,7 @@ pub use explain::{
     Candidate, Checked, Explanation, Extent, Hedged, Hedging, Hindrance, LeftOut, Next, Pick, Question, Reason, Speaks,
     State, Told, Way,
 };
+pub use files::{Folder, Remark, Shelf, Shelved, Unread, account_types};
 pub use lists::Lists;
 pub use management::{Order, Reloaded};
 pub use snapshot::{Snapshot, SnapshotError};

@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use config::ErrorRule;
 use dialect::{Dialect, ModelTraits};
-use hub::DialectId;
+use hub::{DialectId, Fault};
 use pool::{Account, Secret, Weighing};
-use transport::Site;
+use transport::{Client, Site};
 use upstreams::{Model, Upstream};
 
+use crate::files::Purse;
 use crate::glob::glob;
 
 /// An account with its place, as all its seats see it.
@@ -23,6 +24,8 @@ use crate::glob::glob;
 pub(crate) struct Member {
     pub(crate) account: Arc<Account>,
     pub(crate) secret: Secret,
+    /// Where its secret comes from instead, if that one ends.
+    pub(crate) purse: Option<Arc<Purse>>,
     pub(crate) upstream: Arc<dyn Upstream>,
     pub(crate) site: Site,
     /// The numbers of the provider ids of its place.
@@ -33,6 +36,19 @@ pub(crate) struct Member {
     pub(crate) retries: u32,
     /// What its seats refuse of the names that fit a pattern; of all that refuse the same there is one.
     pub(crate) guard: Arc<Guard>,
+}
+
+impl Member {
+    /// The credential; made anew before where it has ended.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) async fn secret(&self, client: &Client) -> Result<Secret, Fault> {
+        match &self.purse {
+            None => Ok(self.secret.clone()),
+            Some(purse) => purse.secret(client, &self.site).await,
+        }
+    }
 }
 
 /// What is refused of the names that fit a pattern, and the prefix that such names may have.

@@ -168,7 +168,7 @@ impl Serve<'_> {
             snapshot: &self.snapshot,
             client: self.client,
             seat: held.seat,
-            lease: &held.lease,
+            secret: held.lease.secret(),
             rules: &route.rules,
         }
     }

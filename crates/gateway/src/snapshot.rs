@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use config::{AccountRules, Config};
 use hub::Prompt;
-use pool::{Account, AccountId, Accounts, Cooling, Room, Secret, Strategy};
+use pool::{Account, AccountId, Accounts, Cooling, Room, Secret, Strategy, Vault};
 use transport::{Deadlines, Site};
 use upstreams::{AccountSpec, KINDS, Model, Place};
 
@@ -18,6 +18,7 @@ use crate::channels;
 use crate::checkup::{self, Checkup};
 use crate::fallback::Chains;
 use crate::faults::proxy_setting;
+use crate::files::{Purse, Purses, Shelved};
 use crate::lists::{Learner, Lists, Menus};
 use crate::names::{Collector, Names, is_excluded};
 use crate::payload::AllRules;
@@ -44,6 +45,19 @@ pub struct Snapshot {
     pub(crate) learners: Vec<Learner>,
     /// Those whose places tell what is left of their credit.
     pub(crate) gauged: Vec<Gauged>,
+    /// Those whose credentials are made anew, and how they are reached.
+    pub(crate) purses: Vec<(Arc<Purse>, Site)>,
+    /// The account files that it was made of.
+    pub(crate) shelved: Arc<Shelved>,
+}
+
+/// What lives longer than a snapshot, and what it is made of besides the configuration.
+pub(crate) struct Sources<'a> {
+    pub(crate) accounts: &'a Accounts,
+    pub(crate) meters: &'a Meters,
+    pub(crate) lists: &'a Lists,
+    pub(crate) purses: &'a Purses,
+    pub(crate) shelved: &'a Arc<Shelved>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -68,9 +82,7 @@ impl Snapshot {
     /// Builds the view. Accounts keep what they have learned.
     pub(crate) fn build(
         mut config: Config,
-        accounts: &Accounts,
-        meters: &Meters,
-        lists: &Lists,
+        Sources { accounts, meters, lists, purses, shelved }: Sources<'_>,
     ) -> Result<Self, SnapshotError> {
         let prompt = config.system_prompt.as_ref().map(adjust::prompt).transpose().map_err(SnapshotError)?;
         let names = Collector::new(config.force_model_prefix, strategy(config.routing.strategy));
@@ -83,15 +95,16 @@ impl Snapshot {
             learners: Vec::new(),
             ids: Ids::default(),
             checkups: Vec::new(),
+            purses,
+            held: Vec::new(),
+            vault: shelved.vault.as_ref(),
         };
-        for kind in KINDS {
-            for place in (kind.build)(&config) {
-                builder.place(&place)?;
-            }
+        for place in places(&config, shelved) {
+            builder.place(&place)?;
         }
         let (keys, reaches) = KeyTable::new(&config.client_keys, &builder.names.providers, meters);
         checkup::look_at_kinds(&config, &builder.names.providers);
-        let Builder { names, members, learners, checkups, .. } = builder;
+        let Builder { names, members, learners, checkups, held, .. } = builder;
         let accounts = members.iter().map(|member| Arc::clone(&member.account)).collect();
         let told = members.iter().filter(|_| config.quota_reading.is_some());
         let gauged = told.filter_map(Gauged::of).collect();
@@ -110,6 +123,8 @@ impl Snapshot {
             checkups,
             learners,
             gauged,
+            purses: held,
+            shelved: Arc::clone(shelved),
             config,
         })
     }
@@ -130,6 +145,15 @@ struct Builder<'a> {
     learners: Vec<Learner>,
     ids: Ids,
     checkups: Vec<Checkup>,
+    purses: &'a Purses,
+    /// Those that were given out.
+    held: Vec<(Arc<Purse>, Site)>,
+    vault: Option<&'a Arc<dyn Vault>>,
+}
+
+/// All places: those of the configuration, then those of account files, kind by kind.
+pub(crate) fn places(config: &Config, shelved: &Shelved) -> impl Iterator<Item = Place> {
+    KINDS.iter().flat_map(move |kind| (kind.build)(config).into_iter().chain(shelved.places(kind)))
 }
 
 /// Gives accounts their own ids, in the order of the configuration.
@@ -202,9 +226,12 @@ impl Builder<'_> {
     ) -> Result<Member, SnapshotError> {
         let id = self.ids.of(spec);
         let (account, site, secret) = self.account(id, place, spec)?;
+        let purse = spec.renewable.as_ref().map(|it| self.purses.of(&account.id, it, self.vault));
+        self.held.extend(purse.iter().map(|purse| (Arc::clone(purse), site.clone())));
         Ok(Member {
             account,
             secret,
+            purse,
             upstream: Arc::clone(&place.upstream),
             site,
             providers: Arc::clone(providers),
@@ -224,7 +251,7 @@ impl Builder<'_> {
             .map_err(|why| SnapshotError(format!("{}: {why}", spec.label)))?;
         let site = Site::new(id.shared()).with_proxy(proxy);
         let account = Account {
-            activity: self.accounts.activity_with(&id, &spec.secret),
+            activity: self.accounts.activity_with(&id, spec.renewable.as_ref().map_or(&spec.secret, |it| &it.print)),
             id,
             label: spec.label.clone(),
             priority: spec.priority,

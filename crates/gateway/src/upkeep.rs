@@ -20,10 +20,9 @@ use transport::client::Client;
 use transport::{Deadlines, Site};
 
 use crate::app::App;
-use crate::checkup;
 use crate::faults::proxy_setting;
 use crate::lists::refresh;
-use crate::quota;
+use crate::{checkup, files, quota};
 
 /// Changes that may wait to be told; beyond them the newest are only logged.
 const QUEUE: usize = 256;
@@ -119,7 +118,8 @@ impl Upkeep {
             telling,
             checkup::keep(app, client),
             refresh::run(app, client, home.as_deref()),
-            quota::keep(app, client, &spent)
+            quota::keep(app, client, &spent),
+            files::keep(app, client)
         );
     }
 

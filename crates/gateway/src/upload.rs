@@ -172,7 +172,7 @@ impl Attempt<'_> {
             headers,
             client: &inbound.head.headers,
         };
-        let request = self.seat.upstream.request(call, self.lease.secret())?;
+        let request = self.seat.upstream.request(call, self.secret)?;
         let (parts, pieces) = request.into_parts();
         let request = http::Request::from_parts(parts, upload.payload(pieces)?);
         let sent = self.deliver(wire, side, request, self.patience(false), record).await;

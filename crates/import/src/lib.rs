@@ -17,6 +17,7 @@ mod yaml;
 use std::path::Path;
 
 pub use aiclient::pools::{Added, PoolFiles};
+pub use cliproxy::SERVED;
 pub use draft::{Copied, Import};
 pub use look::{Disk, Look, Seen, Trouble};
 pub use report::{Finding, Outcome, Summary};

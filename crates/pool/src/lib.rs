@@ -23,13 +23,13 @@ mod vault;
 
 pub use account::{Account, AccountId, Accounts, Activity, HealthChange, Room, Ward, Watcher};
 pub use affinity::{Affinity, Bond, SessionKey};
-pub use authority::{Authority, BoxFuture, Credential, Http, Prompt};
+pub use authority::{Authority, BoxFuture, Credential, Document, Http, Prompt, Refused, Renewed};
 pub use clock::{Clock, Hand, Moment};
-pub use flight::Flight;
+pub use flight::{Entrusted, Flight};
 pub use health::{Benched, Cooling, Out, Standing, Trouble, longest};
 pub use lease::{Lease, Outcome};
 pub use secret::Secret;
 pub use select::{Ask, Bench, Selector, Strategy, Weighing};
 pub use slots::{LineIsFull, Slot, Slots, Turn};
-pub use token::Token;
-pub use vault::{Keyring, Vault, VaultError};
+pub use token::{Renewal, Renewing, Token};
+pub use vault::{Listed, Vault, VaultError};

@@ -1,80 +1,55 @@
-//! Where credentials rest.
+//! Where accounts rest: documents under names, whatever is in them.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::fmt;
 
-use crate::{AccountId, Credential};
+use crate::Secret;
 
-/// Loads, saves and removes credentials. Implementations write atomically, readable by the owner only.
-pub trait Vault: Send + Sync + std::fmt::Debug {
-    /// All credentials.
+/// A store of documents. Its calls may wait for a disk or a network, so they are made beside the workers.
+pub trait Vault: Send + Sync + fmt::Debug {
+    /// All documents.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn load(&self) -> Result<Vec<(AccountId, Credential)>, VaultError>;
+    fn list(&self) -> Result<Vec<Listed>, VaultError>;
 
-    /// Keeps a credential; it is safe on return.
+    /// A document; `None` when there is none of the name.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    fn read(&self, name: &str) -> Result<Option<Secret>, VaultError>;
+
+    /// Keeps a document, readable by the owner only. Whoever reads meanwhile sees the old or the new one; on return it
+    /// is safe.
     ///
     /// # Errors
     /// When the store cannot be written.
-    fn save(&self, id: &AccountId, credential: &Credential) -> Result<(), VaultError>;
+    fn save(&self, name: &str, text: &Secret) -> Result<(), VaultError>;
 
-    /// Forgets a credential.
+    /// The right to change a document, which one process has at a time and gives back by dropping it; `None` while
+    /// another has it.
     ///
     /// # Errors
-    /// When the store cannot be written.
-    fn remove(&self, id: &AccountId) -> Result<(), VaultError>;
+    /// When the store cannot tell.
+    fn hold(&self, name: &str) -> Result<Option<Box<dyn Send>>, VaultError>;
 }
 
-/// Why a store did not work.
+/// A document that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Another one after a change. `None` where a change could have been missed: then it is read to be sure.
+    pub mark: Option<u64>,
+}
+
+/// Why a store did not work. Nothing of what it holds is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VaultError(pub String);
 
-impl std::fmt::Display for VaultError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for VaultError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
 impl std::error::Error for VaultError {}
-
-/// A vault in memory: the keys that a configuration file holds, which are saved by editing that file.
-#[derive(Debug, Default)]
-pub struct Keyring {
-    credentials: Mutex<HashMap<AccountId, Credential>>,
-}
-
-impl Vault for Keyring {
-    fn load(&self) -> Result<Vec<(AccountId, Credential)>, VaultError> {
-        let credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(credentials.iter().map(|(id, credential)| (id.clone(), credential.clone())).collect())
-    }
-
-    fn save(&self, id: &AccountId, credential: &Credential) -> Result<(), VaultError> {
-        let mut credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
-        credentials.insert(id.clone(), credential.clone());
-        Ok(())
-    }
-
-    fn remove(&self, id: &AccountId) -> Result<(), VaultError> {
-        self.credentials.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Secret;
-
-    #[test]
-    fn what_is_saved_is_loaded_until_removed() {
-        let ring = Keyring::default();
-        let id = AccountId::new("a");
-        let credential = Credential { secret: Secret::new("s"), expires: None };
-        ring.save(&id, &credential).unwrap();
-        assert_eq!(ring.load().unwrap(), [(id.clone(), credential)]);
-        ring.remove(&id).unwrap();
-        assert_eq!(ring.load().unwrap(), []);
-    }
-}

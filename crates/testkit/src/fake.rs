@@ -129,7 +129,7 @@ pub struct Fake {
 }
 
 impl Fake {
-    async fn start(provider: Box<dyn Provider>, port: u16) -> io::Result<Self> {
+    pub(crate) async fn start(provider: Box<dyn Provider>, port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::new(provider));
@@ -315,7 +315,7 @@ impl FakeGemini {
     /// # Errors
     /// If the port cannot be bound.
     pub async fn start_on(port: u16) -> io::Result<Self> {
-        Fake::start(Box::new(Gemini), port).await.map(Self)
+        Fake::start(Box::new(Gemini::default()), port).await.map(Self)
     }
 }
 

@@ -13,6 +13,7 @@ mod fake;
 mod gate;
 pub mod gateway;
 mod gemini;
+mod google;
 mod lively;
 mod media;
 mod openai;
@@ -30,6 +31,7 @@ pub use beside::{sound, vector};
 pub use fake::{Fake, FakeAnthropic, FakeGemini, FakeOpenAi, FakeResponses, Recorded};
 pub use gate::Gate;
 pub use gateway::Gateway;
+pub use google::{Exchange, FakeGoogle};
 pub use reply::{Encoding, Quirk, Reply, Style, Trouble};
 
 /// A valid thinking signature of the fake provider for this text, as if it had said it earlier.

@@ -13,7 +13,7 @@ use url::Url;
 use crate::Call;
 
 /// We say who we are.
-const OUR_NAME: &str = concat!("bosporus/", env!("CARGO_PKG_VERSION"));
+pub(crate) const OUR_NAME: &str = concat!("bosporus/", env!("CARGO_PKG_VERSION"));
 
 /// An address under which requests are posted, made ready once.
 #[derive(Clone, Debug)]

@@ -25,6 +25,7 @@ pub(crate) fn place(
         priority: entry.priority,
         weight: entry.weight,
         excluded: Vec::new(),
+        renewable: None,
         rules: entry.rules.clone(),
     };
     Place {
@@ -35,6 +36,7 @@ pub(crate) fn place(
         groups: entry.group.clone().into_iter().collect(),
         prefix: entry.prefix.clone(),
         excluded: entry.excluded_models.clone(),
+        aliases: Vec::new(),
         request_retry: entry.request_retry,
     }
 }

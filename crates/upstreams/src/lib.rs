@@ -7,6 +7,7 @@ mod claude_key;
 mod codex_key;
 mod demo;
 mod endpoint;
+mod files;
 mod gauge;
 mod gemini_key;
 mod identity;
@@ -18,6 +19,7 @@ mod ollama;
 mod openai_compatible;
 mod openai_paths;
 mod signs;
+mod vertex;
 mod vertex_key;
 mod xai_key;
 
@@ -32,6 +34,7 @@ use http::HeaderMap;
 use hub::{DialectId, Event, Fault, Request};
 use pool::Secret;
 
+pub use files::{AccountFile, FileKind, FileRead, MAX_FILE, Renewable};
 pub use gauge::{Credit, Gauge};
 pub use learned::Learned;
 pub use lister::{ListPage, Lister};
@@ -44,6 +47,8 @@ pub struct Kind {
     pub ids: &'static [&'static str],
     /// Builds the places of this kind that the configuration names.
     pub build: fn(&config::Config) -> Vec<Place>,
+    /// What it makes of account files; `None` where it has none.
+    pub files: Option<&'static FileKind>,
 }
 
 /// Every kind.
@@ -52,6 +57,7 @@ pub static KINDS: &[&Kind] = &[
     &codex_key::KIND,
     &gemini_key::KIND,
     &vertex_key::KIND,
+    &vertex::KIND,
     &xai_key::KIND,
     &openai_compatible::KIND,
     &ollama::KIND,
@@ -95,6 +101,8 @@ pub struct Place {
     pub prefix: Option<String>,
     /// Names or patterns with `*` that it must not serve, in lower case.
     pub excluded: Vec<String>,
+    /// Other names for its models, besides those that the configuration gives to all of its kind.
+    pub aliases: Vec<config::ChannelAlias>,
     /// Extra rounds, where the place has its own number.
     pub request_retry: Option<u32>,
 }
@@ -106,8 +114,10 @@ pub struct AccountSpec {
     pub id: String,
     /// For logs.
     pub label: String,
-    /// The key; empty where the place wants none.
+    /// The key; empty where the place wants none, and where it is made anew again and again.
     pub secret: Secret,
+    /// What makes it, where it ends.
+    pub renewable: Option<Renewable>,
     /// How the place is reached with it.
     pub proxy: config::Proxy,
     /// Higher is tried first.

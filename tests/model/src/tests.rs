@@ -9,7 +9,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
 use crate::current::Current;
-use crate::flight::Flight;
+use crate::flight::{Entrusted, Flight};
 use crate::guarded::{Count, Guarded};
 use crate::slots::Slots;
 
@@ -67,6 +67,50 @@ fn a_waiter_that_hangs_up_is_forgotten() {
         assert!(block_on(flight.share(|| async { 2 })) <= 2);
         other.join().unwrap();
         assert_eq!(block_on(flight.share(|| async { 3 })), 3);
+    });
+}
+
+/// What is entrusted is done once for callers that meet, and nobody hears of a work before the one that it asked for.
+#[test]
+fn entrusted_work_is_done_by_another_and_shared() {
+    model(|| {
+        let flight = Arc::new(Flight::default());
+        let works = Arc::new(AtomicUsize::new(0));
+        let call = |flight: Arc<Flight<usize>>, works: Arc<AtomicUsize>| {
+            move || {
+                let at_once = |lead: Entrusted<usize>| lead.land(works.fetch_add(1, Ordering::SeqCst) + 1);
+                block_on(Flight::entrust(&flight, at_once)).unwrap()
+            }
+        };
+        let other = thread::spawn(call(Arc::clone(&flight), Arc::clone(&works)));
+        let mine = call(Arc::clone(&flight), Arc::clone(&works))();
+        let theirs = other.join().unwrap();
+        let works = works.load(Ordering::SeqCst);
+        // One who is slow to look may hear of a later work; nobody of one that was not done.
+        assert!(works <= 2 && mine.max(theirs) == works && mine.min(theirs) >= 1);
+    });
+}
+
+#[test]
+fn entrusted_work_ends_for_all_wherever_it_ends() {
+    model(|| {
+        let flight = Arc::new(Flight::default());
+        let desk = Arc::new(loom::sync::Mutex::new(None));
+        let (waiter, hand) = (Arc::clone(&flight), Arc::clone(&desk));
+        let other = thread::spawn(move || {
+            let lay_down = |lead: Entrusted<usize>| {
+                if let Some(earlier) = hand.lock().unwrap().replace(lead) {
+                    earlier.land(1);
+                }
+            };
+            // The caller hangs up: the work stays where it was laid down.
+            abandon(Flight::entrust(&waiter, lay_down));
+        });
+        other.join().unwrap();
+        let worker = thread::spawn(move || desk.lock().unwrap().take().unwrap().land(7));
+        // It met the work, or came after it.
+        assert!([7, 8].contains(&block_on(flight.share(|| async { 8 }))));
+        worker.join().unwrap();
     });
 }
 

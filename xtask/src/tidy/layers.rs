@@ -85,6 +85,7 @@ const LAYERS: &[Layer] = &[
             "bosporus-dialect",
             "bosporus-dialect-gemini",
             "bosporus-dialects",
+            "bosporus-pool",
             "bosporus-config",
             "bosporus-import",
             "bosporus-upstreams",

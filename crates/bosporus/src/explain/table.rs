@@ -25,6 +25,9 @@ pub(super) fn text(explained: &Explained) -> String {
     if told.elsewhere > 0 {
         let _ = writeln!(out, "{} further account(s) do not have this model", told.elsewhere);
     }
+    for file in &told.unread {
+        let _ = writeln!(out, "not used as it stands: {file}");
+    }
     out.push_str(&told.hedge.as_ref().map(hedge).unwrap_or_default());
     out.push_str(&checks(&told.candidates));
     match &told.error {
@@ -71,6 +74,7 @@ fn row(candidate: &Candidate, picked: Option<Reason>) -> [String; 7] {
     let Candidate { label, kind, model, priority, weight, speaks, place, .. } = candidate;
     let order = place.map_or("out".to_owned(), |place| format!("{place}."));
     let state = match picked {
+        _ if candidate.credential.is_some() => candidate.credential.clone().unwrap_or_default(),
         None => state(&candidate.state),
         Some(why) => format!("{}; asked first, {}", state(&candidate.state), reason(why)),
     };

@@ -22,9 +22,9 @@ pub use keys::{ClientKey, ClientSecret, KeyLimits};
 pub use network::{Cors, Proxy, ProxyScheme, ProxyUrl, ProxyUser};
 pub use prompt::{Fidelity, PromptMode, SystemPrompt};
 pub use provider::{
-    AccountRules, ChannelAlias, Compat, CompatKey, ErrorAction, ErrorPattern, ErrorRule, HeaderRule, HeaderValueRule,
-    KNOWN_PLACES, KeyEntry, MaxTokensField, Modality, Model, Ollama, Quirks, ReasoningField, ThinkingLevel,
-    ThinkingRange,
+    AccountRules, AccountSettings, ChannelAlias, Compat, CompatKey, ErrorAction, ErrorPattern, ErrorRule, HeaderRule,
+    HeaderValueRule, KNOWN_PLACES, KeyEntry, MaxTokensField, Modality, Model, Ollama, Quirks, ReasoningField,
+    ThinkingLevel, ThinkingRange,
 };
 pub use store::{ResponsesStore, StoreMode};
 

@@ -95,6 +95,38 @@ pub struct KeyEntry {
     pub rules: AccountRules,
 }
 
+impl Default for KeyEntry {
+    /// An account about which nothing is said.
+    fn default() -> Self {
+        Self {
+            key: Secret::default(),
+            label: None,
+            base_url: None,
+            proxy: Proxy::Inherit,
+            headers: Vec::new(),
+            models: Arc::default(),
+            excluded_models: Vec::new(),
+            group: None,
+            prefix: None,
+            priority: 0,
+            weight: 1,
+            request_retry: None,
+            rules: AccountRules::default(),
+        }
+    }
+}
+
+/// What an account file says of how its account is used.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AccountSettings {
+    /// Kept but not used.
+    pub disabled: bool,
+    /// What it shares with accounts by key; there is none.
+    pub entry: KeyEntry,
+    /// Other names for models.
+    pub aliases: Vec<ChannelAlias>,
+}
+
 /// How an account is used, where it says so itself. `None` leaves it to the settings for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountRules {

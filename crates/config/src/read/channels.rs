@@ -36,7 +36,8 @@ pub(crate) fn aliases(root: &Section<'_>, problems: &mut Problems) -> Vec<(Strin
     found.into_iter().map(|(channel, section, key)| (channel, list(&section, key, problems))).collect()
 }
 
-fn list(section: &Section<'_>, key: &str, problems: &mut Problems) -> Vec<ChannelAlias> {
+/// The aliases below a key.
+pub(crate) fn list(section: &Section<'_>, key: &str, problems: &mut Problems) -> Vec<ChannelAlias> {
     let mut aliases: Vec<ChannelAlias> = Vec::new();
     for entry in section.sections(key, problems) {
         let (name, alias) = (entry.text("name", problems), entry.text("alias", problems));

@@ -1,6 +1,7 @@
 //! The tree to checked values. Every accessor gives the default where a key is missing and tells a problem where it is
 //! wrong, so that one reading finds them all.
 
+mod account;
 mod channels;
 mod checkup;
 mod errors;
@@ -21,6 +22,7 @@ mod safety;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+pub use account::account;
 pub(crate) use gateway::read;
 
 use crate::report::Problems;

@@ -150,7 +150,7 @@ fn key_entry(section: &Section<'_>, problems: &mut Problems) -> Option<KeyEntry>
 }
 
 /// What all entries share.
-fn entry(section: &Section<'_>, problems: &mut Problems) -> KeyEntry {
+pub(crate) fn entry(section: &Section<'_>, problems: &mut Problems) -> KeyEntry {
     KeyEntry {
         key: secret(section, problems),
         label: labels::of_account(section, problems),

@@ -23,6 +23,7 @@ use upstreams::{AccountSpec, Call, Model, Purpose, Upstream};
 use crate::app::App;
 use crate::attempt::{is_stream, look_for_json, refusal, within};
 use crate::faults;
+use crate::files::Purse;
 use crate::glob::glob;
 use crate::judge::verdict;
 use crate::names::is_excluded;
@@ -43,6 +44,7 @@ const TRIES: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::
 pub(crate) struct Checkup {
     pub(crate) account: Arc<Account>,
     secret: Secret,
+    purse: Option<Arc<Purse>>,
     upstream: Arc<dyn Upstream>,
     site: Site,
     errors: Arc<[ErrorRule]>,
@@ -80,6 +82,7 @@ impl Checkup {
         Some(Self {
             account: Arc::clone(&member.account),
             secret: member.secret.clone(),
+            purse: member.purse.clone(),
             upstream: Arc::clone(&member.upstream),
             site: member.site.clone(),
             errors: Arc::clone(&member.errors),
@@ -142,11 +145,16 @@ impl Checkup {
         let none = HeaderMap::new();
         let purpose = Purpose::Generate;
         let call = Call { purpose, wire: wire.id, model, stream: false, body: body.into(), headers, client: &none };
-        let request = self.upstream.request(call, lease.secret())?.map(Payload::from_iter);
+        let renewed = match &self.purse {
+            None => None,
+            Some(purse) => Some(purse.secret(client, &self.site).await?),
+        };
+        let secret = renewed.as_ref().unwrap_or(lease.secret());
+        let request = self.upstream.request(call, secret)?.map(Payload::from_iter);
         let sent = client.send(&self.site, request, &snapshot.deadlines).await;
         let reply = sent.map_err(|error| faults::of_send(&error))?;
         if !reply.status.is_success() {
-            return Err(refusal(wire, side, reply, lease.secret()).await);
+            return Err(refusal(wire, side, reply, secret).await);
         }
         if is_stream(&reply.headers, wire.framing) {
             return Ok(());

@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use config::Config;
 use pool::{Account, AccountId, Accounts};
-use upstreams::KINDS;
 
 use super::told::{Hindrance, LeftOut};
 use crate::allowance::Meters;
 use crate::app::App;
 use crate::channels;
+use crate::files::{Purses, Shelved};
 use crate::glob::glob;
 use crate::scope::Scope;
 use crate::seats::{Seat, Seats};
-use crate::snapshot::{Ids, Snapshot};
+use crate::snapshot::{Ids, Snapshot, Sources, places};
 
 /// Accounts that are told of one by one.
 const SHOWN: usize = 1000;
@@ -70,9 +70,12 @@ impl Search {
     /// nothing with what serves but the lists of models that were learned.
     fn add_hindered(&mut self, app: &App, snapshot: &Snapshot, config: &Config, model: &str) {
         let (accounts, meters) = (Accounts::default(), Meters::default());
-        let Ok(free) = Snapshot::build(config.unhindered(), &accounts, &meters, &app.lists) else { return };
+        let (purses, shelved) = (Purses::default(), Arc::new(snapshot.shelved.unhindered()));
+        let sources =
+            Sources { accounts: &accounts, meters: &meters, lists: &app.lists, purses: &purses, shelved: &shelved };
+        let Ok(free) = Snapshot::build(config.unhindered(), sources) else { return };
         let route = free.names.resolve(Scope::default(), model);
-        let (patterns, enabled) = (patterns(config), ids(snapshot));
+        let (patterns, enabled) = (patterns(config, &snapshot.shelved), ids(snapshot));
         let weightless = weightless(snapshot);
         self.add(route.as_ref().map(|route| &route.seats), |seat| match patterns.get(&seat.account.id) {
             _ if weightless.contains(&seat.account.id) => Hindrance::Weight,
@@ -100,11 +103,10 @@ fn weightless(snapshot: &Snapshot) -> BTreeSet<AccountId> {
 }
 
 /// What each account must not serve.
-fn patterns(config: &Config) -> HashMap<AccountId, Vec<String>> {
+fn patterns(config: &Config, shelved: &Shelved) -> HashMap<AccountId, Vec<String>> {
     let mut ids = Ids::default();
-    let places = KINDS.iter().flat_map(|kind| (kind.build)(config));
     let mut all = HashMap::new();
-    for place in places {
+    for place in places(config, shelved) {
         let common = channels::excluded(&place, config);
         for spec in &place.accounts {
             all.insert(ids.of(spec), [&common[..], &spec.excluded].concat());

@@ -152,6 +152,7 @@ impl Case<'_> {
         let (scope, name) = found.as_ref().map_or((scope, name), |(way, _)| way.clone());
         let seats = found.as_ref().map(|(_, route)| &route.seats);
         (told.left_out, told.elsewhere) = left_out::all(self.app, self.snapshot, (scope, &name), seats);
+        told.unread = self.snapshot.shelved.unread().collect();
         if let Some(fault) = refused {
             told.error = Some(self.told(&fault));
             told.pick = None;
@@ -282,6 +283,7 @@ impl Case<'_> {
             failed: account.activity.failed(),
             latency_ms: Some(account.activity.latency()).filter(|millis| *millis >= 1.0),
             state: self.state(seat, standing, look),
+            credential: seat.purse.as_ref().and_then(|purse| purse.ended()).map(|fault| fault.message.into_owned()),
             place: None,
             check: self.checked(&account.id),
         }

@@ -29,6 +29,9 @@ pub struct Explanation {
     pub left_out: Vec<LeftOut>,
     /// How many accounts do not have the model at all.
     pub elsewhere: usize,
+    /// Account files that are not used as they stand, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
     /// What follows when all in `order` have failed, or when there is nobody.
     pub next: Next,
     /// What the client would be told now, where nobody would be asked.
@@ -132,6 +135,9 @@ pub struct Candidate {
     pub latency_ms: Option<f64>,
     /// Whether it may be asked.
     pub state: State,
+    /// Why its credential is not made anew until its file changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
     /// Its place in the order, from 1 on.
     pub place: Option<usize>,
     /// Its checks; `None` when it is never checked.

@@ -180,7 +180,9 @@ impl Worker {
         let account = snapshot.accounts.iter().find(|account| account.id.as_str() == named || account.label == named);
         let nobody = || Refusal::new(StatusCode::NOT_FOUND, format!("no account has the id or label `{named}`"));
         let account = account.ok_or_else(nobody)?;
-        let recovered = account.recover(value("model").as_deref());
+        let purse = snapshot.purses.iter().find(|(purse, _)| purse.id == account.id);
+        let revived = purse.is_some_and(|(purse, _)| purse.revive());
+        let recovered = account.recover(value("model").as_deref()) || revived;
         Ok(json(StatusCode::OK, &Recovered { status: "ok", account: account.id.as_str(), recovered }))
     }
 

@@ -17,8 +17,8 @@ impl Upstream for Nowhere {
         dialects::ALL.first().copied()
     }
 
-    fn request(&self, _call: upstreams::Call<'_>, _secret: &Secret) -> Result<http::Request<Pieces>, hub::Fault> {
-        Err(hub::Fault::bad_request("nobody is asked here"))
+    fn request(&self, _call: upstreams::Call<'_>, _secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
+        Err(Fault::bad_request("nobody is asked here"))
     }
 }
 
@@ -39,6 +39,7 @@ fn roster(priorities: &[i32]) -> Arc<Roster> {
             id,
         };
         Member {
+            purse: None,
             site: Site::new(account.id.shared()),
             account: Arc::new(account),
             secret: Secret::default(),

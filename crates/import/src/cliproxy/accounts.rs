@@ -19,21 +19,12 @@ const USUAL: &str = "~/.cli-proxy-api";
 /// Where containers have them, by the folders beside the configuration.
 const BESIDE: &[&str] = &["auths", "auth"];
 
-/// What kinds there are. None of them is served yet.
-const KINDS: &[&str] = &[
-    "claude",
-    "codex",
-    "antigravity",
-    "kimi",
-    "xai",
-    "vertex",
-    "gemini",
-    "gemini-cli",
-    "qwen",
-    "iflow",
-    "copilot",
-    "aistudio",
-];
+/// The types of files that the gateway serves; its registry decides, and a test compares.
+pub const SERVED: &[&str] = &["vertex", "service_account"];
+
+/// What further kinds there are. None of them is served yet.
+const KINDS: &[&str] =
+    &["claude", "codex", "antigravity", "kimi", "xai", "gemini", "gemini-cli", "qwen", "iflow", "copilot", "aistudio"];
 
 /// Copies every account file.
 ///
@@ -118,11 +109,13 @@ fn one(old: &Old<'_>, path: &Path, name: &str, shown: &str, new: &mut Import) ->
             return 0;
         }
     };
-    let what = match KINDS.iter().find(|known| **known == kind) {
+    let what = match KINDS.iter().chain(SERVED).find(|known| **known == kind) {
+        Some(known) if SERVED.contains(known) => "copied; the account is served".to_owned(),
         Some(known) => format!("copied; accounts of the kind `{known}` come with a later version"),
         None => "copied; nobody here knows accounts of this kind".to_owned(),
     };
-    new.tell(shown, "", Outcome::Kept, what);
+    let outcome = if SERVED.contains(&&*kind) { Outcome::Converted } else { Outcome::Kept };
+    new.tell(shown, "", outcome, what);
     let size = bytes.len();
     new.copy(name, bytes);
     size

@@ -5,6 +5,8 @@ mod accounts;
 mod environment;
 mod settings;
 
+pub use accounts::SERVED;
+
 use std::path::{Path, PathBuf};
 
 use config::document::{Document, Fate, Value};

@@ -11,6 +11,8 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
@@ -18,12 +20,16 @@ use serde_json::{Value, json};
 use crate::answer::{Answer, Ask};
 use crate::beside::{self, Answered};
 use crate::delivery::Frame;
+use crate::google::Issuer;
 use crate::lively::Ids;
 use crate::provider::{Call, Provider, Refusal, Route};
 use crate::reply::{Quirk, Trouble};
 
-#[derive(Debug)]
-pub(crate) struct Gemini;
+#[derive(Debug, Default)]
+pub(crate) struct Gemini {
+    /// As Vertex AI: opened by tokens of this issuer, below a project.
+    pub(crate) issuer: Option<Arc<Issuer>>,
+}
 
 /// What a model takes and demands: classes differ, and the name tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +52,16 @@ const VERTEX: &str = "/v1/publishers/google/models/";
 /// Model and verb of `/v1beta/models/MODEL:VERB`; the verb is empty where only a model is named.
 fn address(path: &str) -> Option<(&str, &str)> {
     let roots = ["/v1beta/models/", "/v1/models/", VERTEX];
-    let rest = roots.iter().find_map(|root| path.strip_prefix(root))?;
+    let rest = roots.iter().find_map(|root| path.strip_prefix(root)).or_else(|| below_project(path))?;
     Some(rest.rsplit_once(':').unwrap_or((rest, "")))
+}
+
+/// What is behind `/v1/projects/PROJECT/locations/LOCATION/publishers/google/models/`.
+fn below_project(path: &str) -> Option<&str> {
+    let (project, rest) = path.strip_prefix("/v1/projects/")?.split_once("/locations/")?;
+    let (location, rest) = rest.split_once("/publishers/google/models/")?;
+    let one = |part: &str| !part.is_empty() && !part.contains('/');
+    (one(project) && one(location)).then_some(rest)
 }
 
 fn streams(path: &str) -> bool {
@@ -60,6 +74,9 @@ impl Provider for Gemini {
     }
 
     fn route(&self, method: &Method, path: &str) -> Result<Route, Refusal> {
+        if self.issuer.is_some() != below_project(path).is_some() {
+            return Err(no_such_address(method, path));
+        }
         let (wanted, route) = match (path, address(path)) {
             ("/v1beta/models" | "/v1/models", _) => (Method::GET, Route::Models),
             (_, Some((_, "generateContent" | "streamGenerateContent"))) => (Method::POST, Route::Generate),
@@ -71,6 +88,14 @@ impl Provider for Gemini {
     }
 
     fn admit(&self, headers: &HeaderMap, key: &str) -> Result<(), Refusal> {
+        if let Some(issuer) = &self.issuer {
+            let header = headers.get("authorization").and_then(|value| value.to_str().ok());
+            let token = header.and_then(|header| header.strip_prefix("Bearer "));
+            let what = "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or \
+                        other valid authentication credential.";
+            let unknown = || Refusal::new(401, "UNAUTHENTICATED", what).code("ACCESS_TOKEN_EXPIRED");
+            return token.filter(|token| issuer.honours(token)).map(|_| ()).ok_or_else(unknown);
+        }
         match headers.get("x-goog-api-key").and_then(|value| value.to_str().ok()) {
             None => {
                 let what = "Method doesn't allow unregistered callers (callers without established identity).";

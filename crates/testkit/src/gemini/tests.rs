@@ -17,7 +17,7 @@ fn ask(model: &str, body: &Value) -> Result<Ask, Refusal> {
     let path = format!("/v1beta/models/{model}:generateContent");
     let body = body.to_string();
     let call = Call { headers: &headers, path: &path, query: "", body: body.as_bytes(), route: &Route::Generate };
-    Gemini.check(&call)
+    Gemini::default().check(&call)
 }
 
 /// A legal request with some members replaced.
@@ -190,7 +190,7 @@ fn its_own_answers_are_legal_history() {
     for model in ["gemini-2.5-model", "gemini-3-model"] {
         let mut body = body.clone();
         let first = ask(model, &body).unwrap();
-        let answer = Gemini.answer(&lively::answer(&first), &first, &Ids::default());
+        let answer = Gemini::default().answer(&lively::answer(&first), &first, &Ids::default());
         let said = &answer["candidates"][0]["content"];
         assert_eq!(said["parts"][0]["thought"], true);
         let call = &said["parts"][1]["functionCall"];
@@ -199,7 +199,7 @@ fn its_own_answers_are_legal_history() {
         let turns = body["contents"].as_array_mut().unwrap();
         turns.extend([said.clone(), json!({"role": "user", "parts": [{"functionResponse": result}]})]);
         let second = ask(model, &body).unwrap();
-        let answer = Gemini.answer(&lively::answer(&second), &second, &Ids::default()).to_string();
+        let answer = Gemini::default().answer(&lively::answer(&second), &second, &Ids::default()).to_string();
         assert!(answer.contains("The tool answered: fine"), "{answer}");
     }
 }
@@ -209,12 +209,12 @@ fn keys_and_paths() {
     let admit = |pairs: &[(&'static str, &'static str)]| {
         let headers =
             pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)));
-        Gemini.admit(&headers.collect(), "right").map_err(|refusal| refusal.status)
+        Gemini::default().admit(&headers.collect(), "right").map_err(|refusal| refusal.status)
     };
     assert_eq!(admit(&[("x-goog-api-key", "right")]), Ok(()));
     assert_eq!(admit(&[("x-goog-api-key", "wrong")]), Err(400));
     assert_eq!(admit(&[("authorization", "Bearer right")]), Err(403));
-    let route = |path: &str| Gemini.route(&Method::POST, path).map_err(|refusal| refusal.status);
+    let route = |path: &str| Gemini::default().route(&Method::POST, path).map_err(|refusal| refusal.status);
     assert_eq!(route("/v1beta/models/m:streamGenerateContent"), Ok(Route::Generate));
     assert_eq!(route("/v1/models/m:countTokens"), Ok(Route::Count));
     assert_eq!(route("/v1beta/models/m"), Err(404));

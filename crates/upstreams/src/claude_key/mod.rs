@@ -18,7 +18,7 @@ use crate::openai_paths::without;
 use crate::{Call, Kind, Lister, Model, Place, Purpose, Upstream, catalogue, keyed, lister, not_taken};
 
 /// The kind.
-pub(crate) static KIND: Kind = Kind { id: "claude-api-key", ids: &["claude-custom", "claude"], build };
+pub(crate) static KIND: Kind = Kind { id: "claude-api-key", ids: &["claude-custom", "claude"], build, files: None };
 
 /// Anthropic's own address (platform documentation, 2026-11).
 const ANTHROPIC: &str = "https://api.anthropic.com";

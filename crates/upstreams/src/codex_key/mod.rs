@@ -17,7 +17,7 @@ use crate::{Call, Kind, Lister, Model, Place, Purpose, Upstream, catalogue, keye
 
 /// The kind.
 pub(crate) static KIND: Kind =
-    Kind { id: "codex-api-key", ids: &["openaiResponses-custom", "codex", "OpenAI Responses"], build };
+    Kind { id: "codex-api-key", ids: &["openaiResponses-custom", "codex", "OpenAI Responses"], build, files: None };
 
 /// Whose models these are.
 const OWNER: &str = "openai";

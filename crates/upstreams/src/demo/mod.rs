@@ -22,7 +22,7 @@ use pool::Secret;
 use crate::{AccountSpec, Call, Kind, Model, Place, Script, Upstream};
 
 /// The kind.
-pub(crate) static KIND: Kind = Kind { id: "demo", ids: &[], build };
+pub(crate) static KIND: Kind = Kind { id: "demo", ids: &[], build, files: None };
 
 /// The model's name, and the pause between two pieces of its answer.
 const MODEL: &str = "demo";
@@ -65,6 +65,7 @@ fn build(config: &Config) -> Vec<Place> {
         priority: 0,
         weight: 1,
         excluded: Vec::new(),
+        renewable: None,
         rules: config::AccountRules::default(),
     };
     vec![Place {
@@ -75,6 +76,7 @@ fn build(config: &Config) -> Vec<Place> {
         groups: Vec::new(),
         prefix: None,
         excluded: Vec::new(),
+        aliases: Vec::new(),
         request_retry: None,
     }]
 }

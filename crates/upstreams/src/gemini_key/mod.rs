@@ -19,7 +19,7 @@ use crate::model::configured;
 use crate::{Call, Kind, Lister, Model, Place, Purpose, Upstream, catalogue, keyed, lister, not_taken};
 
 /// The kind.
-pub(crate) static KIND: Kind = Kind { id: "gemini-api-key", ids: &["gemini"], build };
+pub(crate) static KIND: Kind = Kind { id: "gemini-api-key", ids: &["gemini"], build, files: None };
 
 /// Google's own address (Gemini API reference, 2026-11).
 const GOOGLE: &str = "https://generativelanguage.googleapis.com";

@@ -19,7 +19,7 @@ use crate::model::configured;
 use crate::{Call, Kind, Learned, Lister, Model, Place, Purpose, Upstream, catalogue, keyed, lister, not_taken};
 
 /// The kind.
-pub(crate) static KIND: Kind = Kind { id: "ollama", ids: &[], build };
+pub(crate) static KIND: Kind = Kind { id: "ollama", ids: &[], build, files: None };
 
 /// Where a server listens that was told nothing else.
 const LOCAL: &str = "http://127.0.0.1:11434";

@@ -15,7 +15,8 @@ use crate::{AccountSpec, Kind, Model, Place, Upstream as _, identity, keyed};
 use place::OpenAiPlace;
 
 /// The kind.
-pub(crate) static KIND: Kind = Kind { id: "openai-compatibility", ids: &["openai-custom", "openai"], build };
+pub(crate) static KIND: Kind =
+    Kind { id: "openai-compatibility", ids: &["openai-custom", "openai"], build, files: None };
 
 fn build(config: &Config) -> Vec<Place> {
     config.compat.iter().filter(|compat| !compat.disabled).filter_map(place).collect()
@@ -31,6 +32,7 @@ fn place(compat: &Compat) -> Option<Place> {
         groups: std::iter::once(compat.name.clone()).chain(compat.group.clone()).collect(),
         prefix: compat.prefix.clone(),
         excluded: compat.excluded_models.clone(),
+        aliases: Vec::new(),
         request_retry: compat.request_retry,
         upstream: std::sync::Arc::new(upstream),
     })
@@ -57,6 +59,7 @@ fn accounts(compat: &Compat, origin: Option<&str>) -> Vec<AccountSpec> {
             priority: compat.priority,
             weight: key.weight,
             excluded: key.excluded_models.clone(),
+            renewable: None,
             rules: compat.rules.clone(),
         }
     };

@@ -1,7 +1,9 @@
 //! Google's Vertex AI by express key (`vertex-api-key`), and places of its shape at another address. Service accounts
-//! come with the sign-ins: they bring a bearer token and an address with project and location, and share the rest.
+//! are a kind of their own (`vertex`): they bring a bearer token and an address with project and location.
 
 mod signs;
+
+pub(crate) use signs::SIGNS;
 
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use crate::gemini_key::{KEY, method, names, path_of};
 use crate::{Call, Kind, Lister, Place, Purpose, Upstream, catalogue, keyed, lister};
 
 /// The kind.
-pub(crate) static KIND: Kind = Kind { id: "vertex-api-key", ids: &["vertex"], build };
+pub(crate) static KIND: Kind = Kind { id: "vertex-api-key", ids: &["vertex"], build, files: None };
 
 /// The global endpoint, where express keys work; project and location have no place in its paths
 /// (cloud.google.com/vertex-ai/generative-ai/docs/start/express-mode, 2026-11-21).
@@ -56,7 +58,7 @@ impl Upstream for VertexKey {
     }
 
     fn blame(&self, fault: Fault) -> Fault {
-        crate::signs::read(signs::SIGNS, fault)
+        crate::signs::read(SIGNS, fault)
     }
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
@@ -81,7 +83,8 @@ impl Upstream for VertexKey {
     }
 }
 
-fn quirks() -> WireQuirks {
+/// What is peculiar about the language here.
+pub(crate) fn quirks() -> WireQuirks {
     WireQuirks { openapi_parameters: true, ..WireQuirks::default() }
 }
 

@@ -12,7 +12,7 @@ use crate::openai_compatible::places;
 use crate::{Kind, Model, Place, catalogue, keyed};
 
 /// The kind.
-pub(crate) static KIND: Kind = Kind { id: "xai-api-key", ids: &["xai", "grok"], build };
+pub(crate) static KIND: Kind = Kind { id: "xai-api-key", ids: &["xai", "grok"], build, files: None };
 
 /// xAI's own address.
 const XAI: &str = "https://api.x.ai/v1";

@@ -1,0 +1,93 @@
+//! Google's Vertex AI by service account (account files of the type `vertex`, and Google's own key files). The paths
+//! hold project and location, and a bearer token opens them; the language is that of the express keys.
+
+mod authority;
+mod key;
+mod service_account;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use dialect::splice::Pieces;
+use dialect::{Dialect, ModelTraits};
+use http::header::AUTHORIZATION;
+use hub::Fault;
+use pool::Secret;
+use url::Url;
+
+use crate::endpoint::{Endpoint, credential};
+use crate::files::{AccountFile, FileKind};
+use crate::gemini_key::{method, names, path_of};
+use crate::vertex_key::{SIGNS, quirks};
+use crate::{Call, Kind, Place, Purpose, Renewable, Upstream, catalogue};
+
+use authority::TOKENS;
+use service_account::ServiceAccount;
+
+/// The kind.
+pub(crate) static KIND: Kind = Kind { id: "vertex", ids: &[], build: |_| Vec::new(), files: Some(&FILES) };
+
+static FILES: FileKind = FileKind { types: &["vertex", "service_account"], check, place };
+
+#[derive(Debug)]
+struct Vertex {
+    models: Endpoint,
+}
+
+impl Upstream for Vertex {
+    fn kind(&self) -> &'static str {
+        KIND.id
+    }
+
+    fn wire(&self, _model: &str) -> Option<&'static Dialect> {
+        Some(&dialect_gemini::DIALECT)
+    }
+
+    fn traits_of(&self, model: &str) -> Arc<ModelTraits> {
+        Arc::new(ModelTraits { quirks: quirks(), ..catalogue::traits(model) })
+    }
+
+    fn origin(&self) -> Option<&str> {
+        self.models.origin()
+    }
+
+    fn blame(&self, fault: Fault) -> Fault {
+        crate::signs::read(SIGNS, fault)
+    }
+
+    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
+        let method = method(call.purpose, call.stream)?;
+        let bare = call.model.strip_prefix("publishers/google/models/").unwrap_or(call.model);
+        let endpoint = self.models.below(&[&path_of(bare), ":", method].concat())?;
+        endpoint.post(call, credential(AUTHORIZATION, "Bearer ", secret)?)
+    }
+
+    fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
+        match purpose {
+            Purpose::Generate | Purpose::CountTokens => Some(&dialect_gemini::DIALECT),
+            Purpose::Compact | Purpose::Embed(_) | Purpose::Pass(_) => None,
+        }
+    }
+}
+
+/// Everything that a renewal would stumble over, found when the file is read.
+fn check(file: &AccountFile) -> Result<(), String> {
+    let account = ServiceAccount::read(file.document.text.expose())?;
+    account.base(file.settings.entry.base_url.as_ref())?;
+    account.project()?;
+    key::read(account.private_key.expose())?;
+    place(file).map(|_| ()).ok_or_else(|| "its `base_url` or `project_id` makes no address".to_owned())
+}
+
+fn place(file: &AccountFile) -> Option<Place> {
+    let entry = &file.settings.entry;
+    let account = ServiceAccount::read(file.document.text.expose()).ok()?;
+    let base: Url = account.base(entry.base_url.as_ref()).ok()?;
+    let project = account.project().ok()?;
+    let path = format!("v1/projects/{project}/locations/{}/publishers/google/models", account.location);
+    let models = Endpoint::new(&base, &path, &entry.headers)?;
+    let traits = ModelTraits { quirks: quirks(), ..ModelTraits::default() };
+    let renewable = Renewable { authority: &TOKENS, document: file.document.clone(), print: account.print() };
+    Some(file.place_of(Arc::new(Vertex { models }), names(entry, &traits), renewable))
+}
