@@ -61,7 +61,7 @@ pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
         model: body.get("model")?.ok_or_else(|| Fault::bad_request("model: Field required").at("model"))?,
         system: system(body)?,
         turns: turns(body)?,
-        tools: tools(body)?,
+        tools: tools(body, &mut losses)?,
         sampling: sampling(body)?,
         format: format(body)?,
         thinking: thinking(body)?,
@@ -82,7 +82,7 @@ pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
 pub(crate) fn decode_for_thinking(body: &Body) -> Result<Request, Fault> {
     let mut request = Request {
         turns: turns(body)?,
-        tools: tools(body)?,
+        tools: tools(body, &mut Losses::default())?,
         sampling: sampling(body)?,
         thinking: thinking(body)?,
         ..Request::default()
@@ -181,13 +181,17 @@ fn words(error: &serde_json::Error) -> String {
     text.rfind(" at line ").map_or(text.as_str(), |at| &text[..at]).to_owned()
 }
 
-fn tools(body: &Body) -> Result<Vec<Tool>, Fault> {
+fn tools(body: &Body, losses: &mut Losses) -> Result<Vec<Tool>, Fault> {
     let tools: Vec<wire::Tool<'_>> = body.get("tools")?.unwrap_or_default();
     let place = Place::new("tools", body.raw("tools").unwrap_or("[]"));
-    tools.into_iter().enumerate().map(|(at, tool)| self::tool(tool, &place.at(at))).collect()
+    tools.into_iter().enumerate().map(|(at, tool)| self::tool(tool, &place.at(at), losses)).collect()
 }
 
-fn tool(tool: wire::Tool<'_>, place: &Place<'_, '_>) -> Result<Tool, Fault> {
+fn tool(mut tool: wire::Tool<'_>, place: &Place<'_, '_>, losses: &mut Losses) -> Result<Tool, Fault> {
+    told_examples(&mut tool);
+    if tool.allowed_callers.as_deref().is_some_and(|callers| !callers.iter().any(|caller| caller == DIRECT)) {
+        losses.approximated(format!("{}.allowed_callers", place.path()), "the model calls it itself");
+    }
     let name = tool.name.clone().unwrap_or_default();
     let cache = block_decode::cache(tool.cache_control.as_ref());
     let kind = match tool.kind.as_deref() {
@@ -208,6 +212,24 @@ fn tool(tool: wire::Tool<'_>, place: &Place<'_, '_>) -> Result<Tool, Fault> {
         }
     };
     Ok(Tool { name, description: tool.description, kind, strict: tool.strict, cache, extras: Vec::new() })
+}
+
+/// The caller of a tool that is the model itself.
+const DIRECT: &str = "direct";
+
+/// Examples of a call stand in the tool's description: only Anthropic has a field for them.
+fn told_examples(tool: &mut wire::Tool<'_>) {
+    let examples = tool.input_examples.take().unwrap_or_default();
+    if examples.is_empty() {
+        return;
+    }
+    let mut told = tool.description.take().unwrap_or_default();
+    told.push_str(if told.is_empty() { "Examples of input:" } else { "\n\nExamples of input:" });
+    for example in examples {
+        told.push('\n');
+        told.push_str(example.get());
+    }
+    tool.description = Some(told);
 }
 
 fn location(location: wire::Location) -> UserLocation {

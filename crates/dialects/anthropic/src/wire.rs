@@ -118,6 +118,12 @@ pub(crate) struct Tool<'a> {
     pub(crate) allowed_domains: Option<Vec<String>>,
     pub(crate) blocked_domains: Option<Vec<String>>,
     pub(crate) user_location: Option<Location>,
+    /// Calls as they should look.
+    #[serde(borrow, default)]
+    pub(crate) input_examples: Option<Vec<&'a RawValue>>,
+    /// Who may call it: the model itself (`direct`), or programs that it runs.
+    #[serde(default)]
+    pub(crate) allowed_callers: Option<Vec<String>>,
 }
 
 /// Where the user is.

@@ -125,3 +125,24 @@ fn a_strict_tool_without_arguments_stays_strict() {
     assert_eq!(sent("gemini", "anthropic", &body)["tools"][0]["strict"], true);
     assert_eq!(lost("gemini", "openai_responses", &body), "");
 }
+
+#[test]
+fn examples_and_callers_of_a_tool_are_not_lost_in_silence() {
+    let tool = json!({"name": "f", "description": "D.", "input_schema": {"type": "object"}, "defer_loading": true,
+        "input_examples": [{"a": 1}, {"a": "\u{fc}"}], "allowed_callers": ["code_execution_20250825"]});
+    let mut body =
+        json!({"model": "m", "max_tokens": 20, "messages": [{"role": "user", "content": "q"}], "tools": [tool]});
+    for (wire, place) in [
+        ("openai_chat", "/tools/0/function/description"),
+        ("openai_responses", "/tools/0/description"),
+        ("gemini", "/tools/0/functionDeclarations/0/description"),
+        ("ollama", "/tools/0/function/description"),
+    ] {
+        let found = sent("anthropic", wire, &body);
+        let told = "D.\n\nExamples of input:\n{\"a\":1}\n{\"a\":\"\u{fc}\"}";
+        assert_eq!(found.pointer(place), Some(&json!(told)), "{wire}");
+        assert!(lost("anthropic", wire, &body).contains("approximated tools.0.allowed_callers"), "{wire}");
+    }
+    body["tools"][0]["allowed_callers"] = json!(["direct", "code_execution_20250825"]);
+    assert_eq!(lost("anthropic", "openai_chat", &body), "");
+}
