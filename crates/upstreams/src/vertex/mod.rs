@@ -9,6 +9,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use dialect::embed::EmbedWire;
 use dialect::splice::Pieces;
 use dialect::{Dialect, ModelTraits};
 use http::header::AUTHORIZATION;
@@ -18,8 +19,8 @@ use url::Url;
 
 use crate::endpoint::{Endpoint, credential};
 use crate::files::{AccountFile, FileKind};
-use crate::gemini_key::{method, names, path_of};
-use crate::vertex_key::{SIGNS, quirks};
+use crate::gemini_key::names;
+use crate::vertex_key::{SIGNS, called, quirks, takes};
 use crate::{Call, Kind, Place, Purpose, Renewable, Upstream, catalogue};
 
 use authority::TOKENS;
@@ -57,17 +58,16 @@ impl Upstream for Vertex {
     }
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
-        let method = method(call.purpose, call.stream)?;
-        let bare = call.model.strip_prefix("publishers/google/models/").unwrap_or(call.model);
-        let endpoint = self.models.below(&[&path_of(bare), ":", method].concat())?;
+        let endpoint = self.models.below(&called(&call)?)?;
         endpoint.post(call, credential(AUTHORIZATION, "Bearer ", secret)?)
     }
 
     fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
-        match purpose {
-            Purpose::Generate | Purpose::CountTokens => Some(&dialect_gemini::DIALECT),
-            Purpose::Compact | Purpose::Embed(_) | Purpose::Pass(_) => None,
-        }
+        takes(purpose)
+    }
+
+    fn embeds(&self, model: &str) -> Option<&'static dyn EmbedWire> {
+        Some(dialect_gemini::embeds(model))
     }
 }
 

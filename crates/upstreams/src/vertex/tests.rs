@@ -3,6 +3,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use dialect::embed::EmbedCall;
 use hub::{Blame, FaultKind};
 use pool::{Authority as _, BoxFuture, Document, Http, Renewed};
 use proptest::prelude::{any, proptest};
@@ -28,17 +29,31 @@ fn file(value: &Value) -> Result<Box<AccountFile>, String> {
 }
 
 fn asked(value: &Value) -> http::Request<Pieces> {
+    asked_for(value, Purpose::Generate, "gemini-x", true)
+}
+
+fn asked_for(value: &Value, purpose: Purpose, model: &str, stream: bool) -> http::Request<Pieces> {
     let place = file(value).unwrap().place().unwrap();
     let call = Call {
-        purpose: Purpose::Generate,
+        purpose,
         wire: dialect_gemini::DIALECT.id,
-        model: "gemini-x",
-        stream: true,
+        model,
+        stream,
         body: Pieces::default(),
         headers: http::HeaderMap::new(),
         client: &http::HeaderMap::new(),
     };
     place.upstream.request(call, &Secret::new("ya29.t")).unwrap()
+}
+
+#[test]
+fn vectors_are_asked_for_as_by_key() {
+    for (model, form, method) in
+        [("text-embedding-005", EmbedCall::Many, "predict"), ("gemini-embedding-001", EmbedCall::One, "embedContent")]
+    {
+        let uri = asked_for(&inner(PKCS8), Purpose::Embed(form), model, false).uri().to_string();
+        assert!(uri.ends_with(&format!("/locations/us-central1/publishers/google/models/{model}:{method}")), "{uri}");
+    }
 }
 
 #[test]

@@ -62,20 +62,12 @@ impl Upstream for VertexKey {
     }
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
-        let method = match call.purpose {
-            Purpose::Embed(_) if dialect_gemini::is_predicted(call.model) => "predict",
-            purpose => method(purpose, call.stream)?,
-        };
-        let bare = call.model.strip_prefix("publishers/google/models/").unwrap_or(call.model);
-        let endpoint = self.models.below(&[&path_of(bare), ":", method].concat())?;
+        let endpoint = self.models.below(&called(&call)?)?;
         endpoint.post(call, credential(KEY, "", secret)?)
     }
 
     fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
-        match purpose {
-            Purpose::Generate | Purpose::CountTokens | Purpose::Embed(_) => Some(&dialect_gemini::DIALECT),
-            Purpose::Compact | Purpose::Pass(_) => None,
-        }
+        takes(purpose)
     }
 
     fn embeds(&self, model: &str) -> Option<&'static dyn EmbedWire> {
@@ -86,6 +78,27 @@ impl Upstream for VertexKey {
 /// What is peculiar about the language here.
 pub(crate) fn quirks() -> WireQuirks {
     WireQuirks { openapi_parameters: true, ..WireQuirks::default() }
+}
+
+/// What a call is below the models' address: `gemini-x:generateContent`.
+///
+/// # Errors
+/// When Vertex has no such call.
+pub(crate) fn called(call: &Call<'_>) -> Result<String, Fault> {
+    let method = match call.purpose {
+        Purpose::Embed(_) if dialect_gemini::is_predicted(call.model) => "predict",
+        purpose => method(purpose, call.stream)?,
+    };
+    let bare = call.model.strip_prefix("publishers/google/models/").unwrap_or(call.model);
+    Ok([&path_of(bare), ":", method].concat())
+}
+
+/// What Vertex can be asked, in which language.
+pub(crate) fn takes(purpose: Purpose) -> Option<&'static Dialect> {
+    match purpose {
+        Purpose::Generate | Purpose::CountTokens | Purpose::Embed(_) => Some(&dialect_gemini::DIALECT),
+        Purpose::Compact | Purpose::Pass(_) => None,
+    }
 }
 
 fn build(config: &Config) -> Vec<Place> {
