@@ -308,7 +308,10 @@ async fn every_advertised_model_answers_or_fails_as_named() {
         let mut body = chat(true);
         body["model"] = json!(name);
         let got = ask_openai(&fake, &body).await;
-        assert!(got.status != 404, "{name}");
+        match name.strip_prefix("status-") {
+            Some(status) => assert_eq!(got.status.as_str(), status, "{name}"),
+            None => assert!(got.status != 404, "{name}"),
+        }
         if name.starts_with("odd-") {
             assert!(got.status == 200 && got.broken.is_none(), "{name}");
         }
