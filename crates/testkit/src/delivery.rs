@@ -11,7 +11,25 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use crate::gate::Gate;
 use crate::reply::{Encoding, Ending, Reply, Style};
 
-/// One server-sent event.
+/// How the pieces of a stream are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// Server-sent events.
+    Events,
+    /// One JSON text per line.
+    Lines,
+}
+
+impl Framing {
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Events => "text/event-stream; charset=utf-8",
+            Self::Lines => "application/x-ndjson",
+        }
+    }
+}
+
+/// One server-sent event, or one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) event: Option<&'static str>,
@@ -59,12 +77,17 @@ pub(crate) fn apply_ending(frames: &mut Vec<Frame>, ending: Ending, tail: Tail) 
 }
 
 /// The steps of a streamed body.
-pub(crate) async fn stream_steps(frames: &[Frame], reply: &Reply, abort: bool) -> io::Result<VecDeque<Step>> {
+pub(crate) async fn stream_steps(
+    frames: &[Frame],
+    framing: Framing,
+    reply: &Reply,
+    abort: bool,
+) -> io::Result<VecDeque<Step>> {
     let mut encoder = Encoder::new(reply.encoding);
     let mut steps = VecDeque::new();
     for (index, frame) in frames.iter().enumerate() {
         pauses(index, reply, &mut steps);
-        let bytes = encoder.write(&spell(frame, reply.style, index == 0)).await?;
+        let bytes = encoder.write(&spell(frame, framing, reply.style, index == 0)).await?;
         push_bytes(&bytes, reply.style == Style::EveryByte, &mut steps);
     }
     pauses(frames.len(), reply, &mut steps);
@@ -115,12 +138,17 @@ fn push_bytes(bytes: &Bytes, split: bool, steps: &mut VecDeque<Step>) {
     }
 }
 
-fn spell(frame: &Frame, style: Style, first: bool) -> Vec<u8> {
+fn spell(frame: &Frame, framing: Framing, style: Style, first: bool) -> Vec<u8> {
     let end = if style == Style::Crlf { "\r\n" } else { "\n" };
     let colon = if style == Style::NoSpace { ":" } else { ": " };
     let mut out = String::new();
     if style == Style::Bom && first {
         out.push('\u{feff}');
+    }
+    if framing == Framing::Lines {
+        // Lines know no remarks; an empty one is the nearest.
+        let before = if style == Style::Comments { "\n" } else { "" };
+        return format!("{out}{before}{}{end}", frame.data).into_bytes();
     }
     if style == Style::Comments {
         out.push_str(": keep-alive\n\n:\n");

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::anthropic::Anthropic;
 use crate::gemini::Gemini;
 use crate::lively::Ids;
+use crate::ollama::Ollama;
 use crate::openai::OpenAi;
 use crate::provider::Provider;
 use crate::reply::Reply;
@@ -320,6 +321,36 @@ impl FakeGemini {
 }
 
 impl Deref for FakeGemini {
+    type Target = Fake;
+
+    fn deref(&self) -> &Fake {
+        &self.0
+    }
+}
+
+/// Ollama: `POST /api/chat`, `POST /api/embed`, `GET /api/tags`.
+#[derive(Debug)]
+pub struct FakeOllama(Fake);
+
+impl FakeOllama {
+    /// Starts on a free port.
+    ///
+    /// # Errors
+    /// If no loopback port can be bound.
+    pub async fn start() -> io::Result<Self> {
+        Self::start_on(0).await
+    }
+
+    /// Starts on a given port.
+    ///
+    /// # Errors
+    /// If the port cannot be bound.
+    pub async fn start_on(port: u16) -> io::Result<Self> {
+        Fake::start(Box::new(Ollama), port).await.map(Self)
+    }
+}
+
+impl Deref for FakeOllama {
     type Target = Fake;
 
     fn deref(&self) -> &Fake {

@@ -16,6 +16,7 @@ mod gemini;
 mod google;
 mod lively;
 mod media;
+mod ollama;
 mod openai;
 mod provider;
 mod reply;
@@ -28,7 +29,7 @@ mod serve;
 mod tests;
 
 pub use beside::{sound, vector};
-pub use fake::{Fake, FakeAnthropic, FakeGemini, FakeOpenAi, FakeResponses, Recorded};
+pub use fake::{Fake, FakeAnthropic, FakeGemini, FakeOllama, FakeOpenAi, FakeResponses, Recorded};
 pub use gate::Gate;
 pub use gateway::Gateway;
 pub use google::{Exchange, FakeGoogle};

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::answer::{Answer, Ask};
 use crate::beside::Answered;
-use crate::delivery::Frame;
+use crate::delivery::{Frame, Framing};
 use crate::lively::Ids;
 use crate::reply::{Quirk, Trouble};
 
@@ -98,6 +98,10 @@ pub(crate) trait Provider: Send + Sync + fmt::Debug {
     }
     /// The name of the header that carries the request id.
     fn id_header(&self) -> &'static str;
+    /// How the pieces of a stream are told apart.
+    fn framing(&self) -> Framing {
+        Framing::Events
+    }
     /// Whether the time to wait stands in a header.
     fn says_retry_after(&self) -> bool {
         true

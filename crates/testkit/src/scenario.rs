@@ -6,7 +6,7 @@ use crate::gate::Gate;
 use crate::reply::{Encoding, Quirk, Reply, Style, Trouble};
 
 /// Names that a fresh fake answers to. Classes of models go by name: see the providers' own rules.
-pub(crate) const MODELS: [&str; 13] = [
+pub(crate) const MODELS: [&str; 16] = [
     "chat-model",
     "claude-model",
     "claude-old-model",
@@ -20,6 +20,9 @@ pub(crate) const MODELS: [&str; 13] = [
     "gemini-3-agent-model",
     "gpt-5-agent-model",
     "claude-adaptive-agent-model",
+    "ollama-model",
+    "ollama-plain-model",
+    "ollama-agent-model",
 ];
 
 /// Names that select a fault or an oddity.

@@ -244,7 +244,7 @@ async fn spoken(
     if let Some(quirk) = reply.quirk {
         frames = provider.twist(quirk, frames, answer);
     }
-    let content_type = content_type.map_or("text/event-stream; charset=utf-8", String::as_str);
+    let content_type = content_type.map_or(provider.framing().content_type(), String::as_str);
     streamed(frames, content_type, reply, shared).await
 }
 
@@ -253,7 +253,7 @@ async fn streamed(mut frames: Vec<Frame>, content_type: &str, reply: &Reply, sha
     let tail =
         Tail { error: provider.error_frame(&provider.trouble(Trouble::Overloaded)), ghost: provider.ghost_frame() };
     let abort = delivery::apply_ending(&mut frames, reply.ending, tail);
-    let steps = delivery::stream_steps(&frames, reply, abort).await?;
+    let steps = delivery::stream_steps(&frames, provider.framing(), reply, abort).await?;
     Ok(Planned { steps, length: None, ..planned(200, content_type, reply) })
 }
 

@@ -23,6 +23,7 @@ const FAKES = {
   claude: { url: env.SDK_ANTHROPIC_FAKE, path: /^\/v1\/messages(\?|$)/, model: "claude-agent-model" },
   gemini: { url: env.SDK_GEMINI_FAKE, path: /^\/v1beta\/models\/[^:]+:(stream)?[gG]enerateContent/, model: "gemini-3-agent-model" },
   responses: { url: env.SDK_RESPONSES_FAKE, path: /^\/v1\/responses$/, model: "gpt-5-agent-model" },
+  ollama: { url: env.SDK_OLLAMA_FAKE, path: /^\/api\/chat$/, model: "ollama-agent-model" },
 };
 const ALL = Object.keys(FAKES);
 

@@ -21,8 +21,11 @@ const FAKES = {
   claude: env.SDK_ANTHROPIC_FAKE,
   gemini: env.SDK_GEMINI_FAKE,
   responses: env.SDK_RESPONSES_FAKE,
+  ollama: env.SDK_OLLAMA_FAKE,
 };
-const PLAIN = { chat: "chat-model", claude: "claude-model", gemini: "gemini-3-model", responses: "gpt-5-model" };
+const PLAIN = {
+  chat: "chat-model", claude: "claude-model", gemini: "gemini-3-model", responses: "gpt-5-model", ollama: "ollama-model",
+};
 export const UPSTREAMS = Object.keys(FAKES);
 
 export function openai(more = {}) {
@@ -59,6 +62,12 @@ export function each(own, name, body, gateway = false) {
     const skip = DIRECT && (gateway || upstream !== own) ? "needs the gateway" : false;
     test(`${name} [${upstream}]`, { skip }, () => body(upstream));
   }
+}
+
+/** An Ollama server takes pictures and nothing else: the client is told so. */
+export async function onlyPictures(seen, picture, file) {
+  await assert.rejects(() => seen(picture, file), /documents such as PDF/);
+  assert.match(await seen(picture), new RegExp(`image/png of ${PNG_SIZE} bytes`));
 }
 
 export function gatewayOnly(name, body) {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 
 import OpenAI from "openai";
 
-import { PDF, PNG, PNG_SIZE, UNICODE, cancels, each, gatewayOnly, model, responses } from "./env.mjs";
+import { PDF, PNG, PNG_SIZE, UNICODE, cancels, each, gatewayOnly, model, onlyPictures, responses } from "./env.mjs";
 
 const client = responses();
 const own = (name, body, gateway) => each("responses", name, body, gateway);
@@ -95,7 +95,10 @@ own("reasoning goes back", async (upstream) => {
 own("picture and file", async (upstream) => {
   const picture = { type: "input_image", image_url: `data:image/png;base64,${PNG}`, detail: "auto" };
   const file = { type: "input_file", filename: "a.pdf", file_data: `data:application/pdf;base64,${PDF}` };
-  const text = (await ask(upstream, [user([{ type: "input_text", text: "see" }, picture, file])])).output_text;
+  const seen = async (...files) =>
+    (await ask(upstream, [user([{ type: "input_text", text: "see" }, ...files])])).output_text;
+  if (upstream === "ollama") return onlyPictures(seen, picture, file);
+  const text = await seen(picture, file);
   assert.ok(text.includes(`image/png of ${PNG_SIZE} bytes`) && text.includes("application/pdf of 15 bytes"), text);
 });
 

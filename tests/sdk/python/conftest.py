@@ -20,8 +20,15 @@ FAKES = {
     "claude": os.environ["SDK_ANTHROPIC_FAKE"],
     "gemini": os.environ["SDK_GEMINI_FAKE"],
     "responses": os.environ["SDK_RESPONSES_FAKE"],
+    "ollama": os.environ["SDK_OLLAMA_FAKE"],
 }
-PLAIN = {"chat": "chat-model", "claude": "claude-model", "gemini": "gemini-3-model", "responses": "gpt-5-model"}
+PLAIN = {
+    "chat": "chat-model",
+    "claude": "claude-model",
+    "gemini": "gemini-3-model",
+    "responses": "gpt-5-model",
+    "ollama": "ollama-model",
+}
 
 # One transparent pixel, and the least that calls itself a PDF.
 PNG = base64.b64decode(

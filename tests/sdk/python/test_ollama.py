@@ -1,4 +1,4 @@
-"""The official Ollama client against each upstream dialect. There is no fake that speaks it, so only with the gateway."""
+"""The official Ollama client against each upstream dialect. Only with the gateway, which serves calls that the fake has none of."""
 
 import os
 
@@ -68,6 +68,7 @@ def test_picture_and_options(upstream):
     sent = last_request(upstream)
     limits = [sent.get(name) for name in ("max_tokens", "max_completion_tokens", "max_output_tokens")]
     limits.append(sent.get("generationConfig", {}).get("maxOutputTokens"))
+    limits.append(sent.get("options", {}).get("num_predict"))
     assert b64(PNG) in str(sent) and 77 in limits
 
 

@@ -133,13 +133,15 @@ def test_tool_choice(chat, upstream):
         return ask(chat, upstream, "hello", tools=[WEATHER], **more).choices[0].message.tool_calls or []
 
     assert calls() == [] and calls(tool_choice="auto") == []
+    never = ask(chat, upstream, "the weather", tools=[WEATHER], tool_choice="none")
+    assert not never.choices[0].message.tool_calls
+    if upstream == "ollama":  # It has no choice among tools: nothing makes a model call, or call once only.
+        return
     assert len(calls(tool_choice="required")) == 1
     assert len(calls(tool_choice={"type": "function", "function": {"name": "get_weather"}})) == 1
     if upstream != "gemini":  # It has no such switch, and calls that the model made are never cut out of an answer.
         both = ask(chat, upstream, "weather of both", tools=[WEATHER], parallel_tool_calls=False)
         assert len(both.choices[0].message.tool_calls) == 1
-    never = ask(chat, upstream, "the weather", tools=[WEATHER], tool_choice="none")
-    assert not never.choices[0].message.tool_calls
 
 
 @upstreams
@@ -174,7 +176,7 @@ def test_reasoning_is_replayed(chat, upstream):
     first = ask(chat, upstream, None, messages=[question], tools=[WEATHER], reasoning_effort="high").choices[0].message
     turn = first.model_dump(exclude_none=True)
     result = {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "fine"}
-    for other in [upstream] if DIRECT else ["chat", "claude", "gemini", "responses", upstream]:
+    for other in [upstream] if DIRECT else ["chat", "claude", "gemini", "responses", "ollama", upstream]:
         history = [question, turn, result]
         again = ask(chat, other, None, messages=history, tools=[WEATHER], reasoning_effort="high")
         assert "The tool answered: fine" in again.choices[0].message.content
@@ -190,7 +192,12 @@ def test_image(chat, upstream):
 @upstreams
 def test_pdf(chat, upstream):
     file = {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{b64(PDF)}"}
-    answer = ask(chat, upstream, [{"type": "text", "text": "read"}, {"type": "file", "file": file}])
+    question = [{"type": "text", "text": "read"}, {"type": "file", "file": file}]
+    if upstream == "ollama":  # It takes pictures and nothing else: the client is told so.
+        with pytest.raises(openai.BadRequestError, match="documents such as PDF"):
+            ask(chat, upstream, question)
+        return
+    answer = ask(chat, upstream, question)
     assert f"I received application/pdf of {len(PDF)} bytes" in answer.choices[0].message.content
 
 
@@ -214,14 +221,14 @@ def test_json_mode(chat, upstream):
     else:
         # At Anthropic there is no such mode: the wish can only be passed on in words.
         sent = last_request(upstream)
-        places = {"claude": ["system", "output_config"], "gemini": ["generationConfig"], "responses": ["text"]}[upstream]
-        assert "json" in json.dumps([sent.get(place) for place in places]).lower()
+        places = {"claude": ["system", "output_config"], "gemini": ["generationConfig"], "responses": ["text"], "ollama": ["format"]}
+        assert "json" in json.dumps([sent.get(place) for place in places[upstream]]).lower()
 
 
 @upstreams
 def test_limits(chat, upstream):
-    # Gemini's thinking, hidden or not, counts; Responses has a least number.
-    limit, words = {"gemini": (14, 3), "responses": (16, 16)}.get(upstream, (2, 2))
+    # The thinking of Gemini and Ollama, asked for or not, counts; Responses has a least number.
+    limit, words = {"gemini": (14, 3), "ollama": (14, 3), "responses": (16, 16)}.get(upstream, (2, 2))
     short = ask(chat, upstream, "hi there, " + "and again " * 20, max_tokens=limit).choices[0]
     assert (short.finish_reason, len(short.message.content.split())) == ("length", words)
     stopped = ask(chat, upstream, "hi there", stop=["You"]).choices[0]

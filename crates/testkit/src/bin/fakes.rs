@@ -1,11 +1,11 @@
 //! All fakes as a program, for suites in other languages.
 //!
-//! `fakes [OPENAI_PORT [ANTHROPIC_PORT [GEMINI_PORT [RESPONSES_PORT]]]]` prints one line of JSON with the addresses and
+//! `fakes [OPENAI_PORT [ANTHROPIC_PORT [GEMINI_PORT [RESPONSES_PORT [OLLAMA_PORT]]]]]` prints one line of JSON with the addresses and
 //! keys, and runs until its standard input ends, so that it never outlives the suite that started it.
 
 use std::io::{self, Write as _};
 
-use bosporus_testkit::{Fake, FakeAnthropic, FakeGemini, FakeOpenAi, FakeResponses};
+use bosporus_testkit::{Fake, FakeAnthropic, FakeGemini, FakeOllama, FakeOpenAi, FakeResponses};
 use serde_json::{Value, json};
 
 fn main() -> io::Result<()> {
@@ -20,9 +20,10 @@ async fn run(ports: &[u16]) -> io::Result<()> {
     let anthropic = FakeAnthropic::start_on(port(1)).await?;
     let gemini = FakeGemini::start_on(port(2)).await?;
     let responses = FakeResponses::start_on(port(3)).await?;
+    let ollama = FakeOllama::start_on(port(4)).await?;
     let line = json!({
         "openai": place(&openai), "anthropic": place(&anthropic), "gemini": place(&gemini),
-        "responses": place(&responses),
+        "responses": place(&responses), "ollama": place(&ollama),
     });
     writeln!(io::stdout(), "{line}")?;
     io::stdout().flush()?;
