@@ -64,6 +64,13 @@ impl Body {
     pub fn fields(&self) -> impl Iterator<Item = (std::borrow::Cow<'_, str>, &str)> {
         self.index.entries(&self.bytes)
     }
+
+    /// The same of all fields but those in `known`, and those that are null. Nearly all are known: nothing else is
+    /// looked at of them.
+    pub fn others<'a>(&'a self, known: &'a [&str]) -> impl Iterator<Item = (std::borrow::Cow<'a, str>, &'a str)> {
+        let others = self.index.others(&self.bytes, known);
+        others.filter(|(name, json)| !known.contains(&name.as_ref()) && *json != "null")
+    }
 }
 
 /// Positions count from the field's start, which would mislead: keep the words only.
@@ -78,6 +85,14 @@ fn without_position(error: &serde_json::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn others_are_what_is_not_known() {
+        let body =
+            Body::parse(Bytes::from_static(br#"{"model":"m","a":null,"\u0074":1,"k\u006eown":2,"b":[3]}"#)).unwrap();
+        let others: Vec<_> = body.others(&["model", "known"]).map(|(name, json)| format!("{name}={json}")).collect();
+        assert_eq!(others, ["t=1", "b=[3]"]);
+    }
 
     #[test]
     fn fields_are_typed_and_null_is_absent() {

@@ -173,10 +173,17 @@ impl Object {
 
     /// All keys and values, in order.
     pub fn entries<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = (Cow<'a, str>, &'a str)> {
-        self.fields.iter().filter_map(|field| {
-            let value = std::str::from_utf8(&text[field.value.clone()]).ok()?;
-            Some((field.name(text), value))
-        })
+        self.fields.iter().filter_map(|field| field.entry(text))
+    }
+
+    /// The same without the keys that are spelled like one of `known`; escapes may still hide such a key.
+    pub(crate) fn others<'a>(
+        &'a self,
+        text: &'a [u8],
+        known: &'a [&str],
+    ) -> impl Iterator<Item = (Cow<'a, str>, &'a str)> {
+        let spelled = |field: &Field| known.iter().any(|known| text[field.key.clone()] == *known.as_bytes());
+        self.fields.iter().filter(move |field| !spelled(field)).filter_map(|field| field.entry(text))
     }
 
     fn refuse_duplicates(&self, text: &[u8]) -> Result<(), ScanError> {
@@ -200,6 +207,11 @@ impl Object {
 }
 
 impl Field {
+    fn entry<'a>(&self, text: &'a [u8]) -> Option<(Cow<'a, str>, &'a str)> {
+        let value = std::str::from_utf8(&text[self.value.clone()]).ok()?;
+        Some((self.name(text), value))
+    }
+
     /// The key, its escapes undone.
     fn name<'a>(&self, text: &'a [u8]) -> Cow<'a, str> {
         let raw = &text[self.key.clone()];

@@ -344,10 +344,7 @@ fn automatic_breakpoint(body: &Body, request: &mut Request) -> Result<(), Fault>
 
 /// Fields of a newer API than ours are kept for their own dialect; every other loses them.
 fn keep_unknown(body: &Body, request: &mut Request, losses: &mut Losses) {
-    for (field, text) in body.fields() {
-        if text == "null" || READ.contains(&&*field) {
-            continue;
-        }
+    for (field, text) in body.others(&READ) {
         if PRIVATE.contains(&&*field) {
             losses.silent(field.into_owned());
         } else {

@@ -83,7 +83,7 @@ fn decode_plain(body: &Body, model: String) -> Result<Decoded, Fault> {
     if body.has("store") {
         losses.silent("store");
     }
-    let strange = body.fields().filter(|(name, json)| !KNOWN.contains(&name.as_ref()) && *json != "null");
+    let strange = body.others(&KNOWN);
     request.extras.extend(strange.map(|(name, json)| Extra {
         origin: ID,
         field: name.into_owned(),

@@ -81,7 +81,7 @@ pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
 /// Keeps each field that is not in `known` for the dialect itself, and says that others lose it: whoever decodes a
 /// request does so for another dialect.
 pub(crate) fn keep_unknown(body: &Body, origin: DialectId, known: &[&str], request: &mut Request, losses: &mut Losses) {
-    for (name, json) in body.fields().filter(|(name, json)| !known.contains(&name.as_ref()) && *json != "null") {
+    for (name, json) in body.others(known) {
         match HINTS.contains(&name.as_ref()) {
             true => losses.silent(name.to_string()),
             false => losses.dropped(name.to_string(), "no other dialect has such a field"),

@@ -16,6 +16,12 @@ use crate::typed::{self, Side, Typed};
 use crate::wire::{self, Raw, Str, as_text, lenient};
 use crate::{ID, hosted, seals, spaces, summary, typed_calls};
 
+/// What an item is that says nothing of it.
+const MESSAGE: &str = "message";
+/// Items that every dialect has a form for.
+const PLAIN: [&str; 6] =
+    [MESSAGE, "function_call", "custom_tool_call", "function_call_output", "custom_tool_call_output", "reasoning"];
+
 /// Reads items one by one.
 pub(crate) struct Reader<'a> {
     request: &'a mut Request,
@@ -38,20 +44,44 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the whole input: a text, or a list of items.
-    pub(crate) fn input(mut self, raw: &RawValue) -> Result<(), Fault> {
-        match raw.get().as_bytes().first() {
+    pub(crate) fn input(mut self, json: &str) -> Result<(), Fault> {
+        match json.as_bytes().first() {
             Some(b'"') => {
+                let raw: &RawValue = serde_json::from_str(json)
+                    .map_err(|_| Fault::bad_request("`input` is not a text that can be read").at("input"))?;
                 let text = as_text(raw).map(Cow::into_owned).unwrap_or_default();
                 self.push(Role::User, vec![Part::Text(Text::plain(text))]);
             }
-            Some(b'[') => {
-                let items: Vec<&RawValue> = serde_json::from_str(raw.get())
-                    .map_err(|_| Fault::bad_request("`input` is not a list of items").at("input"))?;
-                items.into_iter().enumerate().try_for_each(|(index, raw)| self.item(index, raw))?;
-            }
+            Some(b'[') => self.list(json)?,
             _ => return Err(Fault::bad_request("`input` must be a text or a list of items").at("input")),
         }
         self.finish()
+    }
+
+    /// Items that all have a form elsewhere are read in one pass; of any other the text is wanted, too, and of one that
+    /// cannot be read its place.
+    fn list(&mut self, json: &str) -> Result<(), Fault> {
+        let plain = serde_json::from_str::<Vec<wire::Item<'_>>>(json).ok();
+        if let Some(items) = plain.filter(|items| items.iter().all(is_plain)) {
+            return items.into_iter().enumerate().try_for_each(|(index, item)| self.plain(index, item));
+        }
+        let items: Vec<&RawValue> =
+            serde_json::from_str(json).map_err(|_| Fault::bad_request("`input` is not a list of items").at("input"))?;
+        items.into_iter().enumerate().try_for_each(|(index, raw)| self.item(index, raw))
+    }
+
+    /// An item that has a form elsewhere, see [`PLAIN`].
+    fn plain(&mut self, index: usize, item: wire::Item<'_>) -> Result<(), Fault> {
+        match item.kind.as_deref().unwrap_or(MESSAGE) {
+            "function_call" => self.call(index, item, CallKind::Function),
+            "custom_tool_call" => self.call(index, item, CallKind::Custom),
+            "function_call_output" | "custom_tool_call_output" => self.result(index, item),
+            "reasoning" => {
+                self.reasoning(&item);
+                Ok(())
+            }
+            _ => self.message(index, &item),
+        }
     }
 
     /// A compacted history stands for turns that nobody else can read: without them this is another conversation.
@@ -80,16 +110,11 @@ impl<'a> Reader<'a> {
         }
         let item: wire::Item<'_> = serde_json::from_str(raw.get())
             .map_err(|error| Fault::bad_request(format!("not an input item: {error}")).at(format!("input[{index}]")))?;
-        let kind = item.kind.as_deref().unwrap_or("message").to_owned();
+        if is_plain(&item) {
+            return self.plain(index, item);
+        }
+        let kind = item.kind.as_deref().unwrap_or_default().to_owned();
         match kind.as_str() {
-            "message" => self.message(index, &item),
-            "function_call" => self.call(index, item, CallKind::Function),
-            "custom_tool_call" => self.call(index, item, CallKind::Custom),
-            "function_call_output" | "custom_tool_call_output" => self.result(index, item),
-            "reasoning" => {
-                self.reasoning(&item);
-                Ok(())
-            }
             "item_reference" => Err(stored(&format!("input[{index}]"), "item references")),
             // What they declare is read with the tools, what they set with the knobs.
             "additional_tools" | "configuration_update" => Ok(()),
@@ -288,6 +313,10 @@ impl<'a> Reader<'a> {
         let gist = words.or_else(|| Some(format!("[{kind}] {}", raw.get())));
         self.push(role, vec![Part::Foreign(Foreign { origin: ID, json: Json::trusted(raw.get()), gist })]);
     }
+}
+
+fn is_plain(item: &wire::Item<'_>) -> bool {
+    PLAIN.contains(&item.kind.as_deref().unwrap_or(MESSAGE))
 }
 
 /// What refers to state that is kept elsewhere. The code makes agents send the whole history again.

@@ -53,6 +53,14 @@ pub(crate) fn content(at: At, raw: Raw<'_>) -> Result<Vec<Part>, Fault> {
 }
 
 fn list(at: At, raw: &RawValue) -> Result<Vec<Part>, Fault> {
+    // In one pass where nothing is wrong; else one by one, to tell which.
+    if let Ok(entries) = serde_json::from_str::<Vec<wire::Part<'_>>>(raw.get()) {
+        let mut parts = Vec::with_capacity(entries.len());
+        for (n, part) in entries.iter().enumerate() {
+            parts.extend(part_of(at.part(n), part)?);
+        }
+        return Ok(parts);
+    }
     let entries: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| at.bad("content is not a list"))?;
     let mut parts = Vec::with_capacity(entries.len());
     for (n, entry) in entries.into_iter().enumerate() {

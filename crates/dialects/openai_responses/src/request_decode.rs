@@ -2,7 +2,6 @@
 
 use dialect::{Body, Decoded};
 use hub::{Extra, Fault, Json, Losses, Request, Text};
-use serde_json::value::RawValue;
 
 use crate::decode_items::Reader;
 use crate::{ID, decode_knobs, decode_tools, summary};
@@ -46,7 +45,7 @@ pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
     let mut losses = Losses::default();
     let mut request = Request { model: body.get("model")?.unwrap_or_default(), ..Request::default() };
     instructions(body, &mut request)?;
-    let input: &RawValue = body.get("input")?.ok_or_else(|| Fault::bad_request("`input` is required").at("input"))?;
+    let input = body.raw("input").ok_or_else(|| Fault::bad_request("`input` is required").at("input"))?;
     // Calls of some tools go by the names that their declarations were given.
     decode_tools::read(body, &mut request)?;
     Reader::new(&mut request, &mut losses).input(input)?;
@@ -69,7 +68,7 @@ fn instructions(body: &Body, request: &mut Request) -> Result<(), Fault> {
 
 /// What else a client sends goes back to its own dialect only: elsewhere it is lost, and said so.
 fn keep_unknown(body: &Body, request: &mut Request, losses: &mut Losses) {
-    for (name, json) in body.fields().filter(|(name, json)| !KNOWN.contains(&name.as_ref()) && *json != "null") {
+    for (name, json) in body.others(KNOWN) {
         losses.dropped(name.clone().into_owned(), "only the Responses API knows it");
         request.extras.push(Extra { origin: ID, field: name.into_owned(), json: Json::trusted(json) });
     }

@@ -176,7 +176,7 @@ impl Decoder {
             "response.output_item.added" => self.added(event, out),
             "response.output_item.done" => {
                 if let Some(raw) = event.item {
-                    self.finish(event.output_index, raw, out);
+                    self.finish(event.output_index, &lenient(Some(raw)), raw, out);
                 }
             }
             "response.output_text.delta" | "response.output_text.done" => self.say(event, false, out),
@@ -306,10 +306,9 @@ impl Decoder {
     }
 
     /// An item is complete.
-    fn finish(&mut self, index: Option<u32>, raw: &RawValue, out: &mut Vec<Event>) {
-        let item: wire::Item<'_> = lenient(Some(raw));
-        let kind = item.kind.as_deref().unwrap_or_default().to_owned();
-        let at = self.slot(index, item.id.as_deref().filter(|id| !id.is_empty()), &kind);
+    fn finish(&mut self, index: Option<u32>, item: &wire::Item<'_>, raw: &RawValue, out: &mut Vec<Event>) {
+        let kind = item.kind.as_deref().unwrap_or_default();
+        let at = self.slot(index, item.id.as_deref().filter(|id| !id.is_empty()), kind);
         let cut = item.status.as_deref() == Some("incomplete");
         let Self { slots, blocks, memo, refused, .. } = self;
         let slot = &mut slots[at];
@@ -318,18 +317,18 @@ impl Decoder {
         }
         let sink = &mut Sink { blocks, memo, out };
         match &mut slot.state {
-            State::Message(parts) => *refused |= finish_message(parts, &item, sink),
+            State::Message(parts) => *refused |= finish_message(parts, item, sink),
             State::Call(call) => {
                 self.cut |= cut;
-                call.learn(&item, sink);
+                call.learn(item, sink);
                 let full = if item.input.is_some() && item.arguments.is_none() { item.input } else { item.arguments };
                 // Some servers send the object itself.
                 let full = full.map(|raw| as_text(raw).unwrap_or(Cow::Borrowed(raw.get()))).unwrap_or_default();
                 call.complete(&full, sink);
                 call.close(sink);
             }
-            State::Reasoning(reasoning) => reasoning.finish(&item, sink),
-            State::Unknown => other(&kind, &item, raw, sink),
+            State::Reasoning(reasoning) => reasoning.finish(item, sink),
+            State::Unknown => other(kind, item, raw, sink),
         }
     }
 
@@ -346,8 +345,8 @@ impl Decoder {
                 || self.slots.iter().find(|slot| slot.index == Some(index)).map(|slot| (slot.index, slot.done));
             match by_id.or_else(by_place) {
                 Some((_, true)) => (),
-                Some((known, false)) => self.finish(known, raw, out),
-                None => self.finish(Some(index), raw, out),
+                Some((known, false)) => self.finish(known, &item, raw, out),
+                None => self.finish(Some(index), &item, raw, out),
             }
         }
         self.close(out);

@@ -265,3 +265,35 @@ fn a_summary_is_asked_for_where_thoughts_are_shown() {
     assert_eq!(of(hub::Thinking { mode: Some(Mode::Off), ..base }), json!({"effort": "none"}));
     assert_eq!(of(hub::Thinking { mode: Some(Mode::Auto), show: Show::No, ..base }), Value::Null);
 }
+
+#[test]
+fn items_mean_the_same_beside_one_whose_text_is_wanted() {
+    let plain = json!([
+        {"role": "developer", "content": "be brief"},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "a\u{e9}\n"}, {"type": "text", "text": "b"}]},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}], "encrypted_content": "x"},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{\"a\":1.50}"},
+        {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "1"}]},
+        {"type": "custom_tool_call", "call_id": "d", "name": "g", "input": "x"},
+        {"type": "custom_tool_call_output", "call_id": "d", "output": "y"},
+    ]);
+    let mut beside = plain.clone();
+    beside.as_array_mut().unwrap().push(json!({"type": "additional_tools", "tools": []}));
+    let (plain, beside) = (of_input(&plain), of_input(&beside));
+    assert_eq!((&plain.system, &plain.turns), (&beside.system, &beside.turns));
+    assert_eq!(plain.turns.len(), 5);
+}
+
+#[test]
+fn the_place_of_what_cannot_be_read_is_told() {
+    let good = json!({"role": "user", "content": "hi"});
+    for (bad, param) in [
+        (json!({"role": 7}), "input[1]"),
+        (json!({"role": "user", "content": [{"type": "input_text", "text": "a"}, 7]}), "input[1].content[1]"),
+        (json!({"role": "user", "content": [{"type": "input_text"}, 7]}), "input[1].content[0]"),
+        (json!({"role": "boss", "content": "hi"}), "input[1].role"),
+    ] {
+        let fault = decode(&json!({"model": "m", "input": [good, bad]})).unwrap_err();
+        assert_eq!(fault.param.as_deref(), Some(param));
+    }
+}
