@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::accounts::ACCOUNTS;
 use crate::kept::{KEPT, QUESTIONS};
 use crate::words::WORDS;
 
@@ -91,7 +90,7 @@ impl Seeds {
             forms: forms(),
             words: bytes(WORDS),
             kept: bytes(KEPT),
-            accounts: bytes(ACCOUNTS),
+            accounts: crate::accounts::seeds(),
             questions: bytes(QUESTIONS),
             ..Self::default()
         };

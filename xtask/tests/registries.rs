@@ -32,7 +32,20 @@ fn kinds_are_named_once_documented_and_shown() {
     for kind in upstreams::KINDS {
         assert!(seen.insert(kind.id), "{} is registered twice", kind.id);
         assert!(reference.contains(kind.id), "docs/configuration.md does not tell of {}", kind.id);
-        assert!(example.contains(&format!("{}:", kind.id)), "config.example.yaml does not show {}", kind.id);
+        match kind.files {
+            None => {
+                assert!(example.contains(&format!("{}:", kind.id)), "config.example.yaml does not show {}", kind.id)
+            }
+            // Its accounts are files, which have a table of their own.
+            Some(files) => {
+                for file in files.types {
+                    assert!(
+                        reference.contains(&format!("| `{file}` |")),
+                        "docs/configuration.md has no row for {file}"
+                    );
+                }
+            }
+        }
     }
 }
 
