@@ -34,7 +34,7 @@ fn kinds_are_named_once_documented_and_shown() {
         assert!(reference.contains(kind.id), "docs/configuration.md does not tell of {}", kind.id);
         match kind.files {
             None => {
-                assert!(example.contains(&format!("{}:", kind.id)), "config.example.yaml does not show {}", kind.id)
+                assert!(example.contains(&format!("{}:", kind.id)), "config.example.yaml does not show {}", kind.id);
             }
             // Its accounts are files, which have a table of their own.
             Some(files) => {
