@@ -36,6 +36,7 @@ mod inbound;
 mod judge;
 mod kept;
 mod lacking;
+mod lanes;
 mod lists;
 mod management;
 mod months;

@@ -3,7 +3,7 @@
 //! says, or that there is none, changes nothing.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hub::FaultKind;
@@ -15,12 +15,12 @@ use upstreams::{Credit, Upstream};
 
 use crate::app::App;
 use crate::edge::random;
+use crate::lanes;
 use crate::seats::Member;
 use crate::snapshot::Snapshot;
 
-/// Accounts asked before anything else is looked at, and how many of them at once.
+/// Accounts asked before anything else is looked at.
 const ROUND: usize = 32;
-const LANES: usize = 4;
 /// For one reading.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Largest answer, in bytes.
@@ -107,7 +107,7 @@ pub(crate) async fn keep(app: &App, client: &Client, bell: &Notify) {
                 () = bell.notified() => (),
             }
         } else {
-            round(client, due).await;
+            lanes::each(due, |one| one.read(client)).await;
         }
     }
 }
@@ -143,20 +143,6 @@ fn pause(first: Duration, asked: u32) -> Duration {
     let plain = first.saturating_mul(1 << asked.min(20)).min(LONGEST.max(first));
     let dice = f64::from(u32::try_from(random() >> 32).unwrap_or_default()) / f64::from(u32::MAX);
     plain.mul_f64(1.0 + dice / 4.0)
-}
-
-async fn round(client: &Client, due: Vec<&Gauged>) {
-    let waiting = Mutex::new(due);
-    let lane = || async {
-        loop {
-            let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(one) = next else { return };
-            one.read(client).await;
-        }
-    };
-    let lanes: [_; LANES] = std::array::from_fn(|_| lane());
-    let [a, b, c, d] = lanes;
-    tokio::join!(a, b, c, d);
 }
 
 #[cfg(test)]

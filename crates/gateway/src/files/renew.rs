@@ -2,7 +2,7 @@
 //! it is used, and given up only after a look whether the store holds something newer.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use transport::{Client, Deadlines, Site};
 
 use super::purse::{Purse, of_account};
 use crate::app::App;
-use crate::faults;
+use crate::{faults, lanes};
 
 /// For one exchange with whoever issues credentials.
 const EXCHANGE: Duration = Duration::from_secs(20);
@@ -216,19 +216,11 @@ pub(crate) async fn keep(app: &App, client: &Client) {
             continue;
         }
         due.truncate(ROUND);
-        let missed = Mutex::new(Vec::new());
-        let waiting = Mutex::new(due);
-        let lane = || async {
-            loop {
-                let taken = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let Some((purse, site)) = taken else { return };
-                if !matches!(purse.renewed(Cause::Ahead, client, site).await, Some(Ok(_))) {
-                    missed.lock().unwrap_or_else(PoisonError::into_inner).push(purse.id.clone());
-                }
-            }
+        let missed = async |(purse, site): (&Arc<Purse>, &Site)| {
+            let renewal = purse.renewed(Cause::Ahead, client, site).await;
+            (!matches!(renewal, Some(Ok(_)))).then(|| purse.id.clone())
         };
-        tokio::join!(lane(), lane(), lane(), lane());
-        let missed = missed.into_inner().unwrap_or_else(PoisonError::into_inner);
-        failed.extend(missed.into_iter().map(|id| (id, Instant::now() + AGAIN)));
+        let missed = lanes::each(due, missed).await;
+        failed.extend(missed.into_iter().flatten().map(|id| (id, Instant::now() + AGAIN)));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep_until, timeout};
@@ -13,6 +13,7 @@ use upstreams::{Learned, Lister};
 
 use super::{Learner, ListId, file};
 use crate::app::App;
+use crate::lanes;
 
 /// Accounts asked before what they told is put to use.
 const ROUND: usize = 32;
@@ -103,19 +104,11 @@ type Told<'a> = Vec<(&'a Learner, Result<Vec<Learned>, String>)>;
 
 /// Asks a few accounts, four at a time.
 async fn round<'a>(client: &Client, learners: Vec<&'a Learner>) -> Told<'a> {
-    let waiting = Mutex::new(learners);
-    let told = Mutex::new(Vec::new());
-    let lane = || async {
-        loop {
-            let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(learner) = next else { return };
-            let list = timeout(LIST_PATIENCE, ask(client, learner)).await;
-            let list = list.unwrap_or_else(|_| Err("it took too long".to_owned()));
-            told.lock().unwrap_or_else(PoisonError::into_inner).push((learner, list));
-        }
+    let list_of = async |learner: &'a Learner| {
+        let list = timeout(LIST_PATIENCE, ask(client, learner)).await;
+        (learner, list.unwrap_or_else(|_| Err("it took too long".to_owned())))
     };
-    tokio::join!(lane(), lane(), lane(), lane());
-    told.into_inner().unwrap_or_else(PoisonError::into_inner)
+    lanes::each(learners, list_of).await
 }
 
 /// Takes over what was told; whether anything is new.
