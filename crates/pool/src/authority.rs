@@ -90,6 +90,11 @@ pub trait Authority: Send + Sync + fmt::Debug {
         now: SystemTime,
     ) -> BoxFuture<'a, Result<Renewed, Refused>>;
 
+    /// Whether a host is the issuer's own, whatever address its name leads to.
+    fn is_at(&self, _host: &str) -> bool {
+        false
+    }
+
     /// How long before its end a credential is renewed, where nobody waits for it yet.
     fn lead(&self) -> Duration;
 

@@ -7,7 +7,7 @@ use super::{Exception, Findings, Source, Tree, check_exceptions};
 /// Where no name may stand.
 const ENGINE: &str = "crates/gateway/src/";
 /// Names of dialects, kinds and their vendors, as they appear in code.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "anthropic",
     "openai",
     "claude",
@@ -27,6 +27,7 @@ const NAMES: [&str; 19] = [
     "xai",
     "aistudio",
     "demo",
+    "google",
 ];
 
 /// `file::name`.

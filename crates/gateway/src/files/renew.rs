@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use hub::{Blame, Fault, FaultKind};
-use pool::{AccountId, BoxFuture, Document, Http, Refused, Renewal, Renewed, Vault, VaultError};
+use pool::{AccountId, Authority, BoxFuture, Document, Http, Refused, Renewal, Renewed, Vault, VaultError};
 use tokio::time::{Instant, sleep, timeout};
 use transport::address::AddressPolicy;
 use transport::{Client, Deadlines, Site};
@@ -43,7 +43,7 @@ pub(super) enum Cause {
 
 /// Renews, and tells how it went.
 pub(super) async fn renew(purse: &Arc<Purse>, cause: Cause, client: &Client, site: &Site) -> Renewal {
-    let outcome = exchange(purse, cause, &Sender { client, site }).await;
+    let outcome = exchange(purse, cause, &Sender { client, site, authority: purse.authority }).await;
     let account = purse.id.as_str();
     match &outcome {
         Ok(_) => tracing::debug!(target: "accounts", account, ?cause, "the credential is renewed"),
@@ -158,12 +158,13 @@ async fn beside<T: Send + 'static>(
 struct Sender<'a> {
     client: &'a Client,
     site: &'a Site,
+    authority: &'static dyn Authority,
 }
 
 impl Http for Sender<'_> {
     fn send<'a>(&'a self, request: http::Request<Bytes>) -> BoxFuture<'a, Result<http::Response<Bytes>, Fault>> {
         Box::pin(async move {
-            let site = Site { policy: policy(request.uri())?, ..self.site.clone() };
+            let site = Site { policy: policy(request.uri(), self.authority)?, ..self.site.clone() };
             let deadlines = Deadlines { first_byte: Some(ANSWERS), idle: ANSWERS, ..Deadlines::default() };
             let sent = self.client.send(&site, request, &deadlines).await;
             let reply = sent.map_err(|error| blamed(faults::of_send(&error)))?;
@@ -176,14 +177,14 @@ impl Http for Sender<'_> {
     }
 }
 
-/// What a file names must not lead into the network that the gateway stands in; Google's names may, for companies answer
-/// them with addresses of their own.
-fn policy(uri: &http::Uri) -> Result<AddressPolicy, Fault> {
+/// What a file names must not lead into the network that the gateway stands in; the issuer's own names may, for companies
+/// answer them with addresses of their own.
+fn policy(uri: &http::Uri, authority: &dyn Authority) -> Result<AddressPolicy, Fault> {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let here = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     match uri.scheme_str() {
         Some("http" | "https") if here => Ok(AddressPolicy::Any),
-        Some("https") if host.ends_with(".googleapis.com") => Ok(AddressPolicy::Any),
+        Some("https") if authority.is_at(host) => Ok(AddressPolicy::Any),
         Some("https") => Ok(AddressPolicy::PublicOnly),
         _ => Err(of_account(FaultKind::UpstreamUnreachable, "credentials are asked for by https only")),
     }

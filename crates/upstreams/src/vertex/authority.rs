@@ -53,6 +53,10 @@ impl Authority for Tokens {
         })
     }
 
+    fn is_at(&self, host: &str) -> bool {
+        host.ends_with(".googleapis.com")
+    }
+
     fn lead(&self) -> Duration {
         Duration::from_secs(300)
     }
