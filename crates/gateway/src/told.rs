@@ -27,23 +27,26 @@ pub(crate) fn refuse(
     id: &str,
     record: &mut Option<Box<Record>>,
 ) -> Response<ReplyBody> {
-    let theirs = fault.upstream.as_ref().and_then(|raw| their_id(&raw.headers));
     if let Some(record) = record {
         record.fault = Some(fault.kind);
-        record.upstream_id = theirs.and_then(|id| Some(id.to_str().ok()?.to_owned()));
+        record.upstream_id = their_id(fault).and_then(|id| Some(id.to_str().ok()?.to_owned()));
     }
     tracing::debug!(id, kind = ?fault.kind, %fault, "refused");
-    let mut response = edge::respond(match native(client, fault) {
+    edge::respond(reply(client, fault, id))
+}
+
+/// What the client gets.
+pub(crate) fn reply(client: &dyn ClientSide, fault: &Fault, id: &str) -> HttpReply {
+    let mut reply = match native(client, fault) {
         Some(raw) => {
             let mut reply = HttpReply::json(raw.status, raw.body.clone());
             headers::copy_upstream(&raw.headers, false, &mut reply.headers);
             reply
         }
         None => client.render_fault(fault, id),
-    });
-    let status = response.status();
-    let headers = response.headers_mut();
-    if let Some(id) = theirs {
+    };
+    let (status, headers) = (reply.status, &mut reply.headers);
+    if let Some(id) = their_id(fault) {
         headers.insert(headers::UPSTREAM_ID, id.clone());
     }
     if let Some(advice) = fault.upstream.as_ref().and_then(|raw| raw.headers.get(headers::SHOULD_RETRY)) {
@@ -55,7 +58,7 @@ pub(crate) fn refuse(
     {
         headers.insert(ALLOW, method);
     }
-    response
+    reply
 }
 
 /// What the upstream said, where it says to this client as it is what the fault means. Not what it said of our
@@ -68,7 +71,8 @@ fn native<'a>(client: &dyn ClientSide, fault: &'a Fault) -> Option<&'a RawFault>
 }
 
 /// What the upstream calls its request: for a ticket there.
-fn their_id(headers: &HeaderMap) -> Option<&HeaderValue> {
+fn their_id(fault: &Fault) -> Option<&HeaderValue> {
+    let headers = &fault.upstream.as_ref()?.headers;
     let plain =
         |id: &&HeaderValue| (1..=ID_LENGTH).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
     THEIR_IDS.into_iter().find_map(|name| headers.get(name).filter(plain))

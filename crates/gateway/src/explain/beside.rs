@@ -17,15 +17,14 @@ use crate::{faults, told};
 impl Told {
     /// As the client would get it, in its own words and with the same advice on when to come back.
     pub(super) fn of(client: &dyn ClientSide, fault: &Fault) -> Self {
-        let response = told::refuse(client, fault, "", &mut None);
-        let seconds =
-            response.headers().get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let reply = told::reply(client, fault, "");
+        let seconds = reply.headers.get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let advised = seconds.map(Duration::from_secs);
         Self {
-            status: response.status().as_u16(),
+            status: reply.status.as_u16(),
             message: fault.message.to_string(),
             retry_after_ms: fault.retry_after.or(advised).map(super::millis),
-            body: serde_json::from_slice(&client.render_fault(fault, "").body).unwrap_or_default(),
+            body: serde_json::from_slice(&reply.body).unwrap_or_default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Accounts that do not serve a model and would, if something did not keep them from it. Found by lifting what does:
-//! the key's limits, the named provider, exclusions, `disabled`, weights of 0; whoever comes in with one of them was out because of
-//! it. So the rules stand in one place, where they decide.
+//! the key's limits, the named provider, exclusions, `disabled`, weights of 0; whoever comes in with one of them was out
+//! because of it. So the rules stand in one place, where they decide.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
