@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 use dialect::splice::{self, Edit};
-use dialect::{Body, Frame, HttpReply, Object, Reply, Said, Socket, StreamEncoder as _, Wish};
+use dialect::{Body, Frame, HttpReply, Object, Reply, Said, Socket, StreamEncoder as _, Wish, into_text};
 use hub::{Event, Fault, Stop, StopReason};
 
 use crate::responses::Responses;
@@ -76,7 +76,7 @@ fn marked(data: &str, lane: Option<&str>) -> String {
     let mut out = BytesMut::with_capacity(data.len() + lane.len() + 16);
     let mut event = Object::open(&mut out);
     event.text("stream_id", lane);
-    let mut text = String::from_utf8_lossy(&out).into_owned();
+    let mut text = into_text(out);
     let rest = data.trim_start_matches('{').trim_start();
     if !rest.starts_with('}') {
         text.push(',');
@@ -93,7 +93,7 @@ fn error_event(status: u16, error: &str, lane: Option<&str>) -> String {
     event.raw("error", error);
     event.text_if("stream_id", lane);
     event.close();
-    String::from_utf8_lossy(&out).into_owned()
+    into_text(out)
 }
 
 /// The error of a stream stands flat in its event there, and as an object here.
@@ -121,7 +121,7 @@ fn flat_error(data: &str) -> String {
     error.text("message", flat.message.as_deref().unwrap_or_default());
     crate::decode_knobs::text_or_null("param", flat.param.as_deref(), &mut error);
     error.close();
-    String::from_utf8_lossy(&out).into_owned()
+    into_text(out)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
-use dialect::{Body, Object, array, quoted};
+use dialect::{Body, Object, array, into_text, quoted};
 use hub::{Part, Text, ToolResult};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -229,7 +229,7 @@ fn text(json: &str) -> Option<Cow<'_, str>> {
 fn texts(list: &[&str]) -> String {
     let mut out = BytesMut::with_capacity(64);
     array(list, &mut out, |text, out| quoted(text, out));
-    String::from_utf8_lossy(&out).into_owned()
+    into_text(out)
 }
 
 fn is_texts(json: &str) -> bool {
@@ -241,5 +241,5 @@ fn written(fields: impl FnOnce(&mut Object<'_>)) -> String {
     let mut object = Object::open(&mut out);
     fields(&mut object);
     object.close();
-    String::from_utf8_lossy(&out).into_owned()
+    into_text(out)
 }

@@ -240,7 +240,7 @@ fn apply(text: &str, mut patches: Vec<Patch>) -> Option<String> {
 fn key_text(key: &str) -> String {
     let mut out = BytesMut::with_capacity(key.len() + 2);
     quoted(key, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    dialect::into_text(out)
 }
 
 fn fits(test: &Test, entry: &str) -> bool {
