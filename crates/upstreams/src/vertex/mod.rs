@@ -9,19 +9,15 @@ mod tests;
 
 use std::sync::Arc;
 
-use dialect::embed::EmbedWire;
-use dialect::splice::Pieces;
-use dialect::{Dialect, ModelTraits};
+use dialect::ModelTraits;
 use http::header::AUTHORIZATION;
-use hub::Fault;
-use pool::Secret;
 use url::Url;
 
-use crate::endpoint::{Endpoint, credential};
+use crate::endpoint::Endpoint;
 use crate::files::{AccountFile, FileKind};
 use crate::gemini_key::names;
-use crate::vertex_key::{SIGNS, called, quirks, takes};
-use crate::{Call, Kind, Place, Purpose, Renewable, Upstream, catalogue};
+use crate::vertex_key::{Vertex, quirks};
+use crate::{Kind, Place, Renewable};
 
 use authority::TOKENS;
 use service_account::ServiceAccount;
@@ -30,46 +26,6 @@ use service_account::ServiceAccount;
 pub(crate) static KIND: Kind = Kind { id: "vertex", ids: &[], build: |_| Vec::new(), files: Some(&FILES) };
 
 static FILES: FileKind = FileKind { types: &["vertex", "service_account"], check, place };
-
-#[derive(Debug)]
-struct Vertex {
-    models: Endpoint,
-}
-
-impl Upstream for Vertex {
-    fn kind(&self) -> &'static str {
-        KIND.id
-    }
-
-    fn wire(&self, _model: &str) -> Option<&'static Dialect> {
-        Some(&dialect_gemini::DIALECT)
-    }
-
-    fn traits_of(&self, model: &str) -> Arc<ModelTraits> {
-        Arc::new(ModelTraits { quirks: quirks(), ..catalogue::traits(model) })
-    }
-
-    fn origin(&self) -> Option<&str> {
-        self.models.origin()
-    }
-
-    fn blame(&self, fault: Fault) -> Fault {
-        crate::signs::read(SIGNS, fault)
-    }
-
-    fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
-        let endpoint = self.models.below(&called(&call)?)?;
-        endpoint.post(call, credential(AUTHORIZATION, "Bearer ", secret)?)
-    }
-
-    fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
-        takes(purpose)
-    }
-
-    fn embeds(&self, model: &str) -> Option<&'static dyn EmbedWire> {
-        Some(dialect_gemini::embeds(model))
-    }
-}
 
 /// Everything that a renewal would stumble over, found when the file is read.
 fn check(file: &AccountFile) -> Result<(), String> {
@@ -89,5 +45,6 @@ fn place(file: &AccountFile) -> Option<Place> {
     let models = Endpoint::new(&base, &path, &entry.headers)?;
     let traits = ModelTraits { quirks: quirks(), ..ModelTraits::default() };
     let renewable = Renewable { authority: &TOKENS, document: file.document.clone(), print: account.print() };
-    Some(file.place_of(Arc::new(Vertex { models }), names(entry, &traits), renewable))
+    let upstream = Vertex { kind: KIND.id, models, lister: None, key: (AUTHORIZATION, "Bearer ") };
+    Some(file.place_of(Arc::new(upstream), names(entry, &traits), renewable))
 }

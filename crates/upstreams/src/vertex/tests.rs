@@ -4,13 +4,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use dialect::embed::EmbedCall;
-use hub::{Blame, FaultKind};
-use pool::{Authority as _, BoxFuture, Document, Http, Renewed};
+use dialect::splice::Pieces;
+use hub::{Blame, Fault, FaultKind};
+use pool::{Authority as _, BoxFuture, Document, Http, Renewed, Secret};
 use proptest::prelude::{any, proptest};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::FileRead;
+use crate::{Call, FileRead, Purpose};
 
 /// Keys of nobody, in both forms.
 const PKCS1: &str = include_str!("../../../testkit/src/google/first.pem");

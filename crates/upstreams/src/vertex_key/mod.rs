@@ -3,17 +3,18 @@
 
 mod signs;
 
-pub(crate) use signs::SIGNS;
-
 use std::sync::Arc;
 
 use config::{Config, KeyEntry};
 use dialect::embed::EmbedWire;
 use dialect::splice::Pieces;
 use dialect::{Dialect, ModelTraits, WireQuirks};
+use http::HeaderName;
 use hub::Fault;
 use pool::Secret;
 use url::Url;
+
+use signs::SIGNS;
 
 use crate::endpoint::{Endpoint, credential};
 use crate::gemini_key::{KEY, method, names, path_of};
@@ -30,15 +31,19 @@ const MODELS: &str = "v1/publishers/google/models";
 /// Where they are listed.
 const LIST: &str = "v1beta1/publishers/google/models";
 
+/// A place of Vertex's shape, however it is opened.
 #[derive(Debug)]
-struct VertexKey {
-    models: Endpoint,
-    lister: Lister,
+pub(crate) struct Vertex {
+    pub(crate) kind: &'static str,
+    pub(crate) models: Endpoint,
+    pub(crate) lister: Option<Lister>,
+    /// The header of the credential, and what stands before it there.
+    pub(crate) key: (HeaderName, &'static str),
 }
 
-impl Upstream for VertexKey {
+impl Upstream for Vertex {
     fn kind(&self) -> &'static str {
-        KIND.id
+        self.kind
     }
 
     fn wire(&self, _model: &str) -> Option<&'static Dialect> {
@@ -54,7 +59,7 @@ impl Upstream for VertexKey {
     }
 
     fn lister(&self) -> Option<&Lister> {
-        Some(&self.lister)
+        self.lister.as_ref()
     }
 
     fn blame(&self, fault: Fault) -> Fault {
@@ -62,12 +67,21 @@ impl Upstream for VertexKey {
     }
 
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
-        let endpoint = self.models.below(&called(&call)?)?;
-        endpoint.post(call, credential(KEY, "", secret)?)
+        let method = match call.purpose {
+            Purpose::Embed(_) if dialect_gemini::is_predicted(call.model) => "predict",
+            purpose => method(purpose, call.stream)?,
+        };
+        let bare = call.model.strip_prefix("publishers/google/models/").unwrap_or(call.model);
+        let endpoint = self.models.below(&[&path_of(bare), ":", method].concat())?;
+        let (name, scheme) = &self.key;
+        endpoint.post(call, credential(name.clone(), scheme, secret)?)
     }
 
     fn takes(&self, purpose: Purpose, _model: &str) -> Option<&'static Dialect> {
-        takes(purpose)
+        match purpose {
+            Purpose::Generate | Purpose::CountTokens | Purpose::Embed(_) => Some(&dialect_gemini::DIALECT),
+            Purpose::Compact | Purpose::Pass(_) => None,
+        }
     }
 
     fn embeds(&self, model: &str) -> Option<&'static dyn EmbedWire> {
@@ -80,27 +94,6 @@ pub(crate) fn quirks() -> WireQuirks {
     WireQuirks { openapi_parameters: true, ..WireQuirks::default() }
 }
 
-/// What a call is below the models' address: `gemini-x:generateContent`.
-///
-/// # Errors
-/// When Vertex has no such call.
-pub(crate) fn called(call: &Call<'_>) -> Result<String, Fault> {
-    let method = match call.purpose {
-        Purpose::Embed(_) if dialect_gemini::is_predicted(call.model) => "predict",
-        purpose => method(purpose, call.stream)?,
-    };
-    let bare = call.model.strip_prefix("publishers/google/models/").unwrap_or(call.model);
-    Ok([&path_of(bare), ":", method].concat())
-}
-
-/// What Vertex can be asked, in which language.
-pub(crate) fn takes(purpose: Purpose) -> Option<&'static Dialect> {
-    match purpose {
-        Purpose::Generate | Purpose::CountTokens | Purpose::Embed(_) => Some(&dialect_gemini::DIALECT),
-        Purpose::Compact | Purpose::Pass(_) => None,
-    }
-}
-
 fn build(config: &Config) -> Vec<Place> {
     config.vertex.iter().enumerate().filter_map(|(n, entry)| place(n + 1, entry)).collect()
 }
@@ -109,8 +102,10 @@ fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
     let base = entry.base_url.clone().or_else(|| Url::parse(VERTEX).ok())?;
     let models = Endpoint::new(&base, MODELS, &entry.headers)?;
     let traits = ModelTraits { quirks: quirks(), ..ModelTraits::default() };
-    let lister = Lister::new(Endpoint::new(&base, LIST, &entry.headers)?, (KEY, ""), &lister::VERTEX);
-    Some(keyed::place(entry, number, "vertex", Arc::new(VertexKey { models, lister }), names(entry, &traits)))
+    let key = (KEY, "");
+    let lister = Some(Lister::new(Endpoint::new(&base, LIST, &entry.headers)?, key.clone(), &lister::VERTEX));
+    let upstream = Vertex { kind: KIND.id, models, lister, key };
+    Some(keyed::place(entry, number, "vertex", Arc::new(upstream), names(entry, &traits)))
 }
 
 #[cfg(test)]
