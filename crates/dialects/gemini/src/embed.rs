@@ -12,7 +12,6 @@ use dialect::{Body, Object, Peek, Reply, quoted};
 use http::request::Parts;
 use hub::{Fault, Losses};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::gemini;
 use crate::request_decode::Fields;
@@ -153,9 +152,12 @@ struct Answer<'a> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Values<'a> {
+pub(crate) struct Values<'a> {
     #[serde(borrow)]
-    values: Option<&'a RawValue>,
+    values: Raw<'a>,
+    /// Vertex alone tells it.
+    #[serde(borrow)]
+    pub(crate) statistics: Raw<'a>,
 }
 
 #[derive(Default, Deserialize)]
@@ -197,15 +199,9 @@ impl EmbedWire for Embed {
     }
 
     fn decode<'a>(&self, body: &'a [u8], count: usize) -> Result<Embedded<'a>, Fault> {
-        let answer: Answer<'a> = serde_json::from_slice(body)
-            .map_err(|error| Fault::garbled(format!("the upstream's answer holds no embeddings: {error}")))?;
-        if answer.error.is_some() {
-            return Err(crate::fault::in_stream(std::str::from_utf8(body).unwrap_or_default()));
-        }
-        let vectors = answer.embeddings.unwrap_or_default().into_iter();
-        let vectors: Option<Vec<_>> = vectors.map(|item| Some(Vector::Floats(item.values?.get().into()))).collect();
-        let vectors = vectors.ok_or_else(|| Fault::garbled("the upstream gave an embedding without values"))?;
-        Ok(Embedded { vectors: of_count(vectors, count)?, tokens: tokens(answer.usage_metadata) })
+        let answer: Answer<'_> = read(body, |answer: &Answer<'_>| answer.error)?;
+        let list = answer.embeddings.unwrap_or_default().into_iter();
+        Ok(Embedded { vectors: vectors(list, count)?, tokens: tokens(answer.usage_metadata) })
     }
 
     fn tokens(&self, body: &[u8]) -> Option<u64> {
@@ -230,20 +226,40 @@ fn renamed(requests: &str, named: &str) -> Option<String> {
 fn write_input(input: &EmbedInput, request: &EmbedRequest, named: &str, out: &mut BytesMut) {
     let mut item = Object::open(out);
     item.text("model", named);
-    let mut content = Object::open(item.key("content"));
-    content.array("parts", [&input.text], |text, out| {
-        out.extend_from_slice(b"{\"text\":");
-        quoted(text, out);
-        out.put_u8(b'}');
-    });
-    content.close();
+    write_content(input, item.key("content"));
     item.text_if("taskType", input.task.as_deref());
     item.text_if("title", input.title.as_deref());
     item.number_if("outputDimensionality", request.dimensions);
     item.close();
 }
 
-fn tokens(usage: Raw<'_>) -> Option<u64> {
+/// A text as the one part of a content.
+pub(crate) fn write_content(input: &EmbedInput, out: &mut BytesMut) {
+    let mut content = Object::open(out);
+    content.array("parts", [&input.text], |text, out| {
+        out.extend_from_slice(b"{\"text\":");
+        quoted(text, out);
+        out.put_u8(b'}');
+    });
+    content.close();
+}
+
+/// An answer, or the error that it holds.
+pub(crate) fn read<'a, A: Deserialize<'a>>(body: &'a [u8], error: impl Fn(&A) -> Raw<'a>) -> Result<A, Fault> {
+    let answer: A = serde_json::from_slice(body)
+        .map_err(|error| Fault::garbled(format!("the upstream's answer holds no embeddings: {error}")))?;
+    match error(&answer) {
+        Some(_) => Err(crate::fault::in_stream(std::str::from_utf8(body).unwrap_or_default())),
+        None => Ok(answer),
+    }
+}
+
+pub(crate) fn vectors<'a>(list: impl Iterator<Item = Values<'a>>, count: usize) -> Result<Vec<Vector<'a>>, Fault> {
+    let vectors: Option<Vec<_>> = list.map(|item| Some(Vector::Floats(item.values?.get().into()))).collect();
+    of_count(vectors.ok_or_else(|| Fault::garbled("the upstream gave an embedding without values"))?, count)
+}
+
+pub(crate) fn tokens(usage: Raw<'_>) -> Option<u64> {
     let usage: Usage<'_> = lenient(usage);
     as_count(usage.prompt_token_count)
 }

@@ -6,12 +6,13 @@
 //! are told not to.
 
 use bytes::{Bytes, BytesMut};
-use dialect::embed::{EmbedCall, EmbedInput, EmbedRequest, EmbedWire, Embedded, Vector, of_count};
+use dialect::embed::{EmbedCall, EmbedInput, EmbedRequest, EmbedWire, Embedded};
 use dialect::splice::Edit;
-use dialect::{Body, Object, quoted};
+use dialect::{Body, Object};
 use hub::{Fault, Losses};
 use serde::Deserialize;
 
+use crate::embed::{Values, read, tokens, vectors, write_content};
 use crate::wire::{Raw, as_count, lenient};
 
 /// The most instances of one `:predict`, and the most tokens in them (the same reference, "Request limits").
@@ -63,39 +64,9 @@ struct Prediction<'a> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Values<'a> {
-    #[serde(borrow)]
-    values: Raw<'a>,
-    #[serde(borrow)]
-    statistics: Raw<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
 struct Statistics<'a> {
     #[serde(borrow)]
     token_count: Raw<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Usage<'a> {
-    #[serde(borrow)]
-    prompt_token_count: Raw<'a>,
-}
-
-fn read(body: &[u8]) -> Result<Answer<'_>, Fault> {
-    let answer: Answer<'_> = serde_json::from_slice(body)
-        .map_err(|error| Fault::garbled(format!("the upstream's answer holds no embeddings: {error}")))?;
-    match answer.error {
-        Some(_) => Err(crate::fault::in_stream(std::str::from_utf8(body).unwrap_or_default())),
-        None => Ok(answer),
-    }
-}
-
-fn vectors<'a>(list: impl Iterator<Item = Values<'a>>, count: usize) -> Result<Vec<Vector<'a>>, Fault> {
-    let vectors: Option<Vec<_>> = list.map(|item| Some(Vector::Floats(item.values?.get().into()))).collect();
-    of_count(vectors.ok_or_else(|| Fault::garbled("the upstream gave an embedding without values"))?, count)
 }
 
 impl EmbedWire for Predict {
@@ -134,7 +105,8 @@ impl EmbedWire for Predict {
     }
 
     fn decode<'a>(&self, body: &'a [u8], count: usize) -> Result<Embedded<'a>, Fault> {
-        let list: Vec<Values<'_>> = read(body)?.predictions.into_iter().map(|one| one.embeddings).collect();
+        let list: Vec<Values<'_>> =
+            read(body, |answer: &Answer<'_>| answer.error)?.predictions.into_iter().map(|one| one.embeddings).collect();
         let counted = |values: &Values<'_>| as_count(lenient::<Statistics<'_>>(values.statistics).token_count);
         let tokens = list.iter().map(counted).sum();
         Ok(Embedded { vectors: vectors(list.into_iter(), count)?, tokens })
@@ -173,8 +145,8 @@ impl EmbedWire for Contents {
     }
 
     fn decode<'a>(&self, body: &'a [u8], count: usize) -> Result<Embedded<'a>, Fault> {
-        let answer = read(body)?;
-        let tokens = as_count(lenient::<Usage<'_>>(answer.usage_metadata).prompt_token_count);
+        let answer = read(body, |answer: &Answer<'_>| answer.error)?;
+        let tokens = tokens(answer.usage_metadata);
         let list = answer.embedding.into_iter().chain(answer.embeddings);
         Ok(Embedded { vectors: vectors(list, count)?, tokens })
     }
@@ -187,13 +159,7 @@ impl EmbedWire for Contents {
 
 fn content(input: &EmbedInput, request: &EmbedRequest, out: &mut BytesMut) {
     let mut object = Object::open(out);
-    let mut content = Object::open(object.key("content"));
-    content.array("parts", [&input.text], |text, out| {
-        out.extend_from_slice(b"{\"text\":");
-        quoted(text, out);
-        out.extend_from_slice(b"}");
-    });
-    content.close();
+    write_content(input, object.key("content"));
     let set = input.task.is_some() || input.title.is_some() || request.dimensions.is_some();
     if set || request.truncate.is_some() {
         let mut config = Object::open(object.key("embedContentConfig"));
@@ -211,6 +177,7 @@ fn content(input: &EmbedInput, request: &EmbedRequest, out: &mut BytesMut) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dialect::embed::Vector;
 
     fn inputs(count: usize) -> Vec<EmbedInput> {
         (0..count).map(|number| EmbedInput::plain(format!("t{number}"))).collect()
