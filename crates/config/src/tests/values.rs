@@ -276,6 +276,10 @@ fn anchors_and_merges_work() {
     assert_eq!((config.gemini[0].priority, config.gemini[0].weight), (9, 2));
     assert_eq!(config.claude[0].priority, 3);
     assert!(error("gemini-api-key: [{<<: 5}]").contains("`<<` takes"));
+    // In quotation marks, as JSON has it, it is a key like any other.
+    for marks in ['"', '\''] {
+        good(&format!("x-own: {{{marks}<<{marks}: 5}}\n"));
+    }
 }
 
 #[test]

@@ -237,10 +237,10 @@ impl<'a> Builder<'a> {
 
     /// Resolves `<<: *base`: keys that the mapping itself has win, then those of the first base.
     fn merged(&mut self, entries: Vec<Entry>) -> Result<Vec<Entry>, Stop> {
-        if !entries.iter().any(|entry| entry.key == MERGE) {
+        if !entries.iter().any(|entry| self.merges(entry)) {
             return Ok(entries);
         }
-        let (merges, mut own): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| entry.key == MERGE);
+        let (merges, mut own): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| self.merges(entry));
         let mut seen: HashSet<String> = own.iter().map(|entry| entry.key.clone()).collect();
         for merge in merges {
             let bases = match merge.value.value {
@@ -255,6 +255,11 @@ impl<'a> Builder<'a> {
             }
         }
         Ok(own)
+    }
+
+    /// In quotation marks it is a key like any other.
+    fn merges(&self, entry: &Entry) -> bool {
+        entry.key == MERGE && self.text.get(entry.key_span.start..entry.key_span.end) == Some(MERGE)
     }
 
     /// Counts a copy, whole.
