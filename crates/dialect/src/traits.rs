@@ -10,8 +10,8 @@ use crate::embed::{EmbedClient, EmbedWire};
 use crate::limits::Left;
 use crate::splice::Edit;
 use crate::{
-    Body, Decoded, Echo, Encoded, Envelope, Frame, Framing, HttpReply, Memo, Memory, ModelCard, Observed, Peek, Relay,
-    Reply, Service, Signal, Socket, Source, Target,
+    Body, Decoded, Echo, Encoded, Envelope, Frame, Framing, HttpReply, Memo, Memory, ModelCard, Observed, OwnHeaders,
+    Peek, Relay, Reply, Service, Signal, Socket, Source, Target,
 };
 
 /// One language, as the registry lists it.
@@ -25,6 +25,8 @@ pub struct Dialect {
     pub routes: &'static [Route],
     /// How its streams are framed.
     pub framing: Framing,
+    /// The headers that are its own.
+    pub headers: OwnHeaders,
     /// Whether a request to an unknown route looks like one of its callers.
     pub recognises: fn(&Parts) -> bool,
     /// The face for programs, for errors that belong to no route.

@@ -17,10 +17,9 @@ use subtle::ConstantTimeEq as _;
 use crate::allowance::{Allowance, Meters};
 use crate::scope::{Providers, Reach, Scope};
 
-/// The headers that may hold a key, in the order of cliproxyapi.md 1.3.
-static HEADERS: [HeaderName; 3] =
-    [AUTHORIZATION, HeaderName::from_static("x-goog-api-key"), HeaderName::from_static("x-api-key")];
-/// The same for the query.
+/// The header in which programs of several languages bring their key.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// The parts of the query that may hold a key.
 const QUERY: [&str; 2] = ["key", "auth_token"];
 
 /// The keys of the configuration by their digests: an index finds the keys that are worth a comparison, whatever their
@@ -32,6 +31,8 @@ const QUERY: [&str; 2] = ["key", "auth_token"];
 /// would know a part of a digest, from which no key follows.
 pub(crate) struct KeyTable {
     index: HashMap<[u8; 8], Vec<Entry>>,
+    /// The headers that may hold a key; the first that holds a right one decides.
+    headers: Vec<HeaderName>,
     anybody: Admitted,
 }
 
@@ -71,7 +72,9 @@ impl KeyTable {
             let entry = Entry { digest, admitted: Admitted { label, allowance } };
             index.entry(beginning(&digest)).or_default().push(entry);
         }
-        (Self { index, anybody: Admitted { label: "-".into(), allowance: None } }, reaches)
+        let own = dialects::ALL.iter().flat_map(|dialect| dialect.headers.keys);
+        let headers = std::iter::once(AUTHORIZATION).chain(own.cloned()).chain([API_KEY]).collect();
+        (Self { index, headers, anybody: Admitted { label: "-".into(), allowance: None } }, reaches)
     }
 
     /// The key with a label.
@@ -89,7 +92,7 @@ impl KeyTable {
             return Ok(self.anybody.clone());
         }
         let mut presented = false;
-        for candidate in candidates(head) {
+        for candidate in self.candidates(head) {
             presented = true;
             if let Some(entry) = self.find(&digest(&candidate)) {
                 let admitted = entry.admitted.clone();
@@ -101,6 +104,17 @@ impl KeyTable {
         }
         let message = if presented { "Invalid API key" } else { "Missing API key" };
         Err(Fault::new(FaultKind::Unauthenticated, message))
+    }
+
+    /// What stands in the places of a key; any of them may hold the right one.
+    fn candidates<'a>(&'a self, head: &'a Parts) -> impl Iterator<Item = Cow<'a, str>> {
+        let headers = self.headers.iter().filter_map(|name| {
+            let value = head.headers.get(name)?.to_str().ok()?.trim();
+            Some(Cow::Borrowed(if *name == AUTHORIZATION { without_scheme(value) } else { value }))
+        });
+        let query = head.uri.query().into_iter();
+        let query = query.flat_map(|query| QUERY.iter().filter_map(|name| query_value(query, name).map(Cow::Owned)));
+        headers.chain(query).filter(|key| !key.is_empty())
     }
 
     /// The key with this digest; the later of two with one text, as a map would have it.
@@ -125,17 +139,6 @@ fn beginning(digest: &[u8; 32]) -> [u8; 8] {
 
 fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
-}
-
-/// What stands in the places of a key; any of them may hold the right one.
-fn candidates(head: &Parts) -> impl Iterator<Item = Cow<'_, str>> {
-    let headers = HEADERS.iter().filter_map(|name| {
-        let value = head.headers.get(name)?.to_str().ok()?.trim();
-        Some(Cow::Borrowed(if *name == AUTHORIZATION { without_scheme(value) } else { value }))
-    });
-    let query = head.uri.query().into_iter();
-    let query = query.flat_map(|query| QUERY.iter().filter_map(|name| query_value(query, name).map(Cow::Owned)));
-    headers.chain(query).filter(|key| !key.is_empty())
 }
 
 pub(crate) fn without_scheme(value: &str) -> &str {

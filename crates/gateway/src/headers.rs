@@ -1,4 +1,6 @@
-//! Which headers go which way.
+//! Which headers go which way. Those of a language or a place are listed there; here the lists are put together.
+
+use std::sync::LazyLock;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
@@ -16,11 +18,37 @@ pub(crate) const ESTIMATE: HeaderName = HeaderName::from_static("x-bosporus-esti
 /// What the upstream calls its request.
 pub(crate) const UPSTREAM_ID: HeaderName = HeaderName::from_static("x-bosporus-upstream-id");
 /// Whether official SDKs try again, whatever else they are told.
-pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static(SHOULD_RETRY_TEXT);
+const SHOULD_RETRY_TEXT: &str = "x-should-retry";
 
-/// Upstream headers that help a client of the same dialect: when to come back, and ids to quote in a ticket.
-const USEFUL: [&str; 4] = ["request-id", "openai-processing-ms", "openai-version", "x-should-retry"];
-const USEFUL_PREFIXES: [&str; 3] = ["anthropic-ratelimit-", "x-ratelimit-", "retry-after"];
+/// Upstream headers that help a client of the same dialect. Of all languages in one table: places send those of another,
+/// and a client skips what it does not know.
+static USEFUL: LazyLock<Useful> = LazyLock::new(Useful::of_all);
+
+struct Useful {
+    names: Vec<&'static str>,
+    beginnings: Vec<&'static str>,
+}
+
+impl Useful {
+    fn of_all() -> Self {
+        let own = dialects::ALL.iter().map(|dialect| dialect.headers);
+        let names = own.clone().flat_map(|own| own.answers).copied().chain([SHOULD_RETRY_TEXT]);
+        let beginnings = own.flat_map(|own| own.answer_families).copied().chain(["retry-after"]);
+        Self { names: each_once(names), beginnings: each_once(beginnings) }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.names.contains(&name) || self.beginnings.iter().any(|beginning| name.starts_with(beginning))
+    }
+}
+
+fn each_once(names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
 
 /// Headers that describe a connection, an encoding or another site, and are never copied.
 const PRIVATE: [&str; 13] = [
@@ -41,19 +69,19 @@ const PRIVATE: [&str; 13] = [
 
 /// Copies the upstream's headers that are for the client: the useful ones, or all that are not private.
 pub(crate) fn copy_upstream(from: &HeaderMap, all: bool, to: &mut HeaderMap) {
+    let useful = &*USEFUL;
     for (name, value) in from {
         let text = name.as_str();
-        let useful = || USEFUL.contains(&text) || USEFUL_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
-        let public = || !PRIVATE.contains(&text) && !text.starts_with("access-control-") && !is_branded(text);
-        if if all { public() } else { useful() } {
+        let public = || !PRIVATE.contains(&text) && !text.starts_with("access-control-") && !is_signature(text);
+        if if all { public() } else { useful.has(text) } {
             to.append(name.clone(), value.clone());
         }
     }
 }
 
 /// Other gateways sign their answers; ours are not theirs.
-fn is_branded(name: &str) -> bool {
-    ["x-litellm-", "helicone-", "x-portkey-", "cf-aig-", "x-kong-", "x-bt-"].iter().any(|brand| name.starts_with(brand))
+fn is_signature(name: &str) -> bool {
+    upstreams::SIGNATURES.iter().any(|signature| name.starts_with(signature))
 }
 
 /// Room for the headers of most answers. With one more the map takes twice as much, which the allocator has no stock of.
@@ -118,5 +146,21 @@ mod tests {
         };
         assert_eq!(copy(false), ["anthropic-ratelimit-requests-remaining", "request-id"]);
         assert_eq!(copy(true), ["anthropic-ratelimit-requests-remaining", "request-id", "server"]);
+    }
+
+    /// The table of all languages, name by name: a list that a language loses is seen here.
+    #[test]
+    fn every_language_has_its_headers_in_the_table() {
+        let useful = Useful::of_all();
+        assert_eq!(useful.names, ["openai-processing-ms", "openai-version", "request-id", "x-should-retry"]);
+        assert_eq!(useful.beginnings, ["anthropic-ratelimit-", "retry-after", "x-ratelimit-"]);
+    }
+
+    #[test]
+    fn every_name_can_be_met() {
+        let lists = dialects::ALL.iter().map(|dialect| dialect.headers);
+        let own = lists.flat_map(|own| own.answers.iter().chain(own.answer_families));
+        let names: Vec<_> = own.chain(&upstreams::REQUEST_IDS).chain(&upstreams::SIGNATURES).collect();
+        assert!(names.iter().all(|name| !name.is_empty() && HeaderName::from_lowercase(name.as_bytes()).is_ok()));
     }
 }

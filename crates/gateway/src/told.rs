@@ -12,10 +12,7 @@ use transport::ReplyBody;
 use crate::record::Record;
 use crate::{edge, headers};
 
-/// The headers in which providers name their requests; the first that is there is meant.
-const THEIR_IDS: [&str; 6] =
-    ["request-id", "x-request-id", "x-goog-request-id", "apim-request-id", "x-amzn-requestid", "cf-ray"];
-/// Longest such name that is passed on, in bytes.
+/// Longest name of an upstream's request that is passed on, in bytes.
 const ID_LENGTH: usize = 128;
 /// When to come back where nobody said so. Short: a gateway with several accounts is seldom without any for long.
 const SOON: Duration = Duration::from_secs(1);
@@ -75,7 +72,7 @@ fn their_id(fault: &Fault) -> Option<&HeaderValue> {
     let headers = &fault.upstream.as_ref()?.headers;
     let plain =
         |id: &&HeaderValue| (1..=ID_LENGTH).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
-    THEIR_IDS.into_iter().find_map(|name| headers.get(name).filter(plain))
+    upstreams::REQUEST_IDS.into_iter().find_map(|name| headers.get(name).filter(plain))
 }
 
 /// When to come back. Whoever is to come back is always told when; a spent quota is not back because somebody waits.

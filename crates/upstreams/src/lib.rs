@@ -10,6 +10,7 @@ mod endpoint;
 mod files;
 mod gauge;
 mod gemini_key;
+mod headers;
 mod identity;
 mod keyed;
 mod learned;
@@ -36,6 +37,7 @@ use pool::Secret;
 
 pub use files::{AccountFile, FileKind, FileRead, MAX_FILE, Renewable};
 pub use gauge::{Credit, Gauge};
+pub use headers::{REQUEST_IDS, SIGNATURES};
 pub use learned::Learned;
 pub use lister::{ListPage, Lister};
 

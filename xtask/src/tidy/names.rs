@@ -2,12 +2,12 @@
 //!
 //! Comments may name one, where a fact about it explains a line.
 
-use super::{Exception, Findings, Source, Tree, check_exceptions};
+use super::{Findings, Source, Tree};
 
 /// Where no name may stand.
 const ENGINE: &str = "crates/gateway/src/";
-/// Names of dialects, kinds and their vendors, as they appear in code.
-const NAMES: [&str; 20] = [
+/// Names of dialects, kinds and their vendors, as they appear in code and in headers.
+const NAMES: [&str; 29] = [
     "anthropic",
     "openai",
     "claude",
@@ -28,49 +28,34 @@ const NAMES: [&str; 20] = [
     "aistudio",
     "demo",
     "google",
-];
-
-/// `file::name`.
-const NAMED: &[Exception] = &[
-    Exception {
-        place: "crates/gateway/src/headers.rs::openai",
-        reason: "names of answer headers that clients read; they are harmless to copy, whoever sent them",
-    },
-    Exception {
-        place: "crates/gateway/src/headers.rs::anthropic",
-        reason: "names of answer headers that clients read; they are harmless to copy, whoever sent them",
-    },
+    "goog",
+    "amzn",
+    "apim",
+    "bedrock",
+    "cloudflare",
+    "grok",
+    "groq",
+    "litellm",
+    "mistral",
 ];
 
 pub(crate) fn check(tree: &Tree, findings: &mut Findings) {
-    let mut used = Vec::new();
-    check_tree(tree, &mut used, findings);
-    check_exceptions(NAMED, &used, findings);
-}
-
-fn check_tree(tree: &Tree, used: &mut Vec<&'static str>, findings: &mut Findings) {
     // Tests name what they need, in a file of their own as behind `#[cfg(test)]`.
     let is_test = |file: &&Source| file.path.ends_with("/tests.rs") || file.path.contains("/tests/");
     for file in tree.rust().filter(|file| file.path.starts_with(ENGINE) && !is_test(file)) {
-        check_file(file, used, findings);
+        check_file(file, findings);
     }
 }
 
-fn check_file(file: &Source, used: &mut Vec<&'static str>, findings: &mut Findings) {
+fn check_file(file: &Source, findings: &mut Findings) {
     for (number, line) in file.text.lines().enumerate() {
         if line.trim_start().starts_with("#[cfg(test)]") {
             return;
         }
         let code = line.split("//").next().unwrap_or(line).to_ascii_lowercase();
         for name in NAMES.iter().filter(|name| has_word(&code, name)) {
-            let place = format!("{}::{name}", file.path);
-            match NAMED.iter().find(|exception| exception.place == place) {
-                Some(exception) => used.push(exception.place),
-                None => findings.problem(
-                    format!("{}:{}", file.path, number + 1),
-                    format!("names `{name}`; the engine works through the registries"),
-                ),
-            }
+            let place = format!("{}:{}", file.path, number + 1);
+            findings.problem(place, format!("names `{name}`; the engine works through the registries"));
         }
     }
 }
@@ -90,7 +75,7 @@ mod tests {
     fn problems(path: &str, text: &str) -> usize {
         let tree = Tree { files: vec![Source { path: path.into(), text: text.into() }] };
         let mut findings = Findings::default();
-        check_tree(&tree, &mut Vec::new(), &mut findings);
+        check(&tree, &mut findings);
         findings.problems.len()
     }
 

@@ -39,8 +39,8 @@ use dialect::count::{Count, as_it_is, itself};
 use dialect::limits::Left;
 use dialect::splice::Edit;
 use dialect::{
-    Beside, Body, ClientSide, Decoded, Dialect, Encoded, Framing, HttpReply, Memo, Operation, Peek, Relay, Reply,
-    Route, Scanner, Source, StreamDecoder, StreamEncoder, Target, WireSide, instruct,
+    Beside, Body, ClientSide, Decoded, Dialect, Encoded, Framing, HttpReply, Memo, Operation, OwnHeaders, Peek, Relay,
+    Reply, Route, Scanner, Source, StreamDecoder, StreamEncoder, Target, WireSide, instruct,
 };
 use http::request::Parts;
 use http::{HeaderValue, Method};
@@ -54,6 +54,7 @@ pub static DIALECT: Dialect = Dialect {
     word: "claude",
     routes: &ROUTES,
     framing: Framing::Sse,
+    headers: OwnHeaders { answers: &["request-id"], answer_families: &["anthropic-ratelimit-"], ..OwnHeaders::NONE },
     recognises,
     client: Some(&Messages),
     wire: Some(&Messages),

@@ -40,7 +40,7 @@ mod wire;
 
 pub use vertex_embed::{embeds, is_predicted};
 
-use dialect::{Dialect, Framing, Operation, Route};
+use dialect::{Dialect, Framing, Operation, OwnHeaders, Route};
 use http::Method;
 use http::request::Parts;
 use hub::DialectId;
@@ -59,6 +59,7 @@ pub static DIALECT: Dialect = Dialect {
     id: ID,
     routes: &ROUTES,
     framing: Framing::Sse,
+    headers: OwnHeaders { keys: &path::KEYS, ..OwnHeaders::NONE },
     recognises,
     client: Some(&Gemini),
     wire: Some(&Gemini),

@@ -1,5 +1,6 @@
 //! Model and method out of the URL: `/v1beta/models/{model}:{method}`. Knows nothing of bodies.
 
+use http::HeaderName;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
@@ -62,9 +63,12 @@ pub(crate) fn generates(head: &Parts) -> bool {
     split(head.uri.path()).is_some_and(|(_, asked)| asked != "countTokens")
 }
 
+/// The header in which Google's programs bring their key.
+pub(crate) static KEYS: [HeaderName; 1] = [HeaderName::from_static("x-goog-api-key")];
+
 /// Whether a key is given in one of Google's own ways.
 pub(crate) fn has_google_key(head: &Parts) -> bool {
-    head.headers.contains_key("x-goog-api-key") || query(head).any(|(key, _)| key == "key")
+    KEYS.iter().any(|name| head.headers.contains_key(name)) || query(head).any(|(key, _)| key == "key")
 }
 
 /// Whether a stream is wanted as server-sent events; otherwise it is one JSON array.

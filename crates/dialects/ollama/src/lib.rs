@@ -22,7 +22,7 @@ mod stream_decode;
 mod stream_encode;
 mod wire;
 
-use dialect::{Dialect, Framing};
+use dialect::{Dialect, Framing, OwnHeaders};
 use http::request::Parts;
 use hub::DialectId;
 
@@ -39,6 +39,7 @@ pub static DIALECT: Dialect = Dialect {
     id: ID,
     routes: &routes::ROUTES,
     framing: Framing::Ndjson,
+    headers: OwnHeaders::NONE,
     recognises,
     client: Some(&Chat),
     wire: Some(&Chat),

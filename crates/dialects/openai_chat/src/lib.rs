@@ -32,7 +32,7 @@ mod think;
 mod usage;
 mod wire;
 
-use dialect::{Dialect, Framing, Operation, Route, Service};
+use dialect::{Dialect, Framing, Operation, Route, Service, openai};
 use http::Method;
 use http::request::Parts;
 use hub::DialectId;
@@ -53,6 +53,7 @@ pub static DIALECT: Dialect = Dialect {
     id: ID,
     routes: &ROUTES,
     framing: Framing::Sse,
+    headers: openai::headers::OWN,
     recognises,
     client: Some(&Chat),
     wire: Some(&Chat),

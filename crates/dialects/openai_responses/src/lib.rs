@@ -38,7 +38,7 @@ mod typed_calls;
 mod usage;
 mod wire;
 
-use dialect::{Dialect, Framing, Operation, Route};
+use dialect::{Dialect, Framing, Operation, Route, openai};
 use http::Method;
 use http::request::Parts;
 use hub::DialectId;
@@ -56,6 +56,7 @@ pub static DIALECT: Dialect = Dialect {
     id: ID,
     routes: &ROUTES,
     framing: Framing::Sse,
+    headers: openai::headers::OWN,
     recognises,
     client: Some(&Responses),
     wire: Some(&Responses),
