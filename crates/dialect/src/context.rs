@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use hub::{Fault, Losses, Request, Stop, Usage};
+use hub::{Fault, Losses, Request, SoundForm, Stop, Usage};
 
 use crate::splice::Edit;
 use crate::{ModelTraits, NameMap, ThinkingTraits};
@@ -54,6 +54,8 @@ pub struct Echo {
     pub spaces: Vec<(String, String)>,
     /// Tools whose calls have types of their own in the dialect: the name that they have elsewhere, and the type.
     pub typed: Vec<(String, &'static str)>,
+    /// The form of sound that the client reads, where it asked for sound.
+    pub sound: Option<SoundForm>,
     /// The answer's words are a summary of the conversation, and are written as one.
     pub summary: bool,
 }
@@ -120,6 +122,8 @@ pub struct Memo {
     pub json_tool: Option<String>,
     /// Stop strings that the wire could not carry: the engine cuts the answer at the first of them.
     pub stop: Vec<String>,
+    /// The form of sound that was asked for, where an answer does not name it.
+    pub sound: Option<SoundForm>,
     /// The upstream puts reasoning between `<think>` tags.
     pub think_tags: bool,
     /// The upstream is known to end streams after the finish reason without an end mark.

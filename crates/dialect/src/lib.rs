@@ -29,6 +29,7 @@ pub mod scan;
 mod service;
 mod session;
 mod socket;
+mod sound;
 pub mod splice;
 mod target;
 mod think;
@@ -53,6 +54,7 @@ pub use opening::{Opening, opening};
 pub use service::Service;
 pub use session::{Source, header, session, user};
 pub use socket::{Said, Socket, Wish};
+pub use sound::{Pieces, is_pcm, wave};
 pub use target::{MaxTokensField, ModelTraits, ReasoningField, Target, ThinkingTraits, WireQuirks};
 pub use think::Effort;
 pub use traits::{

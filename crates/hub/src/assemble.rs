@@ -71,7 +71,10 @@ impl Assembler {
             Some(Part::Refusal(text)) => text.push_str(more),
             Some(Part::Thinking(thought)) => thought.text.push_str(more),
             Some(Part::ToolCall(call)) => call.arguments.push_str(more),
-            Some(Part::Image(Media { source: Source::Base64(data), .. })) => data.push_str(more),
+            Some(
+                Part::Image(Media { source: Source::Base64(data), .. })
+                | Part::Audio(Media { source: Source::Base64(data), .. }),
+            ) => data.push_str(more),
             _ => (),
         }
         Ok(())
@@ -105,14 +108,14 @@ fn part_of(kind: Block) -> Part {
         Block::ToolCall { id, name, kind } => {
             Part::ToolCall(ToolCall { id, name, arguments: String::new(), kind, seal: None, cache: None })
         }
-        Block::Image { media_type } => Part::Image(Media {
-            source: Source::Base64(String::new()),
-            media_type: Some(media_type),
-            detail: None,
-            cache: None,
-        }),
+        Block::Image { media_type } => Part::Image(recorded(media_type)),
+        Block::Audio { media_type } => Part::Audio(recorded(media_type)),
         Block::Foreign(foreign) => Part::Foreign(foreign),
     }
+}
+
+fn recorded(media_type: String) -> Media {
+    Media { source: Source::Base64(String::new()), media_type: Some(media_type), detail: None, cache: None }
 }
 
 /// Plays a whole answer as the stream that would have built it, one delta a part.
@@ -171,6 +174,9 @@ fn block_of(part: Part) -> Option<(Block, Content)> {
         Part::Image(Media { source: Source::Base64(data), media_type, .. }) => {
             (Block::Image { media_type: media_type.unwrap_or_else(|| "image/png".into()) }, text(data))
         }
+        Part::Audio(Media { source: Source::Base64(data), media_type, .. }) => {
+            (Block::Audio { media_type: media_type.unwrap_or_else(|| "audio/wav".into()) }, text(data))
+        }
         Part::Foreign(foreign) => (Block::Foreign(foreign), Content::default()),
         Part::Image(_) | Part::Audio(_) | Part::Video(_) | Part::File(_) | Part::ToolResult(_) => return None,
     })
@@ -210,6 +216,12 @@ mod tests {
                     cache: None,
                 }),
                 Part::Refusal("no".into()),
+                Part::Audio(Media {
+                    source: Source::Base64("AAAA".into()),
+                    media_type: Some("audio/wav".into()),
+                    detail: None,
+                    cache: None,
+                }),
             ],
             stop: StopReason::ToolCalls.into(),
             usage: Usage { fresh: Some(3), output: Some(4), ..Usage::default() },

@@ -83,6 +83,11 @@ pub enum Block {
         /// The media type.
         media_type: String,
     },
+    /// Sound; its deltas are base64 whose sum is base64 too: each but the last stands for whole groups of bytes.
+    Audio {
+        /// The media type.
+        media_type: String,
+    },
     /// A block that only its own dialect understands, whole.
     Foreign(Foreign),
 }

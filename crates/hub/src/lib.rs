@@ -16,6 +16,7 @@ mod remote;
 mod request;
 mod response;
 mod seal;
+mod speech;
 mod thinking;
 mod usage;
 
@@ -36,6 +37,7 @@ pub use request::{
 };
 pub use response::{Response, Stop, StopReason};
 pub use seal::{Carried, Seal};
+pub use speech::{SoundForm, Speech, Timbre, Voice};
 pub use thinking::{Level, Mode, Show, Thinking, split_suffix};
 pub use usage::{CacheWrite, Cost, Usage};
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::{Json, Seal, Thinking};
+use crate::{Json, Seal, Speech, Thinking};
 
 /// One generation request, free of any dialect's spelling.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,6 +26,8 @@ pub struct Request {
     pub sampling: Sampling,
     /// The form of the answer.
     pub format: Format,
+    /// The answer is wanted in sound.
+    pub speech: Option<Speech>,
     /// How much to think, and whether to show it.
     pub thinking: Thinking,
     /// Tier, identity and cache keys.

@@ -31,7 +31,7 @@ const MAX_USER: usize = 256;
 /// # Errors
 /// An unsupported fault that names the field, where leaving it out would change the answer's meaning.
 pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Fault> {
-    refuse(&request.sampling)?;
+    refuse(request)?;
     let mut losses = Losses::default();
     let history = history::order(request, target.traits, &mut losses)?;
     let mut tools = tools_encode::select(request, &mut losses)?;
@@ -87,7 +87,8 @@ fn memo(request: &Request, names: NameMap, forced_answer: bool) -> Memo {
 }
 
 /// Client code reads these: an answer without them is not the answer that was asked.
-fn refuse(sampling: &Sampling) -> Result<(), Fault> {
+fn refuse(request: &Request) -> Result<(), Fault> {
+    let sampling = &request.sampling;
     let cannot = |field: &'static str, what: &str| {
         Err(Fault::unsupported(
             field,
@@ -99,6 +100,9 @@ fn refuse(sampling: &Sampling) -> Result<(), Fault> {
     }
     if sampling.logprobs || sampling.top_logprobs.is_some_and(|n| n > 0) {
         return cannot("logprobs", "report no log probabilities");
+    }
+    if request.speech.is_some() {
+        return cannot("modalities", "answer in text");
     }
     let is_empty = |json: &Json| json.is_null() || json.as_str().trim_matches(['{', '}', ' ', '\n']).is_empty();
     if sampling.logit_bias.as_ref().is_some_and(|bias| !is_empty(bias)) {

@@ -12,6 +12,8 @@ use crate::{block_decode, fault, seals, server_tools, usage};
 
 /// What stands in for a picture that the model made: this dialect has no block for it.
 pub(crate) const PICTURE_NOTE: &str = "(a picture was made; the Messages API cannot carry it)";
+/// What stands for sound that a model made.
+pub(crate) const SOUND_NOTE: &str = "(sound was made; the Messages API cannot carry it)";
 
 /// Reads a whole answer.
 ///
@@ -152,11 +154,12 @@ fn write_part(part: &Part, number: u32, reply: &Reply, content: &mut Open<'_>) {
         Part::Thinking(thought) => write_thought(thought, content),
         Part::ToolCall(call) if !call.name.is_empty() => write_call(call, number, reply, content),
         Part::Image(_) => plain(PICTURE_NOTE, content),
+        Part::Audio(_) => plain(SOUND_NOTE, content),
         Part::Foreign(foreign) if foreign.origin == ID => {
             content.item().extend_from_slice(foreign.json.as_str().as_bytes());
         }
         Part::Foreign(foreign) => plain(foreign.gist.as_deref().unwrap_or_default(), content),
-        Part::ToolCall(_) | Part::Audio(_) | Part::Video(_) | Part::File(_) | Part::ToolResult(_) => (),
+        Part::ToolCall(_) | Part::Video(_) | Part::File(_) | Part::ToolResult(_) => (),
     }
 }
 

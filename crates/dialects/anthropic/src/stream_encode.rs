@@ -204,7 +204,7 @@ impl Encoder {
                 self.carrier(&seals::write_for_next(seal), out);
             }
             Kind::Thinking | Kind::Redacted | Kind::ToolCall { .. } => current.seal = Some(seal.clone()),
-            Kind::Text | Kind::Refusal | Kind::Image { .. } | Kind::Foreign(_) => (),
+            Kind::Text | Kind::Refusal | Kind::Image { .. } | Kind::Audio { .. } | Kind::Foreign(_) => (),
         }
     }
 
@@ -292,6 +292,7 @@ impl Encoder {
                 self.begin(out);
             }
             (Kind::Image { .. }, _) => self.write_delta("text_delta", "text", response::PICTURE_NOTE, out),
+            (Kind::Audio { .. }, _) => self.write_delta("text_delta", "text", response::SOUND_NOTE, out),
             (Kind::Foreign(_), _) => self.foreign(out),
             (Kind::Text | Kind::Refusal | Kind::Thinking | Kind::Redacted, _) => (),
         }
@@ -388,7 +389,7 @@ impl Form {
             Kind::Thinking => Self::Thinking,
             Kind::ToolCall { kind: CallKind::Custom, .. } => Self::HeldCall,
             Kind::ToolCall { .. } => Self::Call,
-            Kind::Redacted | Kind::Image { .. } | Kind::Foreign(_) => Self::Whole,
+            Kind::Redacted | Kind::Image { .. } | Kind::Audio { .. } | Kind::Foreign(_) => Self::Whole,
         }
     }
 }
@@ -403,7 +404,7 @@ fn head(kind: &Kind, minted: &str, block: &mut Open<'_>) {
             block.text("name", name);
             block.raw("input", "{}");
         }
-        Kind::Text | Kind::Refusal | Kind::Image { .. } | Kind::Foreign(_) | Kind::Redacted => {
+        Kind::Text | Kind::Refusal | Kind::Image { .. } | Kind::Audio { .. } | Kind::Foreign(_) | Kind::Redacted => {
             block.raw("type", "\"text\"");
             block.raw("text", "\"\"");
         }

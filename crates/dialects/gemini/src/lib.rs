@@ -29,6 +29,7 @@ mod scanner;
 mod schema;
 mod schema_openapi;
 mod seals;
+mod sound;
 mod stream_decode;
 mod stream_encode;
 mod think;

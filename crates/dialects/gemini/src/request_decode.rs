@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::part_decode::{detail_of, parts, thinking_config};
 use crate::results::Pending;
 use crate::wire::{self, Content, Str, as_count, as_text, entry, typed};
-use crate::{ID, lift, tools_decode};
+use crate::{ID, lift, sound, tools_decode};
 
 /// The top-level fields of a body, each under either spelling.
 #[derive(Clone, Copy)]
@@ -77,6 +77,7 @@ fn decode_plain(body: &Body, model: String) -> Result<Decoded, Fault> {
     read_turns(body, &mut request)?;
     tools_decode::read(body, &mut request)?;
     read_config(body, &mut request)?;
+    request.speech = sound::read(&request);
     let fields = Fields::of(body);
     request.service.tier = fields.typed::<Str<'_>>("serviceTier", "service_tier")?.and_then(|word| tier(&word));
     request.service.metadata = fields.raw("labels", "labels").filter(|json| *json != "{}").map(Json::trusted);
@@ -89,7 +90,7 @@ fn decode_plain(body: &Body, model: String) -> Result<Decoded, Fault> {
         field: name.into_owned(),
         json: Json::trusted(json),
     }));
-    for extra in &request.extras {
+    for extra in request.extras.iter().filter(|extra| !sound::is_carried(extra, request.speech.as_ref())) {
         losses.dropped(extra.field.clone(), "no other dialect has such a field");
     }
     Ok(Decoded { request, losses })
@@ -323,7 +324,12 @@ fn resolution(json: &str, request: &mut Request) -> bool {
 
 /// Plain text is every dialect's default; the rest only Google understands.
 fn other(key: &str, setting: Setting<'_>, request: &mut Request) -> Result<(), Fault> {
-    let modalities = matches!(key, "responseModalities" | "response_modalities");
+    let key = match key {
+        "response_modalities" => "responseModalities",
+        "speech_config" => "speechConfig",
+        key => key,
+    };
+    let modalities = key == "responseModalities";
     if modalities && setting.read::<Vec<Str<'_>>>()?.iter().all(|word| word.eq_ignore_ascii_case("text")) {
         return Ok(());
     }

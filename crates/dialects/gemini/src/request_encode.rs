@@ -11,7 +11,7 @@ use hub::{Fault, Format, Losses, Part, Request, Role};
 use crate::history::{self, Content};
 use crate::part_encode::{self, Item};
 use crate::tools_encode::Plan;
-use crate::{ID, schema, think, usage};
+use crate::{ID, schema, sound, think, usage};
 
 /// The API takes no more stop strings than this.
 const MAX_STOPS: usize = 5;
@@ -72,6 +72,7 @@ fn refuse(request: &Request, target: &Target<'_>) -> Result<(), Fault> {
     if let Some((field, words)) = refusal {
         return Err(Fault::unsupported(field, format!("{model}: {words}")));
     }
+    request.speech.as_ref().map_or(Ok(()), sound::refuse)?;
     let empty = |json: &str| matches!(json, "[]" | "{}" | "false");
     let extra = request
         .extras
@@ -110,6 +111,10 @@ fn config(request: &Request, target: &Target<'_>, tools: bool, body: &mut Object
     let plan = think::plan(&request.thinking, &target.traits.thinking, losses);
     if plan != think::Wire::Absent {
         think::write(plan, request.thinking.show, config.key("thinkingConfig"));
+    }
+    let own = |extra: &hub::Extra| extra.origin == ID && extra.field == sound::MODES;
+    if let Some(speech) = request.speech.as_ref().filter(|_| !request.extras.iter().any(own)) {
+        sound::write(speech, &mut config, losses);
     }
     for extra in request.extras.iter().filter(|extra| extra.origin == ID) {
         if let Some(field) = extra.field.strip_prefix("generationConfig.") {

@@ -101,7 +101,10 @@ fn write_part(part: &Part, reason: StopReason, reply: &Reply, number: u32, parts
         Part::ToolCall(call) if is_cut(call, reason) => (),
         Part::ToolCall(call) => call_part(call, reply, number, &mut out),
         Part::Image(Media { source: Source::Base64(data), media_type, .. }) => {
-            image_part(media_type.as_deref().unwrap_or("image/png"), data, &mut out);
+            blob_part(media_type.as_deref().unwrap_or("image/png"), data, &mut out);
+        }
+        Part::Audio(Media { source: Source::Base64(data), media_type, .. }) => {
+            blob_part(media_type.as_deref().unwrap_or("audio/wav"), data, &mut out);
         }
         Part::Foreign(foreign) if foreign.origin == ID => out.extend_from_slice(foreign.json.as_str().as_bytes()),
         Part::Foreign(foreign) => {
@@ -191,7 +194,7 @@ pub(crate) fn call_part(call: &ToolCall, reply: &Reply, number: u32, out: &mut B
     part.close();
 }
 
-pub(crate) fn image_part(media_type: &str, data: &str, out: &mut BytesMut) {
+pub(crate) fn blob_part(media_type: &str, data: &str, out: &mut BytesMut) {
     let mut part = Object::open(out);
     let mut blob = Object::open(part.key("inlineData"));
     blob.text("mimeType", media_type);

@@ -3,7 +3,7 @@
 //! There is no end mark: an answer is whole when a finish reason has come and the bytes are over, for older models
 //! repeat the reason in every chunk. Parts are increments; calls come whole.
 
-use dialect::{Frame, Memo, StreamDecoder, object_arguments, unwrap_custom_input};
+use dialect::{Frame, Memo, Pieces, StreamDecoder, bare_base64, object_arguments, unwrap_custom_input};
 use hub::{Block, BlockId, CallKind, Event, Fault, Foreign, Json, Seal, Stop, StopReason, Usage};
 use serde_json::value::RawValue;
 
@@ -20,6 +20,8 @@ pub(crate) struct Decoder {
     /// The number of the next block.
     blocks: u32,
     open: Option<(BlockId, Prose)>,
+    /// The type of the open sound, and what of it waits.
+    sound: (String, Pieces),
     called: bool,
     /// What was said visibly: sources name places in it.
     said: Said,
@@ -33,6 +35,7 @@ pub(crate) struct Decoder {
 enum Prose {
     Text,
     Thinking,
+    Sound,
 }
 
 impl StreamDecoder for Decoder {
@@ -247,7 +250,23 @@ impl Decoder {
                 self.close(out);
                 self.lone(Block::Image { media_type }, None, data, out);
             }
+            Some(data) if media_type.starts_with("audio/") && bare_base64(&data).is_some() => {
+                self.heard(media_type, &data, out);
+            }
             _ => self.foreign(raw, None, out),
+        }
+    }
+
+    /// Sound comes in pieces, each a part of its own.
+    fn heard(&mut self, media_type: String, data: &str, out: &mut Vec<Event>) {
+        if self.sound.0 != media_type {
+            self.close(out);
+            self.sound.0 = media_type;
+        }
+        let block = self.prose(Prose::Sound, out);
+        let text = self.sound.1.push(data).unwrap_or_default();
+        if !text.is_empty() {
+            out.push(Event::Delta { block, text });
         }
     }
 
@@ -280,6 +299,7 @@ impl Decoder {
         let opened = match kind {
             Prose::Text => Block::Text,
             Prose::Thinking => Block::Thinking,
+            Prose::Sound => Block::Audio { media_type: self.sound.0.clone() },
         };
         out.push(Event::Open { block, kind: opened });
         self.open = Some((block, kind));
@@ -292,9 +312,12 @@ impl Decoder {
     }
 
     fn close(&mut self, out: &mut Vec<Event>) {
-        if let Some((block, _)) = self.open.take() {
-            out.push(Event::Close { block });
+        let Some((block, kind)) = self.open.take() else { return };
+        if kind == Prose::Sound {
+            let text = self.sound.1.finish();
+            out.extend((!text.is_empty()).then_some(Event::Delta { block, text }));
         }
+        out.push(Event::Close { block });
     }
 
     /// Sources come last and repeat those that came before; they belong to the text that is open still.

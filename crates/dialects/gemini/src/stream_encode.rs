@@ -6,7 +6,7 @@ use dialect::{Envelope, Object, Reply, StreamEncoder};
 use hub::{Block, BlockId, Citation, Event, Fault, Seal, Stop, StopReason, ToolCall, Usage};
 
 use crate::grounding::{self, Support};
-use crate::response::{call_part, finish_reason, identity, image_part, is_cut, is_whole, text_part, thought_part};
+use crate::response::{blob_part, call_part, finish_reason, identity, is_cut, is_whole, text_part, thought_part};
 use crate::said::Said;
 use crate::{ID, fault, usage};
 
@@ -50,6 +50,9 @@ enum Open {
     Image {
         media_type: String,
         data: String,
+    },
+    Sound {
+        media_type: String,
     },
     /// Nothing more of it is written.
     Done,
@@ -120,6 +123,7 @@ impl Encoder {
                 Open::Call { number: self.calls, call, whole: false }
             }
             Block::Image { media_type } => Open::Image { media_type: media_type.clone(), data: String::new() },
+            Block::Audio { media_type } => Open::Sound { media_type: media_type.clone() },
             Block::Foreign(foreign) if foreign.origin == ID => {
                 self.part(out, |out| out.extend_from_slice(foreign.json.as_str().as_bytes()));
                 Open::Done
@@ -147,6 +151,10 @@ impl Encoder {
             Open::Thinking => self.part(out, |out| thought_part(text, None, out)),
             Open::Call { call, .. } => call.arguments.push_str(text),
             Open::Image { data, .. } => data.push_str(text),
+            Open::Sound { media_type } => {
+                let media_type = media_type.clone();
+                self.part(out, |out| blob_part(&media_type, text, out));
+            }
             Open::Done => (),
         }
     }
@@ -156,7 +164,7 @@ impl Encoder {
         match open {
             Open::Call { call, .. } => call.seal = Some(seal.clone()),
             Open::Thinking => self.part(out, |out| thought_part("", Some(seal), out)),
-            Open::Text { .. } | Open::Image { .. } | Open::Done => (),
+            Open::Text { .. } | Open::Image { .. } | Open::Sound { .. } | Open::Done => (),
         }
     }
 
@@ -178,8 +186,8 @@ impl Encoder {
                 self.damaged.push((number, call));
                 self.release(out);
             }
-            Open::Image { media_type, data } => self.part(out, |out| image_part(&media_type, &data, out)),
-            Open::Thinking | Open::Done => (),
+            Open::Image { media_type, data } => self.part(out, |out| blob_part(&media_type, &data, out)),
+            Open::Thinking | Open::Sound { .. } | Open::Done => (),
         }
     }
 

@@ -53,6 +53,9 @@ fn refuse(request: &Request, target: &Target<'_>) -> Result<(), Fault> {
     if logit_bias.is_some() {
         return refused("logit_bias", format!("{model} takes no token biases: leave them out"));
     }
+    if request.speech.is_some() {
+        return refused("modalities", format!("{model} answers in text: ask for no sound, or choose another model"));
+    }
     if *max_tokens == Some(0) {
         return refused("max_tokens", format!("{model} cannot warm a cache without answering: ask for one token"));
     }

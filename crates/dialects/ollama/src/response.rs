@@ -80,6 +80,9 @@ struct Said<'a> {
     images: Vec<&'a str>,
 }
 
+/// What stands for sound that a model made.
+pub(crate) const SOUND_NOTE: &str = "(sound was made; Ollama's API cannot carry it)";
+
 impl<'a> Said<'a> {
     fn of(response: &'a Response) -> Self {
         let mut said = Self::default();
@@ -104,8 +107,9 @@ impl<'a> Said<'a> {
             Part::ToolCall(call) => self.calls.push(written(call)),
             Part::Image(Media { source: Source::Base64(data), .. }) => self.images.push(data),
             Part::Foreign(foreign) => self.text.push_str(foreign.gist.as_deref().unwrap_or_default()),
+            Part::Audio(_) => self.text.push_str(SOUND_NOTE),
             // Only clients send these.
-            Part::Image(_) | Part::Audio(_) | Part::Video(_) | Part::File(_) | Part::ToolResult(_) => (),
+            Part::Image(_) | Part::Video(_) | Part::File(_) | Part::ToolResult(_) => (),
         }
     }
 

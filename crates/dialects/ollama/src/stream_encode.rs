@@ -11,6 +11,7 @@ use dialect::{Object, Reply, StreamEncoder, mint, object_arguments, quoted, scan
 use hub::{Block, BlockId, CallKind, Event, Fault, StopReason, Usage};
 
 use crate::fault;
+use crate::response::SOUND_NOTE;
 
 /// Which of the two forms is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,7 @@ enum Open {
     /// A whole call that waits for those that were opened before it, as the first of them is the client's first.
     Ready(Call),
     Image(String),
+    Sound,
     /// Nothing of it is written.
     Hidden,
 }
@@ -191,6 +193,7 @@ impl Encoder {
                 Open::Call(Call { id: id.clone(), name: name.clone(), arguments: String::new(), kind: *kind })
             }
             Block::Image { .. } => Open::Image(String::new()),
+            Block::Audio { .. } => Open::Sound,
             Block::Redacted => Open::Hidden,
         };
         self.blocks.push((block, open));
@@ -210,7 +213,7 @@ impl Encoder {
             Open::Prose(prose) => prose.waiting.push_str(text),
             Open::Call(call) => call.arguments.push_str(text),
             Open::Image(data) => data.push_str(text),
-            Open::Ready(_) | Open::Hidden => (),
+            Open::Ready(_) | Open::Sound | Open::Hidden => (),
         }
     }
 
@@ -262,6 +265,7 @@ impl Encoder {
                 self.release(out);
             }
             Open::Image(data) => self.image(&data, out),
+            Open::Sound => self.say(Field::Answer, SOUND_NOTE, out),
             Open::Prose(_) | Open::Ready(_) | Open::Hidden => (),
         }
     }
@@ -330,7 +334,7 @@ pub(crate) fn picture(data: &str, form: Form, out: &mut BytesMut) {
 fn field_of(open: &Open) -> Option<Field> {
     match open {
         Open::Prose(prose) => Some(prose.field),
-        Open::Call(_) | Open::Ready(_) | Open::Image(_) | Open::Hidden => None,
+        Open::Call(_) | Open::Ready(_) | Open::Image(_) | Open::Sound | Open::Hidden => None,
     }
 }
 

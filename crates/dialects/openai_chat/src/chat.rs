@@ -7,7 +7,7 @@ use dialect::instruct::Messages;
 use dialect::limits::{Left, x_ratelimit};
 use dialect::splice::Edit;
 use dialect::{
-    Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, Source,
+    Beside, Body, ClientSide, Decoded, Echo, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, Source,
     StreamDecoder, StreamEncoder, Target, WireSide, header, quoted,
 };
 use http::HeaderMap;
@@ -16,7 +16,9 @@ use hub::{DialectId, Fault, Losses, Prompt, RawFault, RemoteKind, Request, Respo
 
 use crate::embed::Embeddings;
 use crate::wire::StreamOptions;
-use crate::{fault, habits, request_decode, request_encode, response, rethink, scanner, stream_decode, stream_encode};
+use crate::{
+    fault, habits, request_decode, request_encode, response, rethink, scanner, sound, stream_decode, stream_encode,
+};
 
 /// How system messages are written.
 const MESSAGES: Messages =
@@ -47,6 +49,11 @@ impl ClientSide for Chat {
 
     fn decode_request(&self, _: &Parts, body: &Body) -> Result<Decoded, Fault> {
         request_decode::decode(body)
+    }
+
+    fn echo(&self, body: &Body, _: &Body) -> Echo {
+        let sound = (body.has("audio") && sound::is_wanted(body)).then(|| sound::form(body)).flatten();
+        Echo { sound, ..Echo::default() }
     }
 
     fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {

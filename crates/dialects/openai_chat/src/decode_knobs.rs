@@ -6,8 +6,8 @@ use dialect::openai::tier;
 use hub::{Extra, Fault, Format, Json, Level, Losses, Mode, Request, Sampling, Schema, Service, Show, Thinking};
 use serde_json::value::RawValue;
 
-use crate::ID;
 use crate::wire::{self, as_text};
+use crate::{ID, sound};
 
 /// Reads every knob.
 pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> Result<(), Fault> {
@@ -15,7 +15,7 @@ pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> R
     request.format = format(body)?;
     request.thinking = thinking(body, losses)?;
     request.service = service(body, losses)?;
-    request.extras.extend(modalities(body, losses)?);
+    modalities(body, request, losses)?;
     Ok(())
 }
 
@@ -188,18 +188,17 @@ fn service(body: &Body, losses: &mut Losses) -> Result<Service, Fault> {
     })
 }
 
-/// Text alone is the default; anything more only its own dialect can ask for. Who asks for sound reads sound, and nothing
-/// else would do.
-fn modalities(body: &Body, losses: &mut Losses) -> Result<Option<Extra>, Fault> {
+/// Text alone is the default; what is neither text nor sound only its own dialect can ask for.
+fn modalities(body: &Body, request: &mut Request, losses: &mut Losses) -> Result<(), Fault> {
     let wanted: Vec<String> = body.get("modalities")?.unwrap_or_default();
     if wanted.iter().any(|mode| mode == "audio") {
-        let words = "an answer in sound cannot be translated: ask for text, or choose a model of an OpenAI place";
-        return Err(Fault::unsupported("modalities", words));
+        request.speech = Some(sound::read(body, wanted.iter().any(|mode| mode == "text"))?);
+        return Ok(());
     }
-    let more = wanted.iter().any(|mode| mode != "text");
-    if more {
+    if wanted.iter().any(|mode| mode != "text") {
         losses.dropped("modalities", "other dialects answer in text");
+        let extra = |json| Extra { origin: ID, field: "modalities".into(), json: Json::trusted(json) };
+        request.extras.extend(body.raw("modalities").map(extra));
     }
-    let extra = |json| Extra { origin: ID, field: "modalities".into(), json: Json::trusted(json) };
-    Ok(body.raw("modalities").filter(|_| more).map(extra))
+    Ok(())
 }

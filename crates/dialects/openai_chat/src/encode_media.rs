@@ -1,7 +1,7 @@
 //! Writes pictures, sounds, films and files as Chat's content parts.
 
 use base64::Engine as _;
-use dialect::{Object, Target, escape, is_text_type, sniff};
+use dialect::{Object, Target, escape, is_pcm, is_text_type, sniff, wave};
 use hub::{Detail, Fault, File, Media, Part, Source};
 
 /// The picture types that OpenAI reads (translation.md section 3).
@@ -92,6 +92,9 @@ fn audio(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<
         return Err(refuse(target, "sound by address", "send its bytes"));
     };
     let kind = media.media_type.as_deref().unwrap_or("audio/wav");
+    // Bare samples are no file: OpenAI reads them with a header.
+    let file = is_pcm(kind).then(|| wave(data, kind)).flatten();
+    let (kind, data) = file.as_ref().map_or((kind, data), |file| ("audio/wav", file));
     let format = match kind.strip_prefix("audio/").unwrap_or(kind) {
         "mpeg" | "mp3" => "mp3",
         "wav" | "x-wav" | "wave" | "vnd.wave" => "wav",

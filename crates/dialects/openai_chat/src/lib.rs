@@ -26,6 +26,7 @@ mod request_encode;
 mod response;
 mod rethink;
 mod scanner;
+mod sound;
 mod stream_decode;
 mod stream_encode;
 mod think;

@@ -58,6 +58,7 @@ const KNOWN: &[&str] = &[
     "metadata",
     "store",
     "modalities",
+    "audio",
     "web_search_options",
     "session_id",
     "sessionId",

@@ -10,7 +10,7 @@ use hub::{Fault, Format, Losses, Part, Request, Schema, Source};
 
 use crate::encode_messages::Messages;
 use crate::encode_tools::Plan;
-use crate::{ID, reasoning};
+use crate::{ID, reasoning, sound};
 
 /// OpenAI takes no more stop strings than this.
 const MAX_STOPS: usize = 4;
@@ -37,6 +37,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     for (field, json) in reasoning::fields(&request.thinking, target, &mut losses) {
         body.raw(field, &json);
     }
+    let sound = request.speech.as_ref().map(|speech| sound::write(speech, &mut body, &mut losses));
     service(request, target, &mut body, &mut losses);
     extras(request, &mut body);
     if target.stream {
@@ -50,6 +51,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         names: plan.names,
         custom: plan.custom,
         stop: request.sampling.stop[own_stops(request, target)..].to_vec(),
+        sound,
         think_tags: target.traits.quirks.think_tags,
         ..Memo::default()
     };

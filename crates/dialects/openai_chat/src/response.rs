@@ -7,7 +7,7 @@ use hub::{Assembler, CallKind, Citation, Fault, Media, Part, Response, Seal, Sou
 
 use crate::stream_decode::{Decoder, error_of, parse};
 use crate::stream_encode::{call_words, calls_win};
-use crate::{fault, usage};
+use crate::{fault, sound, usage};
 
 /// Reads a whole answer.
 pub(crate) fn decode(body: &[u8], memo: &Memo) -> Result<Response, Fault> {
@@ -70,6 +70,7 @@ struct Said<'a> {
     details: Option<&'a str>,
     calls: Vec<&'a ToolCall>,
     images: Vec<(&'a str, &'a str)>,
+    sounds: Vec<&'a Media>,
     sources: Vec<(&'a Citation, (u64, u64))>,
     written: u64,
 }
@@ -98,6 +99,7 @@ impl<'a> Said<'a> {
                 self.images.push((media_type.as_deref().unwrap_or("image/png"), data));
             }
             Part::Foreign(foreign) => self.say(foreign.gist.as_deref().unwrap_or_default()),
+            Part::Audio(media @ Media { source: Source::Base64(_), .. }) => self.sounds.push(media),
             // Only clients send these.
             Part::Image(_) | Part::Audio(_) | Part::Video(_) | Part::File(_) | Part::ToolResult(_) => (),
         }
@@ -119,7 +121,7 @@ impl<'a> Said<'a> {
 fn message(said: &Said<'_>, reply: &Reply, out: &mut BytesMut) {
     let mut message = Object::open(out);
     message.text("role", "assistant");
-    let silent = said.text.is_empty() && !(said.calls.is_empty() && said.refusal.is_empty());
+    let silent = said.text.is_empty() && !(said.calls.is_empty() && said.refusal.is_empty() && said.sounds.is_empty());
     match silent {
         true => message.raw("content", "null"),
         false => message.text("content", &said.text),
@@ -145,6 +147,7 @@ fn message(said: &Said<'_>, reply: &Reply, out: &mut BytesMut) {
     if !said.images.is_empty() {
         message.array("images", &said.images, |(media_type, data), out| data_url(media_type, data, out));
     }
+    sound::write_answer(&said.sounds, reply, &mut message);
     if !said.sources.is_empty() {
         message.array("annotations", &said.sources, |(cited, span), out| annotation(cited, Some(*span), out));
     }

@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use dialect::openai::tier;
-use dialect::{Frame, Memo, StreamDecoder, parse_data_url};
-use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, Stop, StopReason, Usage};
+use dialect::{Frame, Memo, Pieces, StreamDecoder, parse_data_url};
+use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, SoundForm, Stop, StopReason, Usage};
 use serde_json::value::RawValue;
 
 use crate::calls::{Calls, Piece, seal_of};
@@ -37,6 +37,8 @@ pub(crate) struct Decoder {
     splitter: Splitter,
     /// Reasoning came as plain text: its details only repeat it.
     plain_reasoning: bool,
+    /// The sound of the answer, which the words do not close.
+    sound: Option<(BlockId, Pieces)>,
     /// The reasoning details of the open thinking block, joined by commas.
     details: String,
 }
@@ -180,6 +182,9 @@ impl Decoder {
         }
         for image in lenient::<Vec<wire::Part<'_>>>(delta.images) {
             self.image(&image, out);
+        }
+        if let Some(audio) = delta.audio {
+            self.spoken(&lenient(Some(audio)), out)?;
         }
         for call in delta.tool_calls.unwrap_or_default() {
             self.call(&call, out)?;
@@ -348,6 +353,38 @@ impl Decoder {
         out.push(Event::Close { block });
     }
 
+    /// Sound, and its words, which come between its pieces: they are what the answer says.
+    fn spoken(&mut self, audio: &wire::Spoken<'_>, out: &mut Vec<Event>) -> Result<(), Fault> {
+        if let Some(data) = audio.data.as_deref().filter(|data| !data.is_empty()) {
+            let (block, mut pieces) = self.sound.take().unwrap_or_else(|| (self.open_sound(out), Pieces::default()));
+            let text = pieces.push(data).ok_or_else(|| Fault::garbled("the upstream's sound is no base64"))?;
+            if !text.is_empty() {
+                out.push(Event::Delta { block, text });
+            }
+            self.sound = Some((block, pieces));
+        }
+        if let Some(words) = audio.transcript.as_deref() {
+            self.say(Prose::Text, words, out);
+        }
+        Ok(())
+    }
+
+    fn open_sound(&mut self, out: &mut Vec<Event>) -> BlockId {
+        let block = self.number();
+        let media_type = self.memo.sound.unwrap_or(SoundForm::Pcm).media_type().to_owned();
+        out.push(Event::Open { block, kind: Block::Audio { media_type } });
+        block
+    }
+
+    fn hush(&mut self, out: &mut Vec<Event>) {
+        let Some((block, mut pieces)) = self.sound.take() else { return };
+        let text = pieces.finish();
+        if !text.is_empty() {
+            out.push(Event::Delta { block, text });
+        }
+        out.push(Event::Close { block });
+    }
+
     /// A source belongs to the text before it; without one there is nothing that it could support.
     fn cite(&mut self, annotation: wire::Annotation<'_>, out: &mut Vec<Event>) {
         let (Some((block, Prose::Text)), Some(cited)) = (self.prose, annotation.url_citation) else { return };
@@ -375,6 +412,7 @@ impl Decoder {
         self.start(None, None, out);
         self.settle_text(out);
         self.leave(out);
+        self.hush(out);
         self.calls.close(&self.memo, &mut self.blocks, out);
         out.push(Event::Stop(Stop::from(self.reason())));
         self.over = true;

@@ -11,7 +11,7 @@ use dialect::{Object, Reply, StreamEncoder, array, escape, mint, quoted};
 use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, Stop, StopReason, Usage};
 
 use crate::response::{annotation, data_url, finish_reason};
-use crate::{fault, usage};
+use crate::{fault, sound, usage};
 
 /// The state of one stream.
 #[derive(Debug)]
@@ -44,6 +44,7 @@ enum Open {
         media_type: String,
         data: String,
     },
+    Sound,
     /// Nothing of it is written.
     Hidden,
 }
@@ -114,12 +115,24 @@ impl Encoder {
             Block::Foreign(foreign) => prose("content", foreign.gist.clone().unwrap_or_default()),
             Block::ToolCall { id, name, kind } => self.open_call(id, name, *kind, out),
             Block::Image { media_type } => Open::Image { media_type: media_type.clone(), data: String::new() },
+            Block::Audio { .. } => self.open_sound(out),
             Block::Redacted => Open::Hidden,
         };
         self.blocks.push((block, open));
         if matches!(kind, Block::Foreign(_)) {
             self.speak("content", out);
         }
+    }
+
+    fn open_sound(&self, out: &mut BytesMut) -> Open {
+        let id = sound::id(&self.reply);
+        self.chunk(out, |out| {
+            sound::write_delta(out, |audio| {
+                audio.text("id", &id);
+                audio.text("transcript", "");
+            });
+        });
+        Open::Sound
     }
 
     fn open_call(&mut self, id: &str, name: &str, kind: CallKind, out: &mut BytesMut) -> Open {
@@ -177,6 +190,7 @@ impl Encoder {
                 let (index, kind) = (*index, *kind);
                 self.arguments(index, kind, text, out);
             }
+            Open::Sound => self.chunk(out, |out| sound::write_delta(out, |audio| audio.text("data", text))),
             Open::Hidden => (),
         }
     }
@@ -189,7 +203,7 @@ impl Encoder {
     fn speaks(&self, at: usize) -> bool {
         let field = |open: &Open| match open {
             Open::Prose(prose) => Some(prose.field),
-            Open::Call { .. } | Open::Image { .. } | Open::Hidden => None,
+            Open::Call { .. } | Open::Image { .. } | Open::Sound | Open::Hidden => None,
         };
         let own = field(&self.blocks[at].1);
         !self.blocks[..at].iter().any(|(_, open)| own.is_some() && field(open) == own)
@@ -256,6 +270,10 @@ impl Encoder {
                 self.arguments(index, CallKind::Function, "{}", out);
             }
             Open::Image { media_type, data } => self.image(&media_type, &data, out),
+            Open::Sound => {
+                let created = self.reply.created;
+                self.chunk(out, |out| sound::write_delta(out, |audio| audio.number("expires_at", created)));
+            }
             Open::Prose(_) | Open::Call { .. } | Open::Hidden => (),
         }
     }

@@ -403,6 +403,18 @@ pub(crate) struct Delta<'a> {
     pub(crate) annotations: Raw<'a>,
     #[serde(borrow)]
     pub(crate) images: Raw<'a>,
+    #[serde(borrow)]
+    pub(crate) audio: Raw<'a>,
+}
+
+/// Sound of an answer, a piece or all of it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Spoken<'a> {
+    #[serde(borrow)]
+    pub(crate) data: Option<Str<'a>>,
+    #[serde(borrow)]
+    pub(crate) transcript: Option<Str<'a>>,
 }
 
 /// An entry of OpenRouter's `reasoning_details`.

@@ -106,6 +106,10 @@ fn refuse(request: &Request, target: &Target<'_>) -> Result<(), Fault> {
         let words = format!("{model} takes no token biases: leave them out");
         return Err(Fault::unsupported("logit_bias", words));
     }
+    if request.speech.is_some() {
+        let words = format!("the Responses API answers in text: ask {model} for no sound, or choose a place of Chat");
+        return Err(Fault::unsupported("modalities", words));
+    }
     let holds = |json: &str| !matches!(json, "[]" | "{}" | "false");
     let foreign = request.extras.iter().filter(|extra| extra.origin != ID);
     match foreign.into_iter().find(|extra| REFUSED.contains(&extra.field.as_str()) && holds(extra.json.as_str())) {

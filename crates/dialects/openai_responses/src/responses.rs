@@ -111,6 +111,7 @@ impl ClientSide for Responses {
         let added: Vec<&RawValue> = decode_tools::additional(body).into_iter().map(|(_, raw)| raw).collect();
         spaces::collect(&added, &mut found);
         Echo {
+            sound: None,
             fields: decode_knobs::repeated(body),
             spaces: found,
             typed: typed(body),

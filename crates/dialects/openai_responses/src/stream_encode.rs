@@ -16,6 +16,9 @@ use crate::items::{self, Item, Kind, Part};
 use crate::spaces::Spaces;
 use crate::{fault, seals, usage};
 
+/// What stands for sound that a model made.
+const SOUND_NOTE: &str = "(sound was made; the Responses API cannot carry it)";
+
 /// The state of one answer.
 #[derive(Debug)]
 pub(crate) struct Encoder {
@@ -250,6 +253,12 @@ impl Encoder {
             }
             Block::Image { media_type } => {
                 self.open_item(block, Kind::Picture { media_type: media_type.clone(), data: String::new() }, out);
+            }
+            Block::Audio { .. } => {
+                // The note is all of it: pieces of a block that is closed are not heard.
+                self.open_part(block, false, out);
+                self.delta(block, SOUND_NOTE, out);
+                self.close(block, out);
             }
             Block::Foreign(foreign) if foreign.origin == crate::ID => {
                 self.open_item(block, Kind::Whole(foreign.json.as_str().to_owned()), out);

@@ -2,6 +2,7 @@
 
 mod media;
 mod results;
+mod sound;
 mod tools;
 mod turns;
 

@@ -87,6 +87,7 @@ fn made() -> impl Strategy<Value = Made> {
         Block::ToolCall { id: "x".into(), name: "g".into(), kind: CallKind::Function },
         Block::ToolCall { id: "y".into(), name: "h".into(), kind: CallKind::Custom },
         Block::Image { media_type: "image/png".into() },
+        Block::Audio { media_type: "audio/L16;codec=pcm;rate=24000".into() },
         Block::Foreign(Foreign {
             origin: hub::DialectId("nobody"),
             json: Json::trusted("{\"type\":\"odd\",\n\"x\":1}"),
@@ -99,7 +100,7 @@ fn made() -> impl Strategy<Value = Made> {
                 Block::ToolCall { kind: CallKind::Function, .. } => {
                     arguments.iter().map(|text| (*text).into()).collect()
                 }
-                Block::Image { .. } => vec!["QUJD".into()],
+                Block::Image { .. } | Block::Audio { .. } => vec!["QUJD".into()],
                 Block::Foreign(_) | Block::Redacted => Vec::new(),
                 _ => words,
             };

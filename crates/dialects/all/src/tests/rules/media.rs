@@ -82,17 +82,6 @@ fn sound_goes_only_where_it_is_heard() {
 }
 
 #[test]
-fn an_answer_in_sound_is_refused() {
-    let body = json!({"model": "m", "messages": [{"role": "user", "content": "q"}],
-        "modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}});
-    for wire in ["openai_responses", "anthropic", "gemini", "ollama"] {
-        assert_eq!(refused("openai_chat", wire, &body), "modalities", "{wire}");
-    }
-    let text = json!({"model": "m", "messages": [{"role": "user", "content": "q"}], "modalities": ["text"]});
-    assert_eq!(lost("openai_chat", "gemini", &text), "");
-}
-
-#[test]
 fn the_words_of_an_earlier_sound_stand_for_it() {
     let of = |content: Value| {
         json!({"model": "m", "messages": [
