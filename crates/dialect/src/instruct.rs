@@ -5,10 +5,8 @@
 
 use std::borrow::Cow;
 
-use bytes::BytesMut;
 use hub::Prompt;
 
-use crate::quoted;
 use crate::scan::{self, Object};
 use crate::splice::{self, Edit};
 use crate::tree::Node;
@@ -27,7 +25,7 @@ pub struct Messages {
 /// The system place with the prompt in it; `None` when nothing changes. `block` is what a block begins with.
 pub fn place(old: Option<&str>, block: &str, prompt: &Prompt) -> Option<String> {
     match old {
-        None => prompt.own().map(|own| text_of(&own)),
+        None => prompt.own().map(|own| crate::json_text(&own)),
         Some(old) if old.starts_with('"') => text(old, prompt),
         Some(old) if old.starts_with('[') => blocks(old, block, prompt),
         Some(_) => None,
@@ -43,13 +41,13 @@ fn text(old: &str, prompt: &Prompt) -> Option<String> {
         Some(own) => Cow::Owned(format!("{}\n{own}", prompt.replaced(&old))),
         None => prompt.replaced(&old),
     };
-    (new != old).then(|| text_of(&new))
+    (new != old).then(|| crate::json_text(&new))
 }
 
 fn blocks(old: &str, block: &str, prompt: &Prompt) -> Option<String> {
     let entries = scan::list(old.as_bytes()).ok()?;
     let entries: Vec<&str> = entries.into_iter().map(|range| &old[range]).collect();
-    let own = prompt.own().map(|own| text_of(&own));
+    let own = prompt.own().map(|own| crate::json_text(&own));
     let added = |json: &str| format!("{block}{json}}}");
     let new: Vec<Cow<'_, str>> = match (&own, entries.last()) {
         (Some(own), Some(last)) if prompt.overwrites => {
@@ -76,7 +74,7 @@ fn replaced(block: &str, prompt: &Prompt) -> Option<String> {
     let old = Node::read(index.find(block.as_bytes(), "text")?)?.as_text()?;
     match prompt.replaced(&old) {
         Cow::Borrowed(_) => None,
-        Cow::Owned(new) => Some(edited(block, &index, Edit::set("text", text_of(&new)))),
+        Cow::Owned(new) => Some(edited(block, &index, Edit::set("text", crate::json_text(&new)))),
     }
 }
 
@@ -135,7 +133,7 @@ impl Messages {
     }
 
     fn message(&self, words: &str) -> String {
-        format!("{{\"role\":\"{}\",\"content\":{}}}", self.roles[0], text_of(words))
+        format!("{{\"role\":\"{}\",\"content\":{}}}", self.roles[0], crate::json_text(words))
     }
 
     fn speaks_for_system(&self, entry: &str) -> bool {
@@ -144,13 +142,6 @@ impl Messages {
         let is_message = !self.typed || field("type").is_none_or(|kind| kind == "message");
         is_message && field("role").is_some_and(|role| self.roles.contains(&role.as_str()))
     }
-}
-
-/// A text as JSON.
-fn text_of(text: &str) -> String {
-    let mut out = BytesMut::with_capacity(text.len() + 16);
-    quoted(text, &mut out);
-    crate::into_text(out)
 }
 
 #[cfg(test)]

@@ -60,4 +60,4 @@ pub use think::Effort;
 pub use traits::{
     Beside, Catalogue, ClientSide, Dialect, Operation, Route, Scanner, StreamDecoder, StreamEncoder, WireSide,
 };
-pub use write::{escape, into_text, quoted};
+pub use write::{escape, into_text, json_text, quoted};

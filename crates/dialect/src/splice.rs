@@ -38,7 +38,7 @@ impl Edit {
     /// Sets the top-level field `model`, unless it says that already.
     pub fn model(body: &Body, name: &str) -> Option<Self> {
         let same = body.raw("model").and_then(plain) == Some(name);
-        (!same).then(|| Self::set("model", key_text(name)))
+        (!same).then(|| Self::set("model", crate::json_text(name)))
     }
 
     /// Sets a field below a top-level object.
@@ -254,16 +254,10 @@ fn build(steps: &[Step<'_>]) -> Option<String> {
         .into_iter()
         .filter_map(|key| {
             let here: Vec<Step<'_>> = below.iter().filter(|step| step.path.first() == Some(key)).copied().collect();
-            build(&here).map(|json| format!("{}:{json}", key_text(key)))
+            build(&here).map(|json| format!("{}:{json}", crate::json_text(key)))
         })
         .collect();
     (!fields.is_empty()).then(|| format!("{{{}}}", fields.join(",")))
-}
-
-fn key_text(key: &str) -> String {
-    let mut out = BytesMut::with_capacity(key.len() + 2);
-    crate::quoted(key, &mut out);
-    crate::into_text(out)
 }
 
 /// Removes runs of fields, each with the comma that would be left over.
@@ -293,7 +287,7 @@ fn add_fields(inside: usize, left: usize, added: &[(&str, String)], out: &mut Ve
     if added.is_empty() {
         return;
     }
-    let mut json: Vec<String> = added.iter().map(|(key, value)| format!("{}:{value}", key_text(key))).collect();
+    let mut json: Vec<String> = added.iter().map(|(key, value)| format!("{}:{value}", crate::json_text(key))).collect();
     if left > 0 {
         json.push(String::new());
     }

@@ -86,9 +86,7 @@ impl<'a> Node<'a> {
 
     /// A string.
     pub fn text(text: &str) -> Self {
-        let mut out = BytesMut::with_capacity(text.len() + 2);
-        quoted(text, &mut out);
-        Self::Leaf(Cow::Owned(crate::into_text(out)))
+        Self::Leaf(Cow::Owned(crate::json_text(text)))
     }
 
     /// A fixed leaf.

@@ -14,6 +14,13 @@ pub fn quoted(text: &str, out: &mut BytesMut) {
     out.put_u8(b'"');
 }
 
+/// `text` as a JSON string, quotes included.
+pub fn json_text(text: &str) -> String {
+    let mut out = BytesMut::with_capacity(text.len() + 2);
+    quoted(text, &mut out);
+    into_text(out)
+}
+
 /// Appends `text` with JSON escapes and no quotes. Runs without escapes are copied whole.
 ///
 /// Clean text is the rule, so whole blocks are tested without an early exit, which the compiler turns into vector

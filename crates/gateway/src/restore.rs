@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
-use dialect::Body;
 use dialect::splice::{self, Change, Edit};
+use dialect::{Body, json_text};
 use memchr::memmem::{self, Finder};
 
 /// All that is put back into one answer.
@@ -56,7 +56,7 @@ pub(crate) struct Field {
 
 impl Field {
     pub(crate) fn new(name: &'static str, value: &str) -> Self {
-        Self { name, key: json(name), value: json(value) }
+        Self { name, key: json_text(name), value: json_text(value) }
     }
 
     /// Texts that a model writes cannot match, their quotes are escaped.
@@ -90,12 +90,6 @@ fn null_after(bytes: &[u8], from: usize) -> Option<usize> {
     value.starts_with(b"null").then(|| bytes.len() - value.len())
 }
 
-fn json(text: &str) -> String {
-    let mut out = BytesMut::with_capacity(text.len() + 2);
-    dialect::quoted(text, &mut out);
-    dialect::into_text(out)
-}
-
 /// Restores the name under which the client asked.
 pub(crate) struct Rename {
     /// The upstream's name, a JSON string.
@@ -108,7 +102,7 @@ pub(crate) struct Rename {
 impl Rename {
     /// From the upstream's name to the client's.
     pub(crate) fn new(from: &str, to: &str) -> Self {
-        Self { from: Box::new(Finder::new(&json(from)).into_owned()), to: json(to).into() }
+        Self { from: Box::new(Finder::new(&json_text(from)).into_owned()), to: json_text(to).into() }
     }
 
     /// Restores it in frames of a stream, wherever a field `model` holds it: dialects differ in how deep that is.

@@ -75,9 +75,7 @@ fn search(json: &str) -> Tool {
 }
 
 fn hosted(key: &str, json: &str) -> Tool {
-    let mut name = bytes::BytesMut::new();
-    dialect::quoted(key, &mut name);
-    let whole = format!("{{{}:{json}}}", String::from_utf8_lossy(&name));
+    let whole = format!("{{{}:{json}}}", dialect::json_text(key));
     let same = matches!(key, "codeExecution" | "code_execution").then_some(Builtin::Code);
     tool(key.to_owned(), None, ToolKind::Hosted { origin: ID, json: Json::trusted(whole), same })
 }

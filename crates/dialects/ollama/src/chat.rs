@@ -6,7 +6,7 @@ use dialect::instruct::Messages;
 use dialect::splice::{Change, Edit};
 use dialect::{
     Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
-    StreamEncoder, Target, WireSide, quoted,
+    StreamEncoder, Target, WireSide,
 };
 use http::HeaderMap;
 use http::request::Parts;
@@ -163,10 +163,4 @@ pub(crate) fn count(input_tokens: u64) -> Bytes {
 fn default(field: &'static str, below: Option<&'static str>, json: &str) -> Edit {
     let path = std::iter::once(field).chain(below).map(Into::into).collect();
     Edit { path, change: Change::Default(json.to_owned()) }
-}
-
-pub(crate) fn json_text(text: &str) -> String {
-    let mut out = BytesMut::with_capacity(text.len() + 2);
-    quoted(text, &mut out);
-    dialect::into_text(out)
 }

@@ -13,7 +13,7 @@ use hub::{Fault, Losses};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::chat::{self, json_text};
+use crate::chat;
 
 /// Both calls, client side; the newer one, wire side.
 #[derive(Debug)]
@@ -130,7 +130,7 @@ struct Answer<'a> {
 
 impl EmbedWire for Embed {
     fn relay(&self, _: &Body, model: &str) -> Vec<Edit> {
-        vec![Edit::set("model", json_text(model))]
+        vec![Edit::set("model", dialect::json_text(model))]
     }
 
     /// A server takes as many as its memory holds; nothing is documented.

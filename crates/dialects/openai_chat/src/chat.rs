@@ -8,7 +8,7 @@ use dialect::limits::{Left, x_ratelimit};
 use dialect::splice::Edit;
 use dialect::{
     Beside, Body, ClientSide, Decoded, Echo, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, Source,
-    StreamDecoder, StreamEncoder, Target, WireSide, header, quoted,
+    StreamDecoder, StreamEncoder, Target, WireSide, header,
 };
 use http::HeaderMap;
 use http::request::Parts;
@@ -169,10 +169,4 @@ pub(crate) fn count(input_tokens: u64) -> Bytes {
     answer.number("input_tokens", input_tokens);
     answer.close();
     out.freeze()
-}
-
-pub(crate) fn json_text(text: &str) -> String {
-    let mut out = BytesMut::with_capacity(text.len() + 2);
-    quoted(text, &mut out);
-    dialect::into_text(out)
 }

@@ -15,7 +15,7 @@ use hub::{Fault, Losses};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::chat::{self, json_text};
+use crate::chat;
 use crate::wire::{Raw, Str, as_count, as_text, lenient};
 
 /// Embeddings, client side and wire side.
@@ -155,7 +155,7 @@ struct Usage<'a> {
 
 impl EmbedWire for Embeddings {
     fn relay(&self, _: &Body, model: &str) -> Vec<Edit> {
-        vec![Edit::set("model", json_text(model))]
+        vec![Edit::set("model", dialect::json_text(model))]
     }
 
     fn most(&self) -> usize {

@@ -10,7 +10,7 @@ use dialect::limits::{Left, x_ratelimit};
 use dialect::splice::{Change, Edit};
 use dialect::{
     Beside, Body, ClientSide, Decoded, Echo, Effort, Encoded, HttpReply, Memo, Memory, Object, Peek, Relay, Reply,
-    Scanner, Source, StreamDecoder, StreamEncoder, Target, WireSide, header, quoted,
+    Scanner, Source, StreamDecoder, StreamEncoder, Target, WireSide, header, json_text,
 };
 use http::HeaderMap;
 use http::request::Parts;
@@ -252,10 +252,4 @@ fn plain(json: &str) -> Option<Cow<'_, str>> {
         }
         _ => Some(Cow::Borrowed(json)),
     }
-}
-
-fn json_text(text: &str) -> String {
-    let mut out = BytesMut::with_capacity(text.len() + 2);
-    quoted(text, &mut out);
-    dialect::into_text(out)
 }

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use bytes::BytesMut;
 use config::payload::{Compare, Path, Step, Test};
-use dialect::quoted;
+use dialect::json_text;
 use dialect::scan::{self, Object};
 use dialect::tree::Node;
 
@@ -155,7 +154,7 @@ fn added(text: &str, container: &Container, step: &Step, rest: &[Step], json: &s
     match (container, step) {
         (Container::Object(index), Step::Key(key)) => {
             let comma = if index.fields.is_empty() { "" } else { "," };
-            Some((index.inside, format!("{}:{value}{comma}", key_text(key))))
+            Some((index.inside, format!("{}:{value}{comma}", json_text(key))))
         }
         (Container::List(entries), Step::Key(key)) => {
             let at: usize = key.parse().ok()?;
@@ -179,7 +178,7 @@ fn append(text: &str, entries: &[Range<usize>], value: &str) -> (usize, String) 
 fn build(steps: &[Step], json: &str) -> Option<String> {
     steps.iter().rev().try_fold(json.to_owned(), |inner, step| match step {
         Step::Key(key) if key == "0" => Some(format!("[{inner}]")),
-        Step::Key(key) => Some(format!("{{{}:{inner}}}", key_text(key))),
+        Step::Key(key) => Some(format!("{{{}:{inner}}}", json_text(key))),
         Step::Append => Some(format!("[{inner}]")),
         Step::Every | Step::Where { .. } => None,
     })
@@ -235,12 +234,6 @@ fn apply(text: &str, mut patches: Vec<Patch>) -> Option<String> {
     }
     out.push_str(&text[from..]);
     Some(out)
-}
-
-fn key_text(key: &str) -> String {
-    let mut out = BytesMut::with_capacity(key.len() + 2);
-    quoted(key, &mut out);
-    dialect::into_text(out)
 }
 
 fn fits(test: &Test, entry: &str) -> bool {
