@@ -19,7 +19,6 @@ use crate::app::Worker;
 use crate::errand::Errand;
 use crate::events::Events;
 use crate::fidelity::{self, audible, report};
-use crate::files::Purse;
 use crate::inbound::Inbound;
 use crate::judge::ruled;
 use crate::outflow::Outflow;
@@ -71,22 +70,16 @@ impl Attempt<'_> {
     pub(crate) async fn run(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
         match &self.seat.purse {
             None => self.once(inbound, record).await,
-            Some(purse) => Box::pin(self.with_purse(purse, inbound, record)).await,
+            Some(_) => Box::pin(self.with_purse(inbound, record)).await,
         }
     }
 
     /// The same where the credential ends. One that is refused before its end is renewed, once.
-    async fn with_purse(
-        &self,
-        purse: &Arc<Purse>,
-        inbound: &mut Inbound<'_>,
-        record: &mut Record,
-    ) -> Result<Committed, Fault> {
+    async fn with_purse(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
         let client = &self.worker.client;
         let secret = self.seat.secret(client).await?;
         match (Attempt { secret: &secret, ..*self }).once(inbound, record).await {
-            Err(fault) if is_unauthorized(&fault) && inbound.errand.can_be_repeated() => {
-                purse.reject(&secret);
+            Err(fault) if inbound.errand.can_be_repeated() && self.seat.gives_up(&secret, &fault) => {
                 let secret = self.seat.secret(client).await?;
                 (Attempt { secret: &secret, ..*self }).once(inbound, record).await
             }
@@ -459,11 +452,6 @@ impl Attempt<'_> {
         report(losses, &mut headers);
         Ok(Committed::Whole { headers, body, usage: response.usage })
     }
-}
-
-/// Whether the credential itself was refused.
-pub(crate) fn is_unauthorized(fault: &Fault) -> bool {
-    fault.upstream.as_ref().is_some_and(|raw| raw.status == StatusCode::UNAUTHORIZED)
 }
 
 /// Gives up after `patience`.

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use transport::ReplyBody;
 use upstreams::{Call, Purpose};
 
-use crate::attempt::{Attempt, is_unauthorized, within};
+use crate::attempt::{Attempt, within};
 use crate::fidelity::report;
 use crate::inbound::Inbound;
 use crate::lacking::has_no_such_call;
@@ -116,14 +116,12 @@ impl Serve<'_> {
     ) -> Result<Response<ReplyBody>, Fault> {
         let client = &self.worker.client;
         let secret = within(PATIENCE, seat.secret(client)).await?;
-        let counted = self.count_with(seat, &secret, rules, inbound, record).await;
-        match (counted, &seat.purse) {
-            (Err(fault), Some(purse)) if is_unauthorized(&fault) => {
-                purse.reject(&secret);
+        match self.count_with(seat, &secret, rules, inbound, record).await {
+            Err(fault) if seat.gives_up(&secret, &fault) => {
                 let secret = within(PATIENCE, seat.secret(client)).await?;
                 self.count_with(seat, &secret, rules, inbound, record).await
             }
-            (counted, _) => counted,
+            counted => counted,
         }
     }
 

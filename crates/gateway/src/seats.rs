@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use config::ErrorRule;
 use dialect::{Dialect, ModelTraits};
+use http::StatusCode;
 use hub::{DialectId, Fault};
 use pool::{Account, Secret, Weighing};
 use transport::{Client, Site};
@@ -48,6 +49,14 @@ impl Member {
             None => Ok(self.secret.clone()),
             Some(purse) => purse.secret(client, &self.site).await,
         }
+    }
+
+    /// Gives up a credential that was refused before its end, so that the next one is made anew: whether this is such a
+    /// refusal, and asking again is worth it, once.
+    pub(crate) fn gives_up(&self, secret: &Secret, fault: &Fault) -> bool {
+        let unauthorized = fault.upstream.as_ref().is_some_and(|raw| raw.status == StatusCode::UNAUTHORIZED);
+        let renewed = self.purse.as_ref().filter(|_| unauthorized);
+        renewed.inspect(|purse| purse.reject(secret)).is_some()
     }
 }
 
