@@ -20,6 +20,8 @@ mod ollama;
 mod openai_compatible;
 mod openai_paths;
 mod signs;
+#[cfg(test)]
+mod testing;
 mod vertex;
 mod vertex_key;
 mod xai_key;

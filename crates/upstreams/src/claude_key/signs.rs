@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn a_window_of_a_plan_is_the_accounts_and_one_of_a_family_is_not() {
         let config = "claude-api-key: [{api-key: k}]\n";
-        let config = config::parse(config, "config.yaml", &[]).0.unwrap();
+        let config = crate::testing::config(config);
         let at = &*super::super::build(&config).remove(0).upstream;
         let body = r#"{"type":"error","error":{"type":"rate_limit_error","message":"x"}}"#;
         for (status, claim, blame) in [
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn errors_mean_what_the_documents_say() {
-        let config = config::parse("claude-api-key: [{api-key: k}]\n", "config.yaml", &[]).0.unwrap();
+        let config = crate::testing::config("claude-api-key: [{api-key: k}]\n");
         let place = super::super::build(&config).remove(0);
         check(&*place.upstream, TABLE);
     }

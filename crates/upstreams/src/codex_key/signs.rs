@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn errors_mean_what_the_documents_say() {
         let config = "codex-api-key: [{api-key: k, base-url: 'https://api.openai.com/v1'}]\n";
-        let config = config::parse(config, "config.yaml", &[]).0.unwrap();
+        let config = crate::testing::config(config);
         let place = super::super::build(&config).remove(0);
         let at = &*place.upstream;
         check(at, TABLE);

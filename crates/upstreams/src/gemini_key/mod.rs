@@ -130,20 +130,12 @@ pub(crate) fn names(entry: &KeyEntry, place: &ModelTraits) -> Vec<Model> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderMap;
+    use crate::testing::Asked;
 
     fn asked(base: &str, model: &str, purpose: Purpose, stream: bool) -> http::Request<Pieces> {
         let models = Endpoint::new(&Url::parse(base).unwrap(), "v1beta/models", &[]).unwrap();
-        let call = Call {
-            purpose,
-            wire: dialect_gemini::DIALECT.id,
-            model,
-            stream,
-            body: Pieces::default(),
-            headers: HeaderMap::new(),
-            client: &HeaderMap::new(),
-        };
-        GeminiKey::new(models).request(call, &Secret::new("k-1")).unwrap()
+        let asked = Asked { wire: &dialect_gemini::DIALECT, model, purpose, stream };
+        asked.of(&GeminiKey::new(models), &Secret::new("k-1"))
     }
 
     #[test]

@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn errors_mean_what_the_documents_say() {
-        let config = config::parse("gemini-api-key: [{api-key: k}]\n", "config.yaml", &[]).0.unwrap();
+        let config = crate::testing::config("gemini-api-key: [{api-key: k}]\n");
         let place = super::super::build(&config).remove(0);
         check(&*place.upstream, TABLE);
     }

@@ -128,30 +128,22 @@ fn traits(model: &str, num_ctx: Option<u64>) -> ModelTraits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderMap;
+    use crate::testing::{self, Asked};
 
     fn places(text: &str) -> Vec<Place> {
-        let (config, report) = config::parse(text, "config.yaml", &[]);
-        build(&config.unwrap_or_else(|| panic!("{report}")))
+        build(&testing::config(text))
     }
 
-    fn call(headers: &HeaderMap) -> Call<'_> {
-        Call {
-            purpose: Purpose::Generate,
-            wire: dialect_ollama::DIALECT.id,
-            model: "m",
-            stream: true,
-            body: Pieces::from(bytes::Bytes::from_static(b"{}")),
-            headers: HeaderMap::new(),
-            client: headers,
-        }
+    fn asked(place: &Place) -> http::Request<Pieces> {
+        let asked = Asked { stream: true, ..Asked::answer(&dialect_ollama::DIALECT, "m") };
+        asked.of(&*place.upstream, &place.accounts[0].secret)
     }
 
     #[test]
     fn a_server_needs_nothing_at_all() {
         let places = places("ollama:\n  - models: [{name: 'qwen3:8b', alias: qwen3}]\n    num-ctx: 32768\n");
         let place = &places[0];
-        let request = place.upstream.request(call(&HeaderMap::new()), &place.accounts[0].secret).unwrap();
+        let request = asked(place);
         assert_eq!(request.uri(), "http://127.0.0.1:11434/api/chat");
         assert_eq!(request.headers()[ACCEPT], "application/x-ndjson");
         assert!(!request.headers().contains_key(AUTHORIZATION));
@@ -166,7 +158,7 @@ mod tests {
     #[test]
     fn a_key_is_sent_where_there_is_one() {
         let places = places("ollama:\n  - base-url: https://h/api\n    api-key: k1\n    models: [{name: m}]\n");
-        let request = places[0].upstream.request(call(&HeaderMap::new()), &places[0].accounts[0].secret).unwrap();
+        let request = asked(&places[0]);
         assert_eq!(request.uri(), "https://h/api/chat");
         assert_eq!(request.headers()[AUTHORIZATION], "Bearer k1");
     }

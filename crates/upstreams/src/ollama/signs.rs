@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn errors_mean_what_the_documents_say() {
-        let config = config::parse("ollama: [{models: [{name: m}]}]\n", "config.yaml", &[]).0.unwrap();
+        let config = crate::testing::config("ollama: [{models: [{name: m}]}]\n");
         let place = super::super::build(&config).remove(0);
         check(&*place.upstream, TABLE);
     }

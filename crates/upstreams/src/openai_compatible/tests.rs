@@ -1,28 +1,17 @@
 //! Rows, addresses and what users say over them.
 
 use super::*;
-use crate::{Call, Purpose};
+use crate::testing::{self, Asked};
 use dialect::Dialect;
 use dialect::splice::Pieces;
-use http::HeaderMap;
 
 pub(super) fn built(entry: &str) -> Place {
     let text = format!("openai-compatibility:\n  - {{name: p, api-key-entries: [{{api-key: k1}}], {entry}}}\n");
-    let (config, report) = config::parse(&text, "config.yaml", &[]);
-    build(&config.unwrap_or_else(|| panic!("{report}"))).remove(0)
+    build(&testing::config(&text)).remove(0)
 }
 
 fn asked(place: &Place, wire: &Dialect, model: &str) -> http::Request<Pieces> {
-    let call = Call {
-        purpose: Purpose::Generate,
-        wire: wire.id,
-        model,
-        stream: false,
-        body: Pieces::default(),
-        headers: HeaderMap::new(),
-        client: &HeaderMap::new(),
-    };
-    place.upstream.request(call, &place.accounts[0].secret).unwrap()
+    Asked::answer(wire, model).of(&*place.upstream, &place.accounts[0].secret)
 }
 
 fn chat(entry: &str, model: &str) -> http::Request<Pieces> {

@@ -11,7 +11,8 @@ use proptest::prelude::{any, proptest};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Call, FileRead, Purpose};
+use crate::testing::Asked;
+use crate::{FileRead, Purpose};
 
 /// Keys of nobody, in both forms.
 const PKCS1: &str = include_str!("../../../testkit/src/google/first.pem");
@@ -35,16 +36,8 @@ fn asked(value: &Value) -> http::Request<Pieces> {
 
 fn asked_for(value: &Value, purpose: Purpose, model: &str, stream: bool) -> http::Request<Pieces> {
     let place = file(value).unwrap().place().unwrap();
-    let call = Call {
-        purpose,
-        wire: dialect_gemini::DIALECT.id,
-        model,
-        stream,
-        body: Pieces::default(),
-        headers: http::HeaderMap::new(),
-        client: &http::HeaderMap::new(),
-    };
-    place.upstream.request(call, &Secret::new("ya29.t")).unwrap()
+    let asked = Asked { wire: &dialect_gemini::DIALECT, model, purpose, stream };
+    asked.of(&*place.upstream, &Secret::new("ya29.t"))
 }
 
 #[test]

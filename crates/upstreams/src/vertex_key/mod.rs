@@ -111,22 +111,13 @@ fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{self, Asked};
     use dialect::embed::EmbedCall;
-    use http::HeaderMap;
 
     fn asked(config: &str, model: &str, purpose: Purpose, stream: bool) -> http::Request<Pieces> {
-        let (config, report) = config::parse(config, "config.yaml", &[]);
-        let places = build(&config.unwrap_or_else(|| panic!("{report}")));
-        let call = Call {
-            purpose,
-            wire: dialect_gemini::DIALECT.id,
-            model,
-            stream,
-            body: Pieces::default(),
-            headers: HeaderMap::new(),
-            client: &HeaderMap::new(),
-        };
-        places[0].upstream.request(call, &places[0].accounts[0].secret).unwrap()
+        let places = build(&testing::config(config));
+        let asked = Asked { wire: &dialect_gemini::DIALECT, model, purpose, stream };
+        asked.of(&*places[0].upstream, &places[0].accounts[0].secret)
     }
 
     #[test]

@@ -70,10 +70,7 @@ mod tests {
 
     #[test]
     fn errors_mean_what_the_documents_say() {
-        let config =
-            config::parse("vertex-api-key: [{api-key: k, models: [{name: m, alias: a}]}]\n", "config.yaml", &[])
-                .0
-                .unwrap();
+        let config = crate::testing::config("vertex-api-key: [{api-key: k, models: [{name: m, alias: a}]}]\n");
         let place = super::super::build(&config).remove(0);
         check(&*place.upstream, TABLE);
     }

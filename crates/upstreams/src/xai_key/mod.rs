@@ -45,26 +45,15 @@ fn models(entry: &KeyEntry, upstream: &OpenAiPlace) -> Vec<Model> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Call, Purpose};
+    use crate::testing::{self, Asked};
     use dialect::Dialect;
-    use http::HeaderMap;
 
     fn places(text: &str) -> Vec<Place> {
-        let (config, report) = config::parse(text, "config.yaml", &[]);
-        build(&config.unwrap_or_else(|| panic!("{report}")))
+        build(&testing::config(text))
     }
 
     fn asked(place: &Place, wire: &Dialect) -> http::Request<dialect::splice::Pieces> {
-        let call = Call {
-            purpose: Purpose::Generate,
-            wire: wire.id,
-            model: "grok-4.5",
-            stream: false,
-            body: dialect::splice::Pieces::default(),
-            headers: HeaderMap::new(),
-            client: &HeaderMap::new(),
-        };
-        place.upstream.request(call, &place.accounts[0].secret).unwrap()
+        Asked::answer(wire, "grok-4.5").of(&*place.upstream, &place.accounts[0].secret)
     }
 
     #[test]
