@@ -1,8 +1,10 @@
-//! What every dialect reads the same way from an upstream's error: when to try again, and words for people.
+//! What every dialect reads the same way from an upstream's error: when to try again, words for people, and
+//! whether they would do for programs.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::HeaderMap;
+use hub::{Fault, FaultKind};
 
 /// No hint asks for a longer wait than this; longer ones are advice for a bill, not for a program.
 pub const MAX_WAIT: Duration = Duration::from_secs(24 * 3600);
@@ -33,6 +35,12 @@ pub fn until(headers: &HeaderMap, moment: f64) -> Option<Duration> {
 fn seconds(text: &str, unit: f64) -> Option<Duration> {
     let value: f64 = text.parse().ok()?;
     Duration::try_from_secs_f64((value * unit).clamp(0.0, MAX_WAIT.as_secs_f64())).ok()
+}
+
+/// Whether the words of an error say to programs what the fault means: there are some, and those of a conversation that is
+/// too long are the ones on which agents make it shorter.
+pub fn tells(fault: &Fault, words: &str, of_overflow: impl FnOnce(&str) -> bool) -> bool {
+    !words.is_empty() && (fault.kind != FaultKind::ContextOverflow || of_overflow(words))
 }
 
 /// Reads a duration in words of units, such as `6m0s`, `1.5s`, `20ms` or `1h2m`.

@@ -117,7 +117,7 @@ pub fn tells(fault: &Fault, body: &[u8]) -> bool {
     }
     let Ok(Own { error }) = serde_json::from_slice::<Own<'_>>(body) else { return false };
     let own_code = || error.code.is_some_and(|code| code.get() == r#""context_length_exceeded""#);
-    !error.message.0.is_empty() && (fault.kind != FaultKind::ContextOverflow || own_code())
+    hints::tells(fault, &error.message, |_| own_code())
 }
 
 /// The shapes that occur: OpenAI's, a bare text, FastAPI's `detail`, a flat object.

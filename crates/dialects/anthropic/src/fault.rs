@@ -57,8 +57,8 @@ pub(crate) fn tells(fault: &Fault, body: &[u8]) -> bool {
     }
     let Ok(Own { kind, error }) = serde_json::from_slice::<Own<'_>>(body) else { return false };
     let message = error.message.unwrap_or_default();
-    let compacts = fault.kind != FaultKind::ContextOverflow || message.starts_with(TOO_LONG);
-    kind.0 == "error" && error.kind.is_some() && !message.is_empty() && compacts
+    let told = hints::tells(fault, &message, |words| words.starts_with(TOO_LONG));
+    kind.0 == "error" && error.kind.is_some() && told
 }
 
 fn cap(text: &str) -> String {

@@ -198,8 +198,7 @@ pub(crate) fn tells(fault: &Fault, body: &[u8]) -> bool {
         message: Str<'a>,
     }
     let Ok(Own { error }) = serde_json::from_slice::<Own<'_>>(body) else { return false };
-    let compacts = || error.message.0.to_ascii_lowercase().contains("input token count");
-    !error.message.0.is_empty() && (fault.kind != FaultKind::ContextOverflow || compacts())
+    hints::tells(fault, &error.message, |words| words.to_ascii_lowercase().contains("input token count"))
 }
 
 /// Reads an error answer of an upstream.
