@@ -23,6 +23,7 @@ The product against a bare reverse proxy; needs nothing but loopback.
   --rounds N       interleaved rounds (9; 3 with --quick)
   --out FILE       where the results go (RESULTS.md beside this program's manifest, and only for a full run)
   --check          exit with 1 when a line is over its budget or could not be measured
+  --list           print the names of the rows that measure CPU time, and nothing else
 ";
 
 #[derive(Debug)]
@@ -44,6 +45,10 @@ fn main() -> ExitCode {
         Some("guard") => arena::guard(&args[1..]).map(|()| true),
         Some("--help" | "-h") => {
             print!("{HELP}");
+            Ok(true)
+        }
+        Some("--list") => {
+            ROWS.iter().for_each(|row| println!("{}", row.name));
             Ok(true)
         }
         _ => parse(&args).and_then(|options| bench(&options, &args)),

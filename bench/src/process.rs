@@ -8,13 +8,16 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use nix::time::ClockId;
 use nix::unistd::Pid;
 
 use crate::Result;
 
-/// A child that dies with its handle.
+/// How long a child may take to end after it was asked to.
+const END_LIMIT: Duration = Duration::from_secs(5);
+
+/// A child that ends with its handle.
 #[derive(Debug)]
 pub struct Served {
     child: Child,
@@ -80,8 +83,14 @@ impl Served {
 }
 
 impl Drop for Served {
+    /// Asks it to end and waits for that, because a program that is built to be profiled writes what it has seen at its
+    /// end; kills it when it takes too long. Errors mean that it has ended already.
     fn drop(&mut self) {
-        // An error here means that it has ended already.
+        let _ = kill(Pid::from_raw(self.id().cast_signed()), Signal::SIGTERM);
+        let asked = Instant::now();
+        while self.alive() && asked.elapsed() < END_LIMIT {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
