@@ -27,6 +27,10 @@ golden:
 bench *args:
     cargo run --release --manifest-path bench/Cargo.toml -- {{args}}
 
+# The build for packages: profile-guided where the tool chain can.
+release *args:
+    scripts/release {{args}}
+
 # Advisories too; needs cargo-deny.
 deny:
     cargo deny check
