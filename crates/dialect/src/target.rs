@@ -86,6 +86,8 @@ pub struct WireQuirks {
     pub cache_breakpoints: bool,
     /// Takes OpenAI's newer tool forms: free-text tools and `allowed_tools`.
     pub openai_tools: bool,
+    /// Tells the pages that a search has found, when asked to.
+    pub search_sources: bool,
     /// Takes `web_search_options`.
     pub web_search_options: bool,
     /// The context window to ask for, in tokens, at servers that cut the prompt to a smaller one of their own.

@@ -18,6 +18,7 @@ mod response;
 mod seal;
 mod speech;
 mod thinking;
+mod trace;
 mod usage;
 
 pub use assemble::{Assembler, replay};
@@ -39,6 +40,7 @@ pub use response::{Response, Stop, StopReason};
 pub use seal::{Carried, Seal};
 pub use speech::{SoundForm, Speech, Timbre, Voice};
 pub use thinking::{Level, Mode, Show, Thinking, split_suffix};
+pub use trace::{Search, SearchAction, WebPage};
 pub use usage::{CacheWrite, Cost, Usage};
 
 /// The name of a dialect: `"anthropic"`, `"openai_chat"`, ... Unique in the registry.

@@ -143,7 +143,7 @@ pub struct Citation {
     pub title: Option<String>,
     /// The words that are cited.
     pub cited_text: Option<String>,
-    /// Start and end in characters of the whole answer text, where known.
+    /// Start and end in characters of the text that it stands on, end exclusive; `None` is all of that text.
     pub span: Option<(u64, u64)>,
     /// The citation as its dialect wrote it, and that dialect.
     pub native: Option<(crate::DialectId, Json)>,
@@ -266,6 +266,24 @@ pub struct Foreign {
     pub json: Json,
     /// A readable rendering for other dialects, where one makes sense.
     pub gist: Option<String>,
+    /// The search of the web that it tells of; dialects with a form for searches write that instead.
+    pub search: Option<Box<crate::Search>>,
+}
+
+impl Foreign {
+    /// The words for a history that cannot hold the block; what that loses is noted under `field`.
+    pub fn told<'a>(&'a self, field: &'static str, losses: &mut crate::Losses) -> Option<&'a str> {
+        match (&self.gist, &self.search) {
+            (Some(_), Some(_)) => {
+                losses.approximated(field, "a search of the web was sent as words: titles and addresses");
+            }
+            (Some(_), None) => (),
+            // What was asked comes back with what was found.
+            (None, Some(search)) if search.found.is_none() => losses.silent(field),
+            (None, _) => losses.dropped(field, format!("a block that only {} understands", self.origin)),
+        }
+        self.gist.as_deref().filter(|gist| !gist.is_empty())
+    }
 }
 
 /// A tool offered to the model.

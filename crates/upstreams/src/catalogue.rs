@@ -118,6 +118,21 @@ pub(crate) fn traits(model: &str) -> ModelTraits {
     known(model).traits
 }
 
+/// Whether a model of OpenAI's takes cache breakpoints: those from GPT-5.6 on
+/// (developers.openai.com/api/docs/guides/prompt-caching, 2026-11).
+pub(crate) fn takes_breakpoints(model: &str) -> bool {
+    let lower = model.to_ascii_lowercase();
+    let name = Name::new(bare(&lower));
+    name.text.starts_with("gpt-") && !name.words().any(|word| word == "oss") && name.version >= Some((5, 6))
+}
+
+/// Whether a model of OpenAI's searches the web in Chat: `gpt-5-search-api`, `gpt-4o-search-preview`
+/// (developers.openai.com/api/docs/guides/tools-web-search, 2026-11).
+pub(crate) fn is_search(model: &str) -> bool {
+    let lower = model.to_ascii_lowercase();
+    words(bare(&lower)).any(|word| word == "search")
+}
+
 /// The models of a vendor that are listed where a place names none.
 pub(crate) fn listed(vendor: &str) -> impl Iterator<Item = &'static str> {
     DATA.models.iter().map(|model| model.id).filter(move |id| known(id).vendor == Some(vendor))

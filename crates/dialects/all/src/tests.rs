@@ -13,6 +13,7 @@ mod rethinking;
 mod rounds;
 mod rules;
 mod settings;
+mod sources;
 mod stopping;
 mod strict;
 mod switching;

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::names::{ID, REDACTED, SIGNATURE};
 use crate::place::Place;
 use crate::wire::{self, Block, CacheControl, CitationSwitch, Content, SourceField};
-use crate::{seals, server_tools};
+use crate::{seals, searches, server_tools};
 
 /// Reads content into parts. `place` gives the text of a block that only this dialect understands.
 ///
@@ -164,7 +164,10 @@ fn foreign(block: &Block<'_>, place: &Place<'_, '_>) -> Part {
         },
         _ => server_tools::gist(json.as_str()),
     };
-    Part::Foreign(Foreign { origin: ID, json, gist })
+    let search = searches::read(json.as_str());
+    // In a history the pages are told in words: what was found is part of what was said.
+    let gist = gist.or_else(|| search.as_ref()?.words());
+    Part::Foreign(Foreign { origin: ID, json, gist, search })
 }
 
 /// Title, source and words of a search result that the client found by itself.

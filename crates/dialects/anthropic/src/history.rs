@@ -261,7 +261,9 @@ impl<'a> Builder<'a, '_> {
             Part::Image(media) => Some(Block::Attachment(attach::picture(media, self.traits.images)?)),
             Part::File(file) => attach::document(file)?.map(Block::Attachment),
             Part::Foreign(foreign) if foreign.origin == ID => Some(Block::Own(foreign.json.as_str())),
-            Part::Foreign(foreign) => foreign.gist.as_deref().filter(|gist| !is_blank(gist)).map(Block::text),
+            Part::Foreign(foreign) => {
+                foreign.told("messages", self.losses).filter(|gist| !is_blank(gist)).map(Block::text)
+            }
             Part::Audio(_) => return Err(no_medium("sound")),
             Part::Video(_) => return Err(no_medium("video")),
             Part::Thinking(_) | Part::ToolCall(_) | Part::ToolResult(_) => {

@@ -6,6 +6,7 @@
 mod attach;
 mod block_decode;
 mod breakpoints;
+mod citing;
 mod fault;
 mod history;
 mod ids;
@@ -23,6 +24,7 @@ mod rethink;
 mod scanner;
 mod schema;
 mod seals;
+mod searches;
 mod server_tools;
 mod session;
 mod stream_decode;

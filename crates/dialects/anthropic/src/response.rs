@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::json::Open;
 use crate::names::{ID, REDACTED, SIGNATURE, VENDOR};
 use crate::wire::{self, Block};
-use crate::{block_decode, fault, seals, server_tools, usage};
+use crate::{block_decode, citing, fault, seals, searches, server_tools, usage};
 
 /// What stands in for a picture that the model made: this dialect has no block for it.
 pub(crate) const PICTURE_NOTE: &str = "(a picture was made; the Messages API cannot carry it)";
@@ -82,7 +82,8 @@ pub(crate) fn native(field: Option<String>, kind: &'static str) -> Option<Seal> 
 }
 
 pub(crate) fn foreign(json: &str) -> Part {
-    Part::Foreign(Foreign { origin: ID, json: Json::trusted(json), gist: server_tools::gist(json) })
+    let (gist, search) = (server_tools::gist(json), searches::read(json));
+    Part::Foreign(Foreign { origin: ID, json: Json::trusted(json), gist, search })
 }
 
 fn call(block: Block<'_>, memo: &Memo) -> Option<Part> {
@@ -158,6 +159,12 @@ fn write_part(part: &Part, number: u32, reply: &Reply, content: &mut Open<'_>) {
         Part::Foreign(foreign) if foreign.origin == ID => {
             content.item().extend_from_slice(foreign.json.as_str().as_bytes());
         }
+        Part::Foreign(Foreign { search: Some(search), .. }) => {
+            for block in searches::blocks(search, reply, number) {
+                let input = block.input().unwrap_or_default();
+                block.write(&input, content.item());
+            }
+        }
         Part::Foreign(foreign) => plain(foreign.gist.as_deref().unwrap_or_default(), content),
         Part::ToolCall(_) | Part::Video(_) | Part::File(_) | Part::ToolResult(_) => (),
     }
@@ -176,14 +183,16 @@ fn write_text(text: &Text, content: &mut Open<'_>) {
     if text.citations.is_empty() {
         return plain(&text.text, content);
     }
-    let mut block = Open::typed(content.item(), "text");
-    block.text("text", &text.text);
-    let mut list = Open::array(block.key("citations"));
-    for citation in &text.citations {
-        write_citation(citation, &mut list);
+    for piece in citing::pieces(text) {
+        let mut block = Open::typed(content.item(), "text");
+        block.text("text", piece.text);
+        if !piece.citations.is_empty() {
+            let mut list = Open::array(block.key("citations"));
+            piece.citations.into_iter().for_each(|citation| write_citation(citation, &mut list));
+            list.end();
+        }
+        block.end();
     }
-    list.end();
-    block.end();
 }
 
 /// A source in its own form, or as a place on the web; others have no form here.
@@ -195,7 +204,7 @@ pub(crate) fn write_citation(citation: &hub::Citation, list: &mut Open<'_>) {
             object.text("url", url);
             object.text_or_null("title", citation.title.as_deref());
             object.text("cited_text", citation.cited_text.as_deref().unwrap_or_default());
-            object.text("encrypted_index", "");
+            object.text("encrypted_index", searches::NO_PROOF);
             object.end();
         }
         (_, None) => (),

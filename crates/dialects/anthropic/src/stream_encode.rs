@@ -6,12 +6,12 @@
 
 use bytes::BytesMut;
 use dialect::{Reply, StreamEncoder, mint, wrap_custom_input};
-use hub::{Block as Kind, BlockId, CallKind, Citation, Event, Fault, Seal, Stop, Usage};
+use hub::{Block as Kind, BlockId, CallKind, Citation, Event, Fault, Seal, Search, Stop, Usage};
 
 use crate::json::Open;
 use crate::names::ID;
 use crate::response::message_id;
-use crate::{fault, response, seals, usage};
+use crate::{fault, response, seals, searches, usage};
 
 /// The encoder of one stream.
 #[derive(Debug)]
@@ -316,6 +316,9 @@ impl Encoder {
     fn foreign(&mut self, out: &mut BytesMut) {
         let Some(Current { kind: Kind::Foreign(foreign), .. }) = &self.current else { return };
         if foreign.origin != ID {
+            if let Some(search) = foreign.search.clone() {
+                return self.search(&search, out);
+            }
             let gist = foreign.gist.clone().unwrap_or_default();
             if !gist.is_empty() {
                 self.write_delta("text_delta", "text", &gist, out);
@@ -332,6 +335,25 @@ impl Encoder {
             object.count("index", index);
             one_line(json.as_str().as_bytes(), object.key("content_block"));
         });
+    }
+
+    /// A search of another vendor's: two blocks, whole.
+    fn search(&mut self, search: &Search, out: &mut BytesMut) {
+        let number = self.current.as_ref().map_or(0, |current| current.block.0).saturating_add(1);
+        for block in searches::blocks(search, &self.reply, number) {
+            let index = self.take_index(out);
+            frame("content_block_start", out, |object| {
+                object.count("index", index);
+                block.write("{}", object.key("content_block"));
+            });
+            if let Some(input) = block.input() {
+                delta_frame(index, out, |delta| {
+                    delta.raw("type", "\"input_json_delta\"");
+                    delta.text("partial_json", &input);
+                });
+            }
+            stop_frame(index, out);
+        }
     }
 
     fn stop(&mut self, stop: &Stop, out: &mut BytesMut) {

@@ -169,7 +169,7 @@ pub(crate) fn write(
         match &tool.kind {
             ToolKind::Function(parameters) => function(tool, parameters.as_ref(), names, &mut object, losses),
             ToolKind::Custom(grammar) => custom(tool, grammar.as_ref(), names, &mut object),
-            ToolKind::WebSearch(search) => web_search(search, &mut object),
+            ToolKind::WebSearch(search) => web_search(search, &mut object, losses),
             ToolKind::Hosted { .. } => (),
         }
         if let Some(control) = breakpoints.take(Section::Tools, tool.cache) {
@@ -209,13 +209,19 @@ fn custom(tool: &Tool, grammar: Option<&Json>, names: &NameMap, object: &mut Ope
     object.raw("input_schema", CUSTOM_SCHEMA);
 }
 
-fn web_search(search: &WebSearch, object: &mut Open<'_>) {
+fn web_search(search: &WebSearch, object: &mut Open<'_>, losses: &mut Losses) {
+    if search.context_size.is_some() {
+        losses.dropped("tools.web_search.search_context_size", "Anthropic's search has no such setting");
+    }
     object.text("type", SEARCH_TYPE);
     object.text("name", SEARCH_NAME);
     object.maybe_count("max_uses", search.max_uses.map(u64::from));
     // The two lists exclude each other.
     if !search.allowed_domains.is_empty() {
         words("allowed_domains", &search.allowed_domains, object);
+        if !search.blocked_domains.is_empty() {
+            losses.dropped("tools.web_search.blocked_domains", "Anthropic takes one of the two lists of domains");
+        }
     } else if !search.blocked_domains.is_empty() {
         words("blocked_domains", &search.blocked_domains, object);
     }

@@ -85,7 +85,7 @@ impl<'a> History<'a, '_> {
                     let words = format!("<system-reminder>\n{}\n</system-reminder>", text.text);
                     items.push(Item::Text { text: words.into(), seal: None });
                 }
-                part => items.extend(media_item(part, self.target)?),
+                part => items.extend(media_item(part, self.target, self.losses)?),
             }
         }
         if !items.is_empty() {
@@ -103,7 +103,7 @@ impl<'a> History<'a, '_> {
                 Part::Text(text) => items.extend(text_item(text)),
                 Part::Refusal(words) => items.extend(words_item(words)),
                 Part::Thinking(_) | Part::ToolCall(_) => (),
-                part => items.extend(media_item(part, self.target)?),
+                part => items.extend(media_item(part, self.target, self.losses)?),
             }
         }
         // Pictures of results follow the results.
@@ -121,7 +121,7 @@ impl<'a> History<'a, '_> {
             match part {
                 Part::Text(text) => words.push(Cow::Borrowed(&text.text)),
                 Part::Refusal(text) => words.push(Cow::Borrowed(text)),
-                part => match media_item(part, self.target)? {
+                part => match media_item(part, self.target, self.losses)? {
                     // Documents of words and what others say in words: only media may stand in a result.
                     Some(Item::Text { text, .. }) => words.push(text),
                     item => media.extend(item),
@@ -155,7 +155,7 @@ impl<'a> History<'a, '_> {
                     first_call = false;
                 }
                 Part::ToolResult(_) => (),
-                part => items.extend(media_item(part, self.target)?),
+                part => items.extend(media_item(part, self.target, self.losses)?),
             }
         }
         if let Some(seal) = waiting {

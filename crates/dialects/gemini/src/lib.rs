@@ -30,6 +30,7 @@ mod schema;
 mod schema_openapi;
 mod seals;
 mod sound;
+mod sources;
 mod stream_decode;
 mod stream_encode;
 mod think;

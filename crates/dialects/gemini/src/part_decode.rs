@@ -73,7 +73,7 @@ fn read(part: wire::Part<'_>, raw: &RawValue, place: Place<'_>, out: &mut Vec<Pa
         match seals::read(signature, seals::EMPTY) {
             Some(seal) if bare => out.push(Part::Thinking(Thought { seal: Some(seal), ..Thought::default() })),
             None if bare => (),
-            _ => out.push(Part::Foreign(Foreign { origin: ID, json: Json::trusted(raw.get()), gist })),
+            _ => out.push(Part::Foreign(Foreign { origin: ID, json: Json::trusted(raw.get()), gist, search: None })),
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::BytesMut;
 use dialect::{NameMap, Object, Target, is_text_type, object_arguments, sniff, type_by_name, wrap_custom_input};
-use hub::{CallKind, Detail, Fault, File, Media, Part, Source, ToolCall};
+use hub::{CallKind, Detail, Fault, File, Losses, Media, Part, Source, ToolCall};
 
 use crate::ID;
 
@@ -52,7 +52,11 @@ pub(crate) enum Item<'a> {
 ///
 /// # Errors
 /// An unsupported fault for what the target cannot take.
-pub(crate) fn media_item<'a>(part: &'a Part, target: &Target<'_>) -> Result<Option<Item<'a>>, Fault> {
+pub(crate) fn media_item<'a>(
+    part: &'a Part,
+    target: &Target<'_>,
+    losses: &mut Losses,
+) -> Result<Option<Item<'a>>, Fault> {
     Ok(match part {
         Part::Image(media) => Some(picture(media, target)?),
         Part::Audio(media) => Some(plain_media(media, "audio/wav", target)?),
@@ -60,8 +64,7 @@ pub(crate) fn media_item<'a>(part: &'a Part, target: &Target<'_>) -> Result<Opti
         Part::File(file) => Some(document(file, target)?),
         Part::Foreign(foreign) if foreign.origin == ID => Some(Item::Raw(foreign.json.as_str())),
         Part::Foreign(foreign) => {
-            let gist = foreign.gist.as_deref().filter(|gist| !gist.is_empty());
-            gist.map(|gist| Item::Text { text: Cow::Borrowed(gist), seal: None })
+            foreign.told("messages", losses).map(|gist| Item::Text { text: Cow::Borrowed(gist), seal: None })
         }
         Part::Text(_) | Part::Refusal(_) | Part::Thinking(_) | Part::ToolCall(_) | Part::ToolResult(_) => None,
     })

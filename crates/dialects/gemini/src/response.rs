@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 use dialect::{Memo, Object, Reply, mint, object_arguments, wrap_custom_input};
-use hub::{Assembler, CallKind, Fault, Media, Part, Response, Seal, Source, StopReason, ToolCall};
+use hub::{Assembler, CallKind, Fault, Foreign, Media, Part, Response, Seal, Source, StopReason, ToolCall};
 
 use crate::grounding::{self, Support};
 use crate::said::Said;
@@ -37,6 +37,7 @@ pub(crate) fn finish_reason(reason: StopReason) -> &'static str {
 pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
     let mut said = Said::default();
     let mut supports = Vec::new();
+    let mut queries: Vec<String> = Vec::new();
     let mut parts: Vec<BytesMut> = Vec::with_capacity(response.parts.len());
     let mut calls = 0;
     for part in &response.parts {
@@ -45,6 +46,9 @@ pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
             said.push(&text.text);
             let to = said.len();
             supports.extend(text.citations.iter().filter_map(|cited| Support::new(cited, &mut said, from, to)));
+        }
+        if let Part::Foreign(Foreign { search: Some(search), .. }) = part {
+            queries.extend_from_slice(search.queries());
         }
         calls += u32::from(matches!(part, Part::ToolCall(_)));
         write_part(part, response.stop.reason, reply, calls, &mut parts);
@@ -57,8 +61,8 @@ pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
         candidate.text("finishReason", finish_reason(response.stop.reason));
         candidate.text_if("finishMessage", response.stop.detail.as_deref());
         candidate.number("index", 0);
-        if !supports.is_empty() {
-            grounding::write(&supports, &said, candidate.key("groundingMetadata"));
+        if !supports.is_empty() || !queries.is_empty() {
+            grounding::write(&supports, &queries, &said, candidate.key("groundingMetadata"));
         }
         candidate.close();
     });
@@ -106,6 +110,8 @@ fn write_part(part: &Part, reason: StopReason, reply: &Reply, number: u32, parts
         Part::Audio(Media { source: Source::Base64(data), media_type, .. }) => {
             blob_part(media_type.as_deref().unwrap_or("audio/wav"), data, &mut out);
         }
+        // Told at the end.
+        Part::Foreign(Foreign { search: Some(_), .. }) => (),
         Part::Foreign(foreign) if foreign.origin == ID => out.extend_from_slice(foreign.json.as_str().as_bytes()),
         Part::Foreign(foreign) => {
             if let Some(gist) = foreign.gist.as_deref().filter(|gist| !gist.is_empty()) {

@@ -8,8 +8,9 @@ use hub::{Block, BlockId, CallKind, Event, Fault, Foreign, Json, Seal, Stop, Sto
 use serde_json::value::RawValue;
 
 use crate::said::Said;
+use crate::sources::Sources;
 use crate::wire::{self, Candidate, Chunk, Content, Feedback, FunctionCall, Part, as_text, filled, lenient};
-use crate::{ID, fault, grounding, part_decode, seals, usage};
+use crate::{ID, fault, part_decode, seals, usage};
 
 /// The state of one stream.
 #[derive(Debug, Default)]
@@ -22,12 +23,14 @@ pub(crate) struct Decoder {
     open: Option<(BlockId, Prose)>,
     /// The type of the open sound, and what of it waits.
     sound: (String, Pieces),
+    /// Where the open text begins in what was said.
+    from: usize,
     called: bool,
     /// What was said visibly: sources name places in it.
     said: Said,
     finish: Option<Stop>,
     usage: Usage,
-    sources: usize,
+    sources: Sources,
 }
 
 /// The kinds of blocks that grow; at most one is open.
@@ -155,11 +158,13 @@ impl Decoder {
         }
     }
 
+    /// Sources come with the last words or after them, and repeat those that came before.
     fn candidate(&mut self, candidate: Candidate<'_>, out: &mut Vec<Event>) {
+        self.sources.learn(candidate.grounding_metadata, candidate.citation_metadata);
         if let Some(content) = candidate.content {
             self.content(&content, out);
         }
-        self.cite(candidate.grounding_metadata, candidate.citation_metadata, out);
+        self.cite(out);
         if let Some(stop) = stop_of(candidate.finish_reason, candidate.finish_message) {
             self.finish = Some(stop);
         }
@@ -169,8 +174,10 @@ impl Decoder {
         for raw in content.parts.and_then(wire::list).unwrap_or_default() {
             // A part of an odd shape must not cost the answer around it.
             let Ok(part) = serde_json::from_str::<Part<'_>>(raw.get()) else { continue };
+            self.sources.part(part.thought == Some(true), self.said.len());
             self.part(part, raw, out);
         }
+        self.sources.end_of_chunk();
     }
 
     fn part(&mut self, part: Part<'_>, raw: &RawValue, out: &mut Vec<Event>) {
@@ -272,7 +279,7 @@ impl Decoder {
 
     fn foreign(&mut self, raw: &RawValue, gist: Option<String>, out: &mut Vec<Event>) {
         self.close(out);
-        let foreign = Foreign { origin: ID, json: Json::trusted(raw.get()), gist };
+        let foreign = Foreign { origin: ID, json: Json::trusted(raw.get()), gist, search: None };
         self.lone(Block::Foreign(foreign), None, String::new(), out);
     }
 
@@ -303,6 +310,7 @@ impl Decoder {
         };
         out.push(Event::Open { block, kind: opened });
         self.open = Some((block, kind));
+        self.from = self.said.len();
         block
     }
 
@@ -312,6 +320,7 @@ impl Decoder {
     }
 
     fn close(&mut self, out: &mut Vec<Event>) {
+        self.cite(out);
         let Some((block, kind)) = self.open.take() else { return };
         if kind == Prose::Sound {
             let text = self.sound.1.finish();
@@ -320,21 +329,31 @@ impl Decoder {
         out.push(Event::Close { block });
     }
 
-    /// Sources come last and repeat those that came before; they belong to the text that is open still.
-    fn cite(&mut self, grounding: wire::Raw<'_>, citations: wire::Raw<'_>, out: &mut Vec<Event>) {
+    /// Tells the sources of the open text, as far as it has come.
+    fn cite(&mut self, out: &mut Vec<Event>) {
         let Some((block, Prose::Text)) = self.open else { return };
-        if grounding.is_none() && citations.is_none() {
-            return;
+        for citation in self.sources.of_text(&mut self.said, self.from) {
+            out.push(Event::Cite { block, citation });
         }
-        let found = grounding::read(grounding, citations, &mut self.said);
-        let new = found.into_iter().skip(self.sources);
-        let before = out.len();
-        out.extend(new.map(|citation| Event::Cite { block, citation }));
-        self.sources += out.len() - before;
+    }
+
+    /// Sources without a place in the text that is open, which are still sources, and the search that found them.
+    fn settle_sources(&mut self, out: &mut Vec<Event>) {
+        if let Some((block, Prose::Text)) = self.open {
+            self.cite(out);
+            let rest = self.sources.rest(&self.said);
+            out.extend(rest.map(|citation| Event::Cite { block, citation }));
+        }
+        self.close(out);
+        if let Some(search) = self.sources.search.take() {
+            let search = Some(Box::new(search));
+            let foreign = Foreign { origin: ID, json: Json::trusted("{}"), gist: None, search };
+            self.lone(Block::Foreign(foreign), None, String::new(), out);
+        }
     }
 
     fn stop(&mut self, mut stop: Stop, out: &mut Vec<Event>) {
-        self.close(out);
+        self.settle_sources(out);
         // Calls come whole: a limit cut what would have followed them.
         if matches!(stop.reason, StopReason::End | StopReason::Length) && self.called {
             stop.reason = StopReason::ToolCalls;

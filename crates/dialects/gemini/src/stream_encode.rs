@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 use dialect::{Envelope, Object, Reply, StreamEncoder};
-use hub::{Block, BlockId, Citation, Event, Fault, Seal, Stop, StopReason, ToolCall, Usage};
+use hub::{Block, BlockId, Citation, Event, Fault, Foreign, Seal, Stop, StopReason, ToolCall, Usage};
 
 use crate::grounding::{self, Support};
 use crate::response::{blob_part, call_part, finish_reason, identity, is_cut, is_whole, text_part, thought_part};
@@ -29,6 +29,8 @@ pub(crate) struct Encoder {
     usage: Usage,
     said: Said,
     supports: Vec<Support>,
+    /// What the model asked the web.
+    queries: Vec<String>,
     stopped: bool,
 }
 
@@ -72,6 +74,7 @@ impl Encoder {
             usage: Usage::default(),
             said: Said::default(),
             supports: Vec::new(),
+            queries: Vec::new(),
             stopped: false,
         }
     }
@@ -124,6 +127,10 @@ impl Encoder {
             }
             Block::Image { media_type } => Open::Image { media_type: media_type.clone(), data: String::new() },
             Block::Audio { media_type } => Open::Sound { media_type: media_type.clone() },
+            Block::Foreign(Foreign { search: Some(search), .. }) => {
+                self.queries.extend_from_slice(search.queries());
+                Open::Done
+            }
             Block::Foreign(foreign) if foreign.origin == ID => {
                 self.part(out, |out| out.extend_from_slice(foreign.json.as_str().as_bytes()));
                 Open::Done
@@ -216,9 +223,10 @@ impl Encoder {
         }
         let (tail, usage) = (self.tail.clone(), self.usage);
         let (supports, said) = (std::mem::take(&mut self.supports), std::mem::take(&mut self.said));
+        let queries = std::mem::take(&mut self.queries);
         self.chunk(out, |out| {
             out.extend_from_slice(b"{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\"}],\"role\":\"model\"},");
-            last(stop, &supports, &said, out);
+            last(stop, &supports, &queries, &said, out);
             out.extend_from_slice(b"}],");
             if !usage.is_unknown() {
                 out.extend_from_slice(b"\"usageMetadata\":");
@@ -232,7 +240,7 @@ impl Encoder {
 }
 
 /// What the candidate of the last chunk holds besides its content.
-fn last(stop: &Stop, supports: &[Support], said: &Said, out: &mut BytesMut) {
+fn last(stop: &Stop, supports: &[Support], queries: &[String], said: &Said, out: &mut BytesMut) {
     let reason: StopReason = stop.reason;
     out.extend_from_slice(b"\"finishReason\":\"");
     out.extend_from_slice(finish_reason(reason).as_bytes());
@@ -242,9 +250,9 @@ fn last(stop: &Stop, supports: &[Support], said: &Said, out: &mut BytesMut) {
         dialect::quoted(detail, out);
         out.extend_from_slice(b",");
     }
-    if !supports.is_empty() {
+    if !supports.is_empty() || !queries.is_empty() {
         out.extend_from_slice(b"\"groundingMetadata\":");
-        grounding::write(supports, said, out);
+        grounding::write(supports, queries, said, out);
         out.extend_from_slice(b",");
     }
     out.extend_from_slice(b"\"index\":0");

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use bytes::BytesMut;
 use dialect::{NameMap, NameRule, Object, Target, array, grammar_words, quoted};
-use hub::{Builtin, CallKind, Fault, Losses, Part, Request, Tool, ToolChoice, ToolKind};
+use hub::{Builtin, CallKind, Fault, Losses, Part, Request, Tool, ToolChoice, ToolKind, WebSearch};
 
 use crate::{ID, schema};
 
@@ -77,10 +77,7 @@ impl<'a> Plan<'a> {
             ToolKind::Function(_) | ToolKind::Custom(_) => self.functions.push(tool),
             ToolKind::WebSearch(search) => {
                 self.search = true;
-                let limits = !search.allowed_domains.is_empty() || search.max_uses.is_some();
-                if limits || !search.blocked_domains.is_empty() {
-                    losses.dropped("tools.web_search", "the search cannot be limited here");
-                }
+                unlimited(search, losses);
             }
             ToolKind::Hosted { origin, json, .. } if *origin == ID => self.hosted.push(json.as_str()),
             ToolKind::Hosted { .. } if request.tool_choice == Some(ToolChoice::Tool(tool.name.clone())) => {
@@ -229,6 +226,20 @@ impl<'a> Plan<'a> {
             ToolKind::WebSearch(_) | ToolKind::Hosted { .. } => (),
         }
         object.close();
+    }
+}
+
+/// Google's search has no settings of its own.
+fn unlimited(search: &WebSearch, losses: &mut Losses) {
+    let settings = [
+        ("allowed_domains", !search.allowed_domains.is_empty()),
+        ("blocked_domains", !search.blocked_domains.is_empty()),
+        ("max_uses", search.max_uses.is_some()),
+        ("search_context_size", search.context_size.is_some()),
+        ("user_location", search.location.is_some()),
+    ];
+    for (field, _) in settings.into_iter().filter(|(_, set)| *set) {
+        losses.dropped(format!("tools.web_search.{field}"), "Google's search has no such setting");
     }
 }
 

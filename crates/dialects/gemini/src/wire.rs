@@ -226,6 +226,8 @@ pub(crate) struct Grounding<'a> {
     pub(crate) grounding_chunks: Option<Vec<GroundingChunk<'a>>>,
     #[serde(borrow, alias = "grounding_supports")]
     pub(crate) grounding_supports: Option<Vec<GroundingSupport<'a>>>,
+    #[serde(borrow, alias = "web_search_queries")]
+    pub(crate) web_search_queries: Option<Vec<Str<'a>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -233,6 +235,8 @@ pub(crate) struct Grounding<'a> {
 pub(crate) struct GroundingChunk<'a> {
     #[serde(borrow)]
     pub(crate) web: Option<WebChunk<'a>>,
+    #[serde(borrow)]
+    pub(crate) maps: Option<WebChunk<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -256,6 +260,8 @@ pub(crate) struct GroundingSupport<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Segment<'a> {
+    #[serde(alias = "part_index")]
+    pub(crate) part_index: Option<usize>,
     #[serde(alias = "start_index")]
     pub(crate) start_index: Option<usize>,
     #[serde(alias = "end_index")]

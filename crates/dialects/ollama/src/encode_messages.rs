@@ -173,10 +173,7 @@ impl<'a, 'l> Messages<'a, 'l> {
     }
 
     fn gist(&mut self, foreign: &'a Foreign) -> Option<&'a str> {
-        if foreign.gist.is_none() {
-            self.losses.dropped("messages", format!("a block that only {} understands", foreign.origin));
-        }
-        foreign.gist.as_deref()
+        foreign.told("messages", self.losses)
     }
 
     fn result(&mut self, result: &'a ToolResult, out: &mut BytesMut) -> Result<(), Fault> {

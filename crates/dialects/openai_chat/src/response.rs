@@ -149,7 +149,7 @@ fn message(said: &Said<'_>, reply: &Reply, out: &mut BytesMut) {
     }
     sound::write_answer(&said.sounds, reply, &mut message);
     if !said.sources.is_empty() {
-        message.array("annotations", &said.sources, |(cited, span), out| annotation(cited, Some(*span), out));
+        message.array("annotations", &said.sources, |(cited, span), out| annotation(cited, *span, out));
     }
     message.close();
 }
@@ -197,9 +197,10 @@ pub(crate) fn data_url(media_type: &str, data: &str, out: &mut BytesMut) {
     out.extend_from_slice(b"\"}}");
 }
 
-/// A source of the text at `span`, unless the citation knows its place better. The caller has made sure of its address.
-pub(crate) fn annotation(citation: &Citation, span: Option<(u64, u64)>, out: &mut BytesMut) {
-    let (start, end) = citation.span.or(span).unwrap_or_default();
+/// A source of the text at `text`, or of a place in it. The caller has made sure of its address.
+pub(crate) fn annotation(citation: &Citation, text: (u64, u64), out: &mut BytesMut) {
+    let place = |(start, end): (u64, u64)| (text.0.saturating_add(start), text.0.saturating_add(end).min(text.1));
+    let (start, end) = citation.span.map_or(text, place);
     let mut annotation = Object::open(out);
     annotation.text("type", "url_citation");
     let mut cited = Object::open(annotation.key("url_citation"));

@@ -30,6 +30,9 @@ pub(crate) struct Decoder {
     /// The number of the next block.
     blocks: u32,
     prose: Option<(BlockId, Prose)>,
+    /// Characters of visible text so far, and before the open block: sources name places in all of it.
+    said: u64,
+    before: u64,
     calls: Calls,
     finish: Option<StopReason>,
     refused: bool,
@@ -274,6 +277,9 @@ impl Decoder {
             return;
         }
         let block = self.enter(kind, out);
+        if kind == Prose::Text {
+            self.said += text.chars().count() as u64;
+        }
         out.push(Event::Delta { block, text: text.to_owned() });
     }
 
@@ -293,6 +299,7 @@ impl Decoder {
         };
         out.push(Event::Open { block, kind: opened });
         self.prose = Some((block, kind));
+        self.before = self.said;
         block
     }
 
@@ -389,11 +396,13 @@ impl Decoder {
     fn cite(&mut self, annotation: wire::Annotation<'_>, out: &mut Vec<Event>) {
         let (Some((block, Prose::Text)), Some(cited)) = (self.prose, annotation.url_citation) else { return };
         let text = |text: Option<wire::Str<'_>>| text.map(wire::Str::owned);
+        // What lies before the open text has no place in it.
+        let here = |(start, end): (u64, u64)| (start.saturating_sub(self.before), end.saturating_sub(self.before));
         let citation = Citation {
             url: text(cited.url),
             title: text(cited.title),
             cited_text: text(cited.content),
-            span: as_count(cited.start_index).zip(as_count(cited.end_index)),
+            span: as_count(cited.start_index).zip(as_count(cited.end_index)).map(here),
             native: None,
         };
         out.push(Event::Cite { block, citation });

@@ -280,7 +280,7 @@ impl Encoder {
 
     /// Writes the sources of a text that is complete.
     fn annotate(&mut self, block: BlockId, from: u64, out: &mut BytesMut) {
-        let span = Some((from, self.written));
+        let span = (from, self.written);
         let cited: Vec<Citation> =
             self.sources.extract_if(.., |(of, _)| *of == block).map(|(_, cited)| cited).collect();
         if !cited.is_empty() {

@@ -138,6 +138,11 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Whether the model may search the web.
+    pub(crate) fn searches(&self) -> bool {
+        self.tools.iter().any(|tool| matches!(tool.kind, ToolKind::WebSearch(_)))
+    }
+
     fn reference(&self, tool: &Tool, out: &mut BytesMut) {
         let mut object = Object::open(out);
         if let Some((typed, _)) = typed::declared(tool) {

@@ -2,11 +2,11 @@
 
 use bytes::BytesMut;
 use dialect::{Object, array};
-use hub::{CallKind, Citation};
+use hub::{CallKind, Citation, Search};
 
 use crate::spaces::Spaces;
 use crate::typed::Typed;
-use crate::{ID, seals, typed_calls};
+use crate::{ID, seals, searches, typed_calls};
 
 /// An item under construction, or complete.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub(crate) enum Kind {
         media_type: String,
         data: String,
     },
+    /// A search of the web that another vendor ran.
+    Search(Search),
     /// An item of our own dialect, as it stood.
     Whole(String),
 }
@@ -54,8 +56,6 @@ pub(crate) struct Part {
     pub(crate) refusal: bool,
     pub(crate) text: String,
     pub(crate) citations: Vec<Citation>,
-    /// Characters of visible text before this part.
-    pub(crate) from: u64,
     pub(crate) open: bool,
 }
 
@@ -89,9 +89,7 @@ impl Part {
         if let Some((_, json)) = citation.native.as_ref().filter(|(origin, _)| *origin == ID) {
             return out.extend_from_slice(json.as_str().as_bytes());
         }
-        let whole = (0, self.text.chars().count() as u64);
-        let here = |(start, end): (u64, u64)| (start.saturating_sub(self.from), end.saturating_sub(self.from));
-        let (start, end) = citation.span.map_or(whole, here);
+        let (start, end) = citation.span.unwrap_or_else(|| (0, self.text.chars().count() as u64));
         let mut annotation = Object::open(out);
         annotation.text("type", "url_citation");
         annotation.text("url", citation.url.as_deref().unwrap_or_default());
@@ -136,6 +134,7 @@ impl Item {
             Kind::Picture { .. } => {
                 item.raw("type", "\"image_generation_call\",\"status\":\"in_progress\",\"result\":null");
             }
+            Kind::Search(search) => searches::write(search, false, &mut item),
             Kind::Whole(_) => (),
         }
         item.close();
@@ -175,6 +174,7 @@ impl Item {
                 item.text("output_format", media_type.strip_prefix("image/").unwrap_or(media_type));
                 item.text("result", data);
             }
+            Kind::Search(search) => searches::write(search, true, &mut item),
             Kind::Whole(_) => (),
         }
         item.close();

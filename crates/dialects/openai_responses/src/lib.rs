@@ -26,6 +26,7 @@ mod response;
 mod responses;
 mod scanner;
 mod seals;
+mod searches;
 mod slots;
 mod socket;
 mod spaces;

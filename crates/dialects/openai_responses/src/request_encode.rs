@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use bytes::BytesMut;
 use dialect::openai::{form, schema, tier};
-use dialect::{Effort, Encoded, Memo, Object, Target};
+use dialect::{Effort, Encoded, Memo, Object, Target, quoted};
 use http::HeaderMap;
 use hub::{Fault, Format, Losses, Mode, Part, Request, Role, Schema, Show, Source, Text};
 
@@ -41,9 +41,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     sampling(request, target, &mut body, &mut losses);
     text(request, target, &mut body, &mut losses);
     let thinks = thinking(request, target, &mut body, &mut losses);
-    if thinks || replays(request) {
-        body.raw("include", "[\"reasoning.encrypted_content\"]");
-    }
+    include(thinks || replays(request), plan.searches() && target.traits.quirks.search_sources, &mut body);
     service(request, &mut body, &mut losses);
     extras(request, &mut body);
     body.flag("store", false);
@@ -86,6 +84,14 @@ fn weight(part: &Part) -> usize {
 fn source_weight(source: &Source) -> usize {
     match source {
         Source::Base64(text) | Source::Url(text) | Source::FileId(text) | Source::Text(text) => text.len() + 128,
+    }
+}
+
+/// Asks for what answers hold only when they are asked.
+fn include(proofs: bool, sources: bool, body: &mut Object<'_>) {
+    let asked = [(proofs, "reasoning.encrypted_content"), (sources, "web_search_call.action.sources")];
+    if proofs || sources {
+        body.array("include", asked.into_iter().filter(|(asked, _)| *asked), |(_, word), out| quoted(word, out));
     }
 }
 

@@ -115,8 +115,8 @@ fn citation(raw: &RawValue) -> Option<Citation> {
         url: text(annotation.url),
         title: text(annotation.title).or_else(|| text(annotation.filename)),
         cited_text: None,
-        // The text of a part is a block of its own, so positions in it say nothing of the whole answer.
-        span: None,
+        // The text of a part is a block of its own.
+        span: as_count(annotation.start_index).zip(as_count(annotation.end_index)),
         native: Some((ID, Json::trusted(raw.get()))),
     })
     .filter(|_| as_count(annotation.start_index).is_some() || annotation.kind.is_some())

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::slots::{Call, Part, Reasoning, Sink};
 use crate::wire::{self, Answer, Raw, as_text, lenient};
-use crate::{ID, fault, hosted, usage};
+use crate::{ID, fault, hosted, searches, usage};
 
 /// The state of one stream.
 #[derive(Debug, Default)]
@@ -427,7 +427,12 @@ fn finish_message(parts: &mut Vec<Part>, item: &wire::Item<'_>, sink: &mut Sink<
 /// any.
 fn other(kind: &str, item: &wire::Item<'_>, raw: &RawValue, sink: &mut Sink<'_>) {
     if kind != "image_generation_call" {
-        let foreign = Foreign { origin: ID, json: Json::trusted(raw.get()), gist: hosted::gist(kind, raw) };
+        let foreign = Foreign {
+            origin: ID,
+            json: Json::trusted(raw.get()),
+            gist: hosted::gist(kind, raw),
+            search: searches::read(kind, raw),
+        };
         return sink.whole(Block::Foreign(foreign), "");
     }
     let Some(data) = item.result.and_then(as_text).filter(|data| !data.is_empty()) else { return };

@@ -9,12 +9,12 @@
 use bytes::BytesMut;
 use dialect::openai::tier;
 use dialect::{Object, Reply, StreamEncoder, mint};
-use hub::{Block, BlockId, CallKind, Citation, Event, Fault, FaultKind, Seal, Stop, StopReason, Usage};
+use hub::{Block, BlockId, CallKind, Citation, Event, Fault, FaultKind, Foreign, Seal, Stop, StopReason, Usage};
 
 use crate::held::Held;
 use crate::items::{self, Item, Kind, Part};
 use crate::spaces::Spaces;
-use crate::{fault, seals, usage};
+use crate::{fault, seals, searches, usage};
 
 /// What stands for sound that a model made.
 const SOUND_NOTE: &str = "(sound was made; the Responses API cannot carry it)";
@@ -27,19 +27,19 @@ pub(crate) struct Encoder {
     pub(crate) lines: Lines,
     id: String,
     started: bool,
-    items: Vec<Item>,
+    pub(crate) items: Vec<Item>,
     /// Open blocks, and where they stand: item and part.
     blocks: Vec<(BlockId, usize, usize)>,
     /// A call whose proof may come next, and has its place before it.
     pending: Option<(BlockId, Kind)>,
     /// Calls that are told when they are complete.
     pub(crate) held: Vec<Held>,
+    /// Searches of which what was found is still to be told: their ids, and their items.
+    pub(crate) searches: Vec<(String, usize)>,
     /// The message that the next text joins.
     message: Option<usize>,
     usage: Usage,
     refused: bool,
-    /// Characters of visible text so far.
-    written: u64,
 }
 
 /// Writes events, numbered.
@@ -111,10 +111,10 @@ impl Encoder {
             blocks: Vec::with_capacity(4),
             pending: None,
             held: Vec::new(),
+            searches: Vec::new(),
             message: None,
             usage: Usage::default(),
             refused: false,
-            written: 0,
         }
     }
 
@@ -202,10 +202,13 @@ impl Encoder {
             Kind::Call { kind: CallKind::Custom, .. } => "ctc_",
             Kind::Typed { typed, .. } => typed.prefix(),
             Kind::Picture { .. } => "ig_",
+            Kind::Search(_) => searches::PREFIX,
             Kind::Whole(_) => "",
         };
         let number = u32::try_from(at).unwrap_or(u32::MAX).saturating_add(1);
-        self.items.push(Item { id: mint(prefix, self.reply.seed, number), kind, done: None });
+        let given = if let Kind::Search(search) = &kind { searches::item_id(search) } else { None };
+        let id = given.unwrap_or_else(|| mint(prefix, self.reply.seed, number));
+        self.items.push(Item { id, kind, done: None });
         let item = &self.items[at];
         self.lines.event("response.output_item.added", out, |object| {
             object.number("output_index", at);
@@ -263,6 +266,7 @@ impl Encoder {
             Block::Foreign(foreign) if foreign.origin == crate::ID => {
                 self.open_item(block, Kind::Whole(foreign.json.as_str().to_owned()), out);
             }
+            Block::Foreign(Foreign { search: Some(search), .. }) => self.search(search, out),
             Block::Foreign(foreign) => {
                 if let Some(gist) = foreign.gist.as_deref().filter(|gist| !gist.is_empty()) {
                     self.open_part(block, false, out);
@@ -286,7 +290,7 @@ impl Encoder {
         self.message = Some(at);
         let Item { id, kind: Kind::Message { parts }, .. } = &mut self.items[at] else { return };
         let index = parts.len();
-        parts.push(Part { refusal, text: String::new(), citations: Vec::new(), from: self.written, open: true });
+        parts.push(Part { refusal, text: String::new(), citations: Vec::new(), open: true });
         self.blocks.push((block, at, index));
         self.lines.event("response.content_part.added", out, |object| {
             object.text("item_id", id);
@@ -328,9 +332,6 @@ impl Encoder {
                 let Some(part) = parts.get_mut(index) else { return };
                 part.text.push_str(text);
                 let refusal = part.refusal;
-                if !refusal {
-                    self.written += text.chars().count() as u64;
-                }
                 let name = if refusal { "response.refusal.delta" } else { "response.output_text.delta" };
                 self.lines.event(name, out, |object| {
                     object.text("item_id", id);
@@ -364,7 +365,7 @@ impl Encoder {
                 });
             }
             Kind::Picture { data, .. } => data.push_str(text),
-            Kind::Typed { .. } | Kind::Whole(_) => (),
+            Kind::Typed { .. } | Kind::Search(_) | Kind::Whole(_) => (),
         }
     }
 
@@ -376,7 +377,7 @@ impl Encoder {
         match &mut self.items[at].kind {
             Kind::Reasoning { proof, .. } => *proof = Some(seals::write(seal)),
             Kind::Call { .. } => self.carry(seals::write_for_last(seal), out),
-            Kind::Message { .. } | Kind::Typed { .. } | Kind::Picture { .. } | Kind::Whole(_) => (),
+            Kind::Message { .. } | Kind::Typed { .. } | Kind::Picture { .. } | Kind::Search(_) | Kind::Whole(_) => (),
         }
     }
 
@@ -399,7 +400,7 @@ impl Encoder {
             Kind::Message { .. } => return self.close_part(at, index, out),
             Kind::Call { kind: CallKind::Function, text, .. } if text.is_empty() => self.no_arguments(at, out),
             Kind::Call { .. } | Kind::Typed { .. } => (),
-            Kind::Reasoning { .. } | Kind::Picture { .. } | Kind::Whole(_) => (),
+            Kind::Reasoning { .. } | Kind::Picture { .. } | Kind::Search(_) | Kind::Whole(_) => (),
         }
         let Item { id, kind, .. } = &self.items[at];
         match kind {
@@ -427,6 +428,7 @@ impl Encoder {
             | Kind::Message { .. }
             | Kind::Typed { .. }
             | Kind::Picture { .. }
+            | Kind::Search(_)
             | Kind::Whole(_) => (),
         }
         self.finish(at, out);
@@ -489,6 +491,7 @@ impl Encoder {
             self.close(block, out);
         }
         self.close_all_held(out);
+        self.end_searches(out);
         self.leave_message(out);
         Outcome::of(stop.reason, self.refused)
     }

@@ -29,6 +29,8 @@ struct CodexKey {
     responses: Endpoint,
     root: Endpoint,
     lister: Lister,
+    /// OpenAI's own API, and nobody who stands before it.
+    is_official: bool,
 }
 
 impl Upstream for CodexKey {
@@ -41,7 +43,7 @@ impl Upstream for CodexKey {
     }
 
     fn traits_of(&self, model: &str) -> Arc<ModelTraits> {
-        Arc::new(traits(model))
+        Arc::new(traits(model, self.is_official))
     }
 
     fn origin(&self) -> Option<&str> {
@@ -85,22 +87,40 @@ fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
     let responses = Endpoint::new(base, "responses", &entry.headers)?;
     let root = openai_paths::root(base, &entry.headers)?;
     let lister = Lister::new(root.below("models").ok()?, (AUTHORIZATION, "Bearer "), &lister::OPENAI);
-    Some(keyed::place(entry, number, "codex", Arc::new(CodexKey { responses, root, lister }), models(entry)))
+    Some(keyed::place(
+        entry,
+        number,
+        "codex",
+        Arc::new(CodexKey { responses, root, lister, is_official: is_official(base) }),
+        models(entry),
+    ))
 }
 
 /// The models that the entry names, or every model of OpenAI's naming under its own name.
 fn models(entry: &KeyEntry) -> Vec<Model> {
+    let official = entry.base_url.as_ref().is_some_and(is_official);
     if !entry.models.is_empty() {
-        return entry.models.iter().map(|model| configured(model, traits(&model.name), OWNER)).collect();
+        let known = |model: &_| configured(model, traits(&model.name, official), OWNER);
+        return entry.models.iter().map(known).collect();
     }
-    let is_openai = entry.base_url.as_ref().and_then(url::Url::host_str) == Some("api.openai.com");
-    let listed = catalogue::listed(OWNER).filter(|_| is_openai).map(|id| keyed::known(id, OWNER, traits(id)));
+    let listed = catalogue::listed(OWNER).filter(|_| official).map(|id| keyed::known(id, OWNER, traits(id, true)));
     listed.chain(PATTERNS.map(keyed::any)).collect()
 }
 
-/// OpenAI's own models come with the cache key that its API takes.
-fn traits(model: &str) -> ModelTraits {
+fn is_official(base: &url::Url) -> bool {
+    base.host_str() == Some("api.openai.com")
+}
+
+/// OpenAI's own models come with the cache key that its API takes; at OpenAI itself with cache breakpoints and the pages
+/// of searches, too, which others that serve them are known to refuse.
+fn traits(model: &str, official: bool) -> ModelTraits {
     let known = catalogue::known(model);
-    let quirks = WireQuirks { prompt_cache_key: known.vendor == Some(OWNER), ..WireQuirks::default() };
+    let is_own = known.vendor == Some(OWNER);
+    let quirks = WireQuirks {
+        prompt_cache_key: is_own,
+        search_sources: is_own && official,
+        cache_breakpoints: official && catalogue::takes_breakpoints(model),
+        ..WireQuirks::default()
+    };
     ModelTraits { quirks, ..known.traits }
 }

@@ -64,7 +64,13 @@ impl OpenAiPlace {
 
     /// What is known of a model, with the habits of the place.
     pub(crate) fn known(&self, model: &str) -> ModelTraits {
-        ModelTraits { quirks: self.quirks.clone(), ..catalogue::traits(model) }
+        let mut quirks = self.quirks.clone();
+        if self.row.openai_tools {
+            quirks.web_search_options = catalogue::is_search(model);
+            quirks.cache_breakpoints = catalogue::takes_breakpoints(model);
+            quirks.search_sources = true;
+        }
+        ModelTraits { quirks, ..catalogue::traits(model) }
     }
 
     fn endpoint(&self, call: &Call<'_>) -> Result<Cow<'_, Endpoint>, Fault> {

@@ -31,13 +31,13 @@ fn dialect(id: &str) -> &'static Dialect {
 }
 
 /// What is sent to a model of which nothing is known.
-fn sent(client: &str, wire: &str, body: &Value) -> Value {
+pub(super) fn sent(client: &str, wire: &str, body: &Value) -> Value {
     let found = translated(client, wire, body, &ModelTraits::default());
     found.unwrap_or_else(|fault| panic!("{client} to {wire}: {}", fault.message)).0
 }
 
 /// The field that a refusal names.
-fn refused(client: &str, wire: &str, body: &Value) -> String {
+pub(super) fn refused(client: &str, wire: &str, body: &Value) -> String {
     match translated(client, wire, body, &ModelTraits::default()) {
         Ok((sent, _)) => panic!("{client} to {wire} sent {sent}"),
         Err(fault) => fault.param.unwrap_or_default().into_owned(),
@@ -45,6 +45,6 @@ fn refused(client: &str, wire: &str, body: &Value) -> String {
 }
 
 /// What was lost, a line each.
-fn lost(client: &str, wire: &str, body: &Value) -> String {
+pub(super) fn lost(client: &str, wire: &str, body: &Value) -> String {
     draw_losses(&translated(client, wire, body, &ModelTraits::default()).unwrap().1)
 }

@@ -92,6 +92,7 @@ fn made() -> impl Strategy<Value = Made> {
             origin: hub::DialectId("nobody"),
             json: Json::trusted("{\"type\":\"odd\",\n\"x\":1}"),
             gist: Some("told".into()),
+            search: None,
         }),
     ]);
     (kind, prop::collection::vec(text(), 0..4), seal, any::<bool>(), arguments).prop_map(

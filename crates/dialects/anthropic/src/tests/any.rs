@@ -79,7 +79,7 @@ fn foreign() -> impl Strategy<Value = Part> {
         } else {
             (hub::DialectId("gemini"), "{}")
         };
-        Part::Foreign(Foreign { origin, json: Json::trusted(json), gist: gist.filter(|_| !own) })
+        Part::Foreign(Foreign { origin, json: Json::trusted(json), gist: gist.filter(|_| !own), search: None })
     })
 }
 

@@ -495,6 +495,7 @@ fn foreign_blocks_leave_their_gist() {
             origin: hub::DialectId("anthropic"),
             json: Json::trusted("{}"),
             gist: gist.map(str::to_owned),
+            search: None,
         })
     };
     let request = user(vec![foreign(Some("searched the web")), foreign(None), text("go on")]);
