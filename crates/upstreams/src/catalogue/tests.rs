@@ -132,11 +132,11 @@ fn cards_tell_what_is_known() {
 #[test]
 fn breakpoints_and_searches_are_facts_of_openais_models() {
     for model in ["gpt-5.6", "gpt-5.6-terra", "openai/gpt-5.7-mini", "gpt-6"] {
-        assert!(super::takes_breakpoints(model), "{model}");
+        assert!(takes_breakpoints(model), "{model}");
     }
     for model in ["gpt-5.5", "gpt-5", "gpt-4o-2024-11-20", "gpt-oss-120b", "o3", "claude-opus-5-6", "gpt-x", ""] {
-        assert!(!super::takes_breakpoints(model), "{model}");
+        assert!(!takes_breakpoints(model), "{model}");
     }
-    assert!(super::is_search("gpt-5-search-api") && super::is_search("openai/gpt-4o-search-preview"));
-    assert!(!super::is_search("gpt-5.6") && !super::is_search("researcher"));
+    assert!(is_search("gpt-5-search-api") && is_search("openai/gpt-4o-search-preview"));
+    assert!(!is_search("gpt-5.6") && !is_search("researcher"));
 }
