@@ -8,49 +8,49 @@ use testkit::{Exchange, FakeGoogle, Gate, Gateway, Reply};
 
 use crate::harness::{BEARER, Setup, all_of, soon};
 
-const GEMINI: &str = "gemini-2.5-flash";
+pub(crate) const GEMINI: &str = "gemini-2.5-flash";
 
-async fn fake() -> FakeGoogle {
+pub(crate) async fn fake() -> FakeGoogle {
     let fake = FakeGoogle::start().await.unwrap();
     fake.add_model(GEMINI);
     fake
 }
 
 /// A folder with files, outlasting the gateways that look into it.
-struct Auths(tempfile::TempDir);
+pub(crate) struct Auths(tempfile::TempDir);
 
 impl Auths {
-    fn with(files: &[(&str, &Value)]) -> Self {
+    pub(crate) fn with(files: &[(&str, &Value)]) -> Self {
         let auths = Self(tempfile::tempdir().unwrap());
         files.iter().for_each(|(name, file)| auths.put(name, file));
         auths
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.path().join(name)
     }
 
     /// In one step, as programs that think of readers do.
-    fn put(&self, name: &str, file: &Value) {
+    pub(crate) fn put(&self, name: &str, file: &Value) {
         let fresh = self.at(".fresh");
         std::fs::write(&fresh, file.to_string()).unwrap();
         std::fs::rename(fresh, self.at(name)).unwrap();
     }
 
-    async fn start(&self) -> Gateway {
+    pub(crate) async fn start(&self) -> Gateway {
         Setup::new().with("auth-dir", json!(self.path())).start().await
     }
 }
 
-async fn ask(gateway: &Gateway) -> Got {
+pub(crate) async fn ask(gateway: &Gateway) -> Got {
     ask_for(gateway, GEMINI).await
 }
 
-async fn ask_for(gateway: &Gateway, model: &str) -> Got {
+pub(crate) async fn ask_for(gateway: &Gateway, model: &str) -> Got {
     let body = json!({"model": model, "messages": [{"role": "user", "content": "Hello"}]});
     let url = format!("{}/v1/chat/completions", gateway.url());
     soon(client::post(&url, &[("authorization", BEARER)], &body)).await.unwrap()
@@ -62,7 +62,7 @@ async fn models(gateway: &Gateway) -> String {
 }
 
 /// Returns once the list of models holds a name, or no longer does.
-async fn lists(gateway: &Gateway, name: &str, there: bool) {
+pub(crate) async fn lists(gateway: &Gateway, name: &str, there: bool) {
     soon(async { while models(gateway).await.contains(&format!("\"{name}\"")) != there {} }).await;
 }
 
@@ -275,4 +275,35 @@ async fn what_a_file_says_of_its_use_holds() {
     assert_eq!(ask_for(&gateway, "fast").await.status, 200);
     assert_eq!(fake.last_request().unwrap().header("x-team"), Some("blue"));
     assert_eq!(ask_for(&gateway, "gemini-2.5-pro").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_change_of_a_file_tells_of_that_file_and_repeats_nothing_of_the_configuration() {
+    let fake = fake().await;
+    let auths = Auths::with(&[("a.json", &fake.account_file())]);
+    let gateway = Setup::new()
+        .with("auth-dir", json!(auths.path()))
+        .with("unknown-to-everybody", json!(true))
+        .with("fallback", json!({"first": ["nobody-serves-this", "late/gemini-2.5-flash"]}))
+        .start()
+        .await;
+    let count = |text: &str| gateway.log().iter().filter(|line| line.contains(text)).count();
+    let odd = ["unknown-to-everybody", "leads to `nobody-serves-this`", "leads to `late/gemini-2.5-flash`"];
+    let [unknown, nobody, late] = odd.map(count);
+    assert!(unknown > 0 && (nobody, late) == (1, 1), "{:#?}", gateway.log());
+    let mut file = fake.account_file();
+    for prefix in ["one", "two", "late"] {
+        file["prefix"] = json!(prefix);
+        auths.put("a.json", &file);
+        lists(&gateway, &format!("{prefix}/{GEMINI}"), true).await;
+    }
+    assert!(soon(gateway.logged("models +late/")).await);
+    assert_eq!(odd.map(count), [unknown, 1, 1], "{:#?}", gateway.log());
+    assert_eq!(count("a.json: the account is read anew"), 3);
+    // What becomes odd by a file is told once, and what is asked for is told again.
+    std::fs::remove_file(auths.at("a.json")).unwrap();
+    soon(gateway.log_until(|_| count(odd[2]) == 2)).await;
+    assert_eq!(odd.map(count), [unknown, 1, 2], "{:#?}", gateway.log());
+    gateway.signal("HUP").unwrap();
+    soon(gateway.log_until(|_| count(odd[0]) > unknown)).await;
 }

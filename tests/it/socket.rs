@@ -11,7 +11,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use crate::harness::{BEARER, MODEL, Setup, assert_healthy, request_lines, soon};
 
 /// The client's end.
-struct Talk(WebSocketStream<TcpStream>);
+pub(crate) struct Talk(WebSocketStream<TcpStream>);
 
 fn request(gateway: &Gateway, path: &str, more: &[(&str, &str)]) -> (String, Request<()>) {
     let host = gateway.url().split_once("://").unwrap().1.to_owned();
@@ -29,7 +29,7 @@ fn request(gateway: &Gateway, path: &str, more: &[(&str, &str)]) -> (String, Req
 }
 
 impl Talk {
-    async fn try_open(gateway: &Gateway, path: &str, more: &[(&str, &str)]) -> Result<Self, u16> {
+    pub(crate) async fn try_open(gateway: &Gateway, path: &str, more: &[(&str, &str)]) -> Result<Self, u16> {
         let (host, request) = request(gateway, path, more);
         let stream = TcpStream::connect(host).await.unwrap();
         match soon(client_async(request, stream)).await {
@@ -43,18 +43,18 @@ impl Talk {
         Self::try_open(gateway, "/v1/responses", &[("authorization", BEARER)]).await.unwrap()
     }
 
-    async fn say(&mut self, message: &Value) {
+    pub(crate) async fn say(&mut self, message: &Value) {
         soon(self.0.send(Message::text(message.to_string()))).await.unwrap();
     }
 
-    async fn create(&mut self, words: &str, more: Value) {
+    pub(crate) async fn create(&mut self, words: &str, more: Value) {
         let mut message = json!({"type": "response.create", "model": MODEL, "input": words});
         message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.say(&message).await;
     }
 
     /// The next message; null when the connection has been closed.
-    async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         loop {
             match soon(self.0.next()).await {
                 Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
@@ -65,7 +65,7 @@ impl Talk {
     }
 
     /// The messages of one answer, the last of them included.
-    async fn answer(&mut self) -> Vec<Value> {
+    pub(crate) async fn answer(&mut self) -> Vec<Value> {
         let mut all = Vec::new();
         loop {
             all.push(self.next().await);
@@ -78,7 +78,7 @@ impl Talk {
         }
     }
 
-    async fn id(&mut self) -> String {
+    pub(crate) async fn id(&mut self) -> String {
         let all = self.answer().await;
         let last = all.last().unwrap();
         assert_eq!(last["type"], "response.completed", "{last}");

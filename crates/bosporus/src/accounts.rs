@@ -194,7 +194,7 @@ impl Round {
         }
         let rope = self.rope.clone();
         let ring = move |event: notify::Result<Event>| {
-            if event.is_ok_and(|event| writes(&event.kind)) {
+            if event.is_ok_and(|event| writes(&event.kind) && concerns(&event)) {
                 // One that rings already is enough.
                 _ = rope.try_send(());
             }
@@ -202,5 +202,34 @@ impl Round {
         let mut watcher = notify::recommended_watcher(ring).ok()?;
         watcher.watch(&self.folder, RecursiveMode::NonRecursive).ok()?;
         Some(watcher)
+    }
+}
+
+/// Whether an event may be about an account. What the gateway itself keeps in the folder is none: counts of client keys
+/// are written every second. A folder that is gone is found by the next look.
+fn concerns(event: &Event) -> bool {
+    let ours = |path: &PathBuf| {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return true };
+        !name.starts_with('.') && (name.to_ascii_lowercase().ends_with(".json") || path.is_dir())
+    };
+    event.need_rescan() || event.paths.is_empty() || event.paths.iter().any(ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::EventKind;
+
+    use super::*;
+
+    #[test]
+    fn only_what_may_be_an_account_rings() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join("sub.d")).unwrap();
+        let rings = |name: &str| concerns(&Event::new(EventKind::Any).add_path(home.path().join(name)));
+        assert!(rings("a.json") && rings("B.JSON") && rings("sub.d"));
+        assert!(concerns(&Event::new(EventKind::Any)));
+        for name in ["client-key-use.state", "bosporus.cds", ".tmpAbC", ".a.json", ".locks"] {
+            assert!(!rings(name), "{name}");
+        }
     }
 }

@@ -53,6 +53,13 @@ pub(crate) fn settings() -> Vec<(String, String)> {
     all.into_iter().filter(|(name, _)| ours(name)).collect()
 }
 
+/// The names of all variables that are set.
+#[expect(clippy::disallowed_methods, reason = "the binary hands the environment to those who need it")]
+pub(crate) fn names() -> Vec<String> {
+    let process = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    FILE.get().into_iter().flat_map(BTreeMap::keys).cloned().chain(process).collect()
+}
+
 /// The proxies that the environment names.
 pub(crate) fn proxies() -> ProxyEnvironment {
     ProxyEnvironment::from_lookup(variable)

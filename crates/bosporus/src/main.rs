@@ -11,8 +11,10 @@ mod logging;
 mod pool_files;
 mod reload;
 mod run;
+mod seed_environment;
 mod seed_flags;
 mod setup;
+mod vertex_import;
 mod watch;
 mod workers;
 
@@ -37,6 +39,12 @@ fn start(args: &Args) -> Result<ExitCode, String> {
         environment::load()?;
     }
     args.seeds.notes.iter().for_each(|note| logging::say(&format!("note: {note}")));
+    if let (Some(brought), None) = (&args.seeds.brought, &args.command) {
+        return vertex_import::run(args, brought);
+    }
+    if args.command.is_none() {
+        seed_environment::notes().iter().for_each(|note| logging::say(&format!("note: {note}")));
+    }
     match &args.command {
         Some(Command::Check) => setup::check(args),
         Some(Command::HashKey) => hash_key::run(),

@@ -26,6 +26,23 @@ pub(crate) struct Reloader {
     outline: Mutex<Outline>,
 }
 
+/// What a reload says of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tells {
+    /// Everything that is odd about it.
+    All,
+    /// What was not there before: the configuration is the one that is in force.
+    News,
+}
+
+impl Tells {
+    fn warn(self, what: std::fmt::Arguments<'_>) {
+        if self == Self::All {
+            tracing::warn!("{what}");
+        }
+    }
+}
+
 impl Reloader {
     /// For the configuration that was read from `origin`; flags and environment go on to win over the file.
     pub(crate) fn new(app: Arc<App>, tls: Option<ServerTls>, options: ServeOptions, mut origin: Origin) -> Self {
@@ -64,18 +81,31 @@ impl Reloader {
     /// # Errors
     /// Why the old configuration stays.
     pub(crate) fn reload(&self, cause: &str, bytes: Result<&[u8], &std::io::Error>) -> Result<Reloaded, String> {
+        self.reload_with(cause, bytes, Tells::All)
+    }
+
+    fn reload_with(
+        &self,
+        cause: &str,
+        bytes: Result<&[u8], &std::io::Error>,
+        tells: Tells,
+    ) -> Result<Reloaded, String> {
         let mut outline = self.outline.lock().unwrap_or_else(PoisonError::into_inner);
         let file = self.origin.path.display();
         let started = Instant::now();
         let taken = bytes.map_err(|error| format!("cannot be read: {error}")).and_then(|bytes| {
-            let (told, next) = self.take(bytes)?;
+            let (told, next) = self.take(bytes, tells)?;
             let settings = outline.changed(&next).into_iter().map(str::to_owned).collect();
             *outline = next;
             *self.text.lock().unwrap_or_else(PoisonError::into_inner) = bytes.to_vec();
             Ok(Reloaded { status: "ok", settings, changes: told })
         });
         match &taken {
+            // What became of each file is told already.
             Ok(Reloaded { settings, changes, .. }) if changes.is_empty() && settings.is_empty() => {
+                if tells == Tells::News {
+                    return taken;
+                }
                 tracing::info!(cause, %file, "configuration read again: no setting has changed");
             }
             Ok(Reloaded { settings, changes, .. }) => {
@@ -91,14 +121,14 @@ impl Reloader {
         taken
     }
 
-    /// Takes over account files. The configuration stays what it is.
+    /// Takes over account files. The configuration stays what it is, and what was said of it is not said again.
     ///
     /// # Errors
     /// Why they are not used.
     pub(crate) fn restock(&self, shelved: Shelved) -> Result<Reloaded, String> {
         self.app.shelve(shelved);
         let text = self.text();
-        self.reload("account files have changed", Ok(&text))
+        self.reload_with("account files have changed", Ok(&text), Tells::News)
     }
 
     /// The folder of account files.
@@ -106,24 +136,27 @@ impl Reloader {
         self.app.snapshot().config.auth_dir_in(environment::folder("HOME").as_deref())
     }
 
-    fn take(&self, bytes: &[u8]) -> Result<(String, Outline), String> {
+    fn take(&self, bytes: &[u8], tells: Tells) -> Result<(String, Outline), String> {
         if bytes.trim_ascii().is_empty() {
             return Err("the file is empty".to_owned());
         }
         let added = pool_files::settings(&self.origin.files)?;
-        let (mut config, outline) = self.parse(bytes, &added, &[])?;
+        let (mut config, outline) = self.parse(bytes, &added, &[], tells)?;
         let old = self.app.snapshot();
         if config.host != old.config.host {
-            tracing::warn!("`host` cannot change while the gateway runs: it stays {} until a restart", old.config.host);
+            tells.warn(format_args!(
+                "`host` cannot change while the gateway runs: it stays {} until a restart",
+                old.config.host
+            ));
             // Who can reach us decides which keys are good enough, and that is the address we have.
-            (config, _) = self.parse(bytes, &added, &[("--host".to_owned(), old.config.host.clone())])?;
+            (config, _) = self.parse(bytes, &added, &[("--host".to_owned(), old.config.host.clone())], tells)?;
         }
         if config.port != old.config.port {
-            tracing::warn!("`port` cannot change while the gateway runs: it stays until a restart");
+            tells.warn(format_args!("`port` cannot change while the gateway runs: it stays until a restart"));
             config.port = old.config.port;
         }
         if config.tls.is_some() != old.config.tls.is_some() {
-            tracing::warn!("`tls.enable` cannot change while the gateway runs: it stays until a restart");
+            tells.warn(format_args!("`tls.enable` cannot change while the gateway runs: it stays until a restart"));
             config.tls.clone_from(&old.config.tls);
         }
         let identity = config.tls.clone().zip(self.tls.as_ref());
@@ -136,7 +169,9 @@ impl Reloader {
         }
         let snapshot = self.app.snapshot();
         self.apply(&snapshot.config);
-        snapshot.contradictions().iter().for_each(|one| tracing::warn!("{one}"));
+        let known = if tells == Tells::All { Vec::new() } else { old.contradictions() };
+        let new = snapshot.contradictions().into_iter().filter(|one| !known.contains(one));
+        new.for_each(|one| tracing::warn!("{one}"));
         Ok((changes.to_string(), outline))
     }
 
@@ -152,10 +187,11 @@ impl Reloader {
         bytes: &[u8],
         added: &[(String, String)],
         pinned: &[(String, String)],
+        tells: Tells,
     ) -> Result<(Config, Outline), String> {
         let overrides = [added, &self.origin.overrides, pinned].concat();
         let (config, report, outline) = setup::outlined(bytes, &self.origin.path, &overrides);
-        if pinned.is_empty() {
+        if pinned.is_empty() && tells == Tells::All {
             report.warnings.iter().for_each(|warning| tracing::warn!("{}", warning.brief()));
         }
         let errors = || report.errors.iter().map(Diagnostic::brief).collect::<Vec<_>>().join("; ");

@@ -3,6 +3,7 @@
 //! `--help` shows only ours; docs/configuration.md lists them, and a test compares the two.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use import::PoolFiles;
 
@@ -35,6 +36,10 @@ enum Does {
     Check(Timetable),
     /// A file whose accounts or models are used.
     File(Holds),
+    /// A file that becomes an account file.
+    Bring,
+    /// The prefix of what is brought.
+    BringPrefix,
     /// Our own parameter of the same meaning.
     Same(&'static str),
     /// Nothing yet, or never, for this reason.
@@ -74,8 +79,17 @@ pub(crate) struct Found {
     pub(crate) settings: Vec<(String, String)>,
     /// Files whose accounts and models are used.
     pub(crate) files: PoolFiles,
+    /// A file that becomes an account file, instead of serving.
+    pub(crate) brought: Option<Brought>,
     /// What to tell about parameters without effect.
     pub(crate) notes: Vec<String>,
+}
+
+/// A key file that is to become an account file, and the prefix of its models.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Brought {
+    pub(crate) file: PathBuf,
+    pub(crate) prefix: Option<String>,
 }
 
 const fn flag(name: &'static str, takes: Takes, does: Does) -> Flag {
@@ -149,12 +163,8 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("-project_id", Takes::Value, Does::Nothing(LATER_LOGIN)),
     flag("-no-browser", Takes::Nothing, Does::Nothing(LATER_LOGIN)),
     flag("-oauth-callback-port", Takes::Value, Does::Nothing(LATER_LOGIN)),
-    flag(
-        "-vertex-import",
-        Takes::Value,
-        Does::Refuse("put the service account's file into `auth-dir`, as it is; it needs no import"),
-    ),
-    flag("-vertex-import-prefix", Takes::Value, Does::Nothing("write `prefix` into the account's file")),
+    flag("-vertex-import", Takes::Value, Does::Bring),
+    flag("-vertex-import-prefix", Takes::Value, Does::BringPrefix),
     flag("-password", Takes::Value, Does::Set("remote-management.secret-key")),
     flag("-home-jwt", Takes::Value, Does::Nothing(NO_HOME)),
     flag("-home-disable-cluster-discovery", Takes::Nothing, Does::Nothing(NO_HOME)),
@@ -172,6 +182,7 @@ pub(crate) const FLAGS: &[Flag] = &[
 struct Parts {
     accounts: Vec<(Provider, Part, String)>,
     checks: Option<String>,
+    prefix: Option<String>,
     interval: Option<String>,
 }
 
@@ -233,6 +244,13 @@ pub(crate) fn split(line: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsS
     rest.extend(line);
     found.settings.extend(entries(&parts.accounts)?);
     parts.timetable(&mut found)?;
+    match (&mut found.brought, parts.prefix) {
+        (Some(brought), prefix) => brought.prefix = prefix,
+        (None, Some(_)) => {
+            found.notes.push("-vertex-import-prefix has no effect: -vertex-import is missing".to_owned())
+        }
+        (None, None) => (),
+    }
     Ok((rest, found))
 }
 
@@ -273,6 +291,8 @@ impl Flag {
             Does::Check(Timetable::Interval) => parts.interval = Some(value),
             Does::File(Holds::Pools) => found.files.pools = Some(value.into()),
             Does::File(Holds::Models) => found.files.models = Some(value.into()),
+            Does::Bring => found.brought = Some(Brought { file: value.into(), prefix: None }),
+            Does::BringPrefix => parts.prefix = Some(value),
             Does::Same(ours) => rest.extend([ours.into(), value.into()]),
             Does::Nothing(why) => found.notes.push(format!("{} has no effect: {why}", self.name)),
             Does::Refuse(why) => return Err(format!("{}: {why}", self.name)),
@@ -363,7 +383,12 @@ mod tests {
             match line(&format!("{}{value}", flag.name)) {
                 Ok((rest, found)) => {
                     assert!(
-                        !rest.is_empty() || found.settings.len() + found.notes.len() + found.files.all().count() == 1,
+                        !rest.is_empty()
+                            || found.settings.len()
+                                + found.notes.len()
+                                + found.files.all().count()
+                                + usize::from(found.brought.is_some())
+                                == 1,
                         "{}",
                         flag.name
                     );
@@ -379,6 +404,8 @@ mod tests {
         assert_eq!(both, [("--health-check.interval".to_owned(), "90s".to_owned())]);
         let files = line("--provider-pools-file a.json --custom-models-file=b.json").unwrap().1.files;
         assert_eq!(files, PoolFiles { pools: Some("a.json".into()), models: Some("b.json".into()) });
+        let brought = line("-vertex-import-prefix team --vertex-import=a.json").unwrap().1.brought;
+        assert_eq!(brought, Some(Brought { file: "a.json".into(), prefix: Some("team".to_owned()) }));
         assert!(line("-claude-login").unwrap_err().contains("not there yet"));
     }
 

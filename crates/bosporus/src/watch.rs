@@ -7,10 +7,12 @@
 //! stamps. A file is taken when two looks in a row saw the same, because a file that is being written can be valid
 //! and yet be only its first half.
 
+use std::collections::HashSet;
+use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -32,6 +34,8 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// Looks at a file that changes without a pause. Then a version is taken if each is written as a file of its own, so
 /// that every one is whole.
 const LOOKS: u32 = 10;
+/// Links that lead from one to the next.
+const MOST_LINKS: usize = 16;
 
 /// How long the end of the watch is waited for: a disk that hangs must not hold up the end of the program.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -150,7 +154,7 @@ fn run(bell: &Arc<Bell>, reloader: &Reloader, watching: Watching) {
     let text = reloader.text();
     let (mut own, mut seen) = (print_of(Some(&text), &[]), print_of(Some(&text), &reloader.further_files()));
     drop(text);
-    let notified = || (watching == Watching::Auto).then(|| notices(bell, reloader.path())).flatten();
+    let notified = || (watching == Watching::Auto).then(|| notices(bell, reloader)).flatten();
     let mut notices_now = notified();
     loop {
         let rung = bell.wait();
@@ -184,7 +188,7 @@ fn run(bell: &Arc<Bell>, reloader: &Reloader, watching: Watching) {
             seen = print_of(settled.bytes.as_deref().ok(), &reloader.further_files());
         }
         // A link may lead elsewhere now.
-        notices_now = notices_now.filter(|(_, watched)| *watched == folders(reloader.path())).or_else(notified);
+        notices_now = notices_now.filter(|(_, watched)| *watched == Watched::by(reloader)).or_else(notified);
     }
 }
 
@@ -228,19 +232,40 @@ fn print_of(bytes: Option<&[u8]>, further: &[PathBuf]) -> u64 {
     hasher.finish()
 }
 
-/// The system's notifications for the folders of the file, and of the file that it is a link to; `None` where there
-/// are none to be had.
-fn notices(bell: &Arc<Bell>, path: &Path) -> Option<(RecommendedWatcher, Vec<PathBuf>)> {
-    let rope = Arc::clone(bell);
+/// The system's notifications of what may change the file, and of what they tell; `None` where there are none to be
+/// had.
+fn notices(bell: &Arc<Bell>, reloader: &Reloader) -> Option<(RecommendedWatcher, Watched)> {
+    let watched = Watched::by(reloader);
+    let (rope, names) = (Arc::clone(bell), watched.names.clone());
     let ring = move |event: notify::Result<Event>| {
-        if event.is_ok_and(|event| writes(&event.kind)) {
+        if event.is_ok_and(|event| writes(&event.kind) && concerns(&names, &event)) {
             rope.ring(|rung| rung.file = true);
         }
     };
     let mut watcher = notify::recommended_watcher(ring).ok()?;
-    let folders = folders(path);
-    let watched = folders.iter().filter(|folder| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok()).count();
-    (watched > 0).then_some((watcher, folders))
+    let heard = watched.folders.iter().filter(|folder| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok());
+    (heard.count() > 0).then_some((watcher, watched))
+}
+
+/// What notifications are wanted of.
+#[derive(Debug, PartialEq, Eq)]
+struct Watched {
+    /// The folders of the file, and of the file that it is a link to.
+    folders: Vec<PathBuf>,
+    /// What is written there under other names is no business of ours: logs, counts, accounts.
+    names: HashSet<OsString>,
+}
+
+impl Watched {
+    fn by(reloader: &Reloader) -> Self {
+        Self::of(reloader.path(), &reloader.further_files())
+    }
+
+    fn of(path: &Path, further: &[PathBuf]) -> Self {
+        let mut names = names(path);
+        names.extend(further.iter().flat_map(|file| self::names(file)));
+        Self { folders: folders(path), names }
+    }
 }
 
 fn folders(path: &Path) -> Vec<PathBuf> {
@@ -254,7 +279,69 @@ fn folders(path: &Path) -> Vec<PathBuf> {
     folders
 }
 
+/// The names on the way to a file: its own, and all that links on the way lead over, for each of them may be turned.
+fn names(path: &Path) -> HashSet<OsString> {
+    let mut names: HashSet<_> = path.file_name().map(OsString::from).into_iter().collect();
+    let mut path = path.to_path_buf();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = std::fs::read_link(&path) else { break };
+        names.extend(target.file_name().map(OsString::from));
+        let folders = target.parent().into_iter().flat_map(Path::components);
+        names.extend(folders.filter(|part| matches!(part, Component::Normal(_))).map(|part| part.as_os_str().into()));
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    names
+}
+
+/// Whether an event may be one of these names. One that names nothing may be anything.
+fn concerns(names: &HashSet<OsString>, event: &Event) -> bool {
+    let known = |path: &PathBuf| path.file_name().is_none_or(|name| names.contains(name));
+    event.need_rescan() || event.paths.is_empty() || event.paths.iter().any(known)
+}
+
 /// Our own looks are events, too; they must not lead to further looks.
 pub(crate) fn writes(kind: &EventKind) -> bool {
     !matches!(kind, EventKind::Access(access) if *access != AccessKind::Close(AccessMode::Write))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(path: &str) -> Event {
+        Event::new(EventKind::Any).add_path(path.into())
+    }
+
+    #[test]
+    fn only_what_may_change_the_file_rings() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        let (link, last) = (at("config.yaml"), at("of-monday/real.yaml"));
+        std::fs::create_dir(at("of-monday")).unwrap();
+        std::fs::write(&last, "port: 1").unwrap();
+        std::os::unix::fs::symlink("of-monday", at("..data")).unwrap();
+        std::os::unix::fs::symlink("..data/second.yaml", &link).unwrap();
+        std::os::unix::fs::symlink("real.yaml", at("of-monday/second.yaml")).unwrap();
+        let watched = Watched::of(&link, &[PathBuf::from("tls/key.pem")]);
+        for name in ["config.yaml", "..data", "second.yaml", "real.yaml", "key.pem", "any/folder/config.yaml"] {
+            assert!(concerns(&watched.names, &event(name)), "{name}");
+        }
+        for name in ["main.log", "config.yaml.swp", ".config.yaml", "client-key-use.state", "a/b.json"] {
+            assert!(!concerns(&watched.names, &event(name)), "{name}");
+        }
+        assert!(concerns(&watched.names, &Event::new(EventKind::Any)));
+        let renamed = event("config.yaml.new").add_path(link.clone());
+        assert!(concerns(&watched.names, &renamed), "either end of a renaming counts");
+        let folders = [home.path().to_owned(), at("of-monday").canonicalize().unwrap()];
+        assert_eq!(watched.folders, folders);
+    }
+
+    #[test]
+    fn a_ring_of_links_ends() {
+        let home = tempfile::tempdir().unwrap();
+        let (one, other) = (home.path().join("one"), home.path().join("other"));
+        std::os::unix::fs::symlink("other", &one).unwrap();
+        std::os::unix::fs::symlink("one", &other).unwrap();
+        assert_eq!(names(&one).len(), 2);
+    }
 }

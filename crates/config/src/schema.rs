@@ -351,11 +351,8 @@ const FETCH: &[Field] = &[
 
 const REPLACEMENT: &[Field] = &[used("old", Kind::Free), used("new", Kind::Free)];
 
-const QUOTA_EXCEEDED: &[Field] = &[
-    refused("switch-project", "it never had an effect; another account is taken anyway"),
-    refused("switch-preview-model", "it never had an effect; a model is never replaced silently"),
-    later("antigravity-credits"),
-];
+const QUOTA_EXCEEDED: &[Field] =
+    &[used("switch-project", Kind::Flag), used("switch-preview-model", Kind::Flag), later("antigravity-credits")];
 
 const XAI_GLOBAL: &[Field] = &[later("inject-x-search")];
 

@@ -16,6 +16,8 @@ use crate::scope::Scope;
 pub(crate) struct Chains {
     models: HashMap<String, Vec<String>>,
     providers: Vec<(String, Vec<String>)>,
+    /// A model that has reached its limit has its previews in its place.
+    previews: bool,
 }
 
 /// Another way: what is asked there, and within which scope.
@@ -26,9 +28,27 @@ pub(crate) fn may_help(fault: &Fault) -> bool {
     fault.blame != Blame::Request && fault.kind != FaultKind::Internal
 }
 
+/// Whether somebody has asked for as much as may be had.
+pub(crate) fn is_limit(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::RateLimited | FaultKind::QuotaExhausted)
+}
+
 impl Chains {
     pub(crate) fn new(config: &Config) -> Self {
-        Self { models: config.fallback.iter().cloned().collect(), providers: config.provider_fallback.clone() }
+        Self {
+            models: config.fallback.iter().cloned().collect(),
+            providers: config.provider_fallback.clone(),
+            previews: config.quota_exceeded.switch_to_preview,
+        }
+    }
+
+    /// Whether there may be other ways after a fault.
+    pub(crate) fn go_on_after(&self, fault: &Fault) -> bool {
+        may_help(fault) && (!self.is_empty() || self.lead_to_previews(fault))
+    }
+
+    fn lead_to_previews(&self, fault: &Fault) -> bool {
+        self.previews && is_limit(fault)
     }
 
     /// Whether nothing takes the place of anything.
@@ -56,6 +76,32 @@ impl Names {
         let elsewhere = providers.filter_map(move |id| Some((self.providers.narrow(anywhere, id)?, model.to_owned())));
         let others = chains.models.get(model).into_iter().flatten();
         elsewhere.chain(others.map(move |name| self.read_step(anywhere, name)))
+    }
+
+    /// The further ways of a request that ended in a fault.
+    pub(crate) fn ways_after<'a>(
+        &'a self,
+        fault: &Fault,
+        scope: Scope,
+        model: &'a str,
+    ) -> impl Iterator<Item = Way> + 'a {
+        let previews = if self.chains.lead_to_previews(fault) { self.previews_of(scope, model) } else { Vec::new() };
+        previews.into_iter().map(move |name| (scope, name)).chain(self.ways(scope, model))
+    }
+
+    /// The previews of a model that are served within a scope, the newest first: its name with `-preview` behind it, and
+    /// perhaps a date. Other words make another model of it.
+    fn previews_of(&self, scope: Scope, model: &str) -> Vec<String> {
+        let is_preview = |name: &&str| {
+            let rest = name.strip_prefix(model).and_then(|rest| rest.strip_prefix("-preview"));
+            rest.is_some_and(|date| date.chars().all(|c| c.is_ascii_digit() || c == '-'))
+        };
+        let mut names: Vec<_> = self.all().into_iter().filter(is_preview).map(str::to_owned).collect();
+        names.retain(|name| self.serves_exactly(name) && self.resolve(scope, name).is_some());
+        // A name without a date follows the newest.
+        names.sort_unstable_by_key(|name| (name.ends_with("-preview"), name.clone()));
+        names.reverse();
+        names
     }
 
     /// A step of a chain: `provider:model` where that is no model itself. Who asks does not matter.

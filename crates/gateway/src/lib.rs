@@ -73,7 +73,7 @@ pub use explain::{
     Candidate, Checked, Explanation, Extent, Hedged, Hedging, Hindrance, LeftOut, Next, Pick, Question, Reason, Speaks,
     State, Told, Way,
 };
-pub use files::{Folder, Remark, Shelf, Shelved, Unread, account_types};
+pub use files::{Folder, Remark, Shelf, Shelved, Unread, account_types, check_account};
 pub use lists::Lists;
 pub use management::{Order, Reloaded};
 pub use snapshot::{Snapshot, SnapshotError};

@@ -59,8 +59,7 @@ impl Serve<'_> {
     ) -> Result<Response<ReplyBody>, Fault> {
         let mut permit = Some(permit);
         match self.try_all(self.scope, inbound, &mut permit, record).await {
-            Err(fault) if self.snapshot.names.chains.is_empty() => Err(fault),
-            Err(fault) if fallback::may_help(&fault) && inbound.errand.can_be_repeated() => {
+            Err(fault) if self.snapshot.names.chains.go_on_after(&fault) && inbound.errand.can_be_repeated() => {
                 Box::pin(self.fall_back(fault, inbound, &mut permit, record)).await
             }
             tried => tried,
@@ -78,7 +77,8 @@ impl Serve<'_> {
     ) -> Result<Response<ReplyBody>, Fault> {
         let asked = inbound.peek.model.clone();
         let mut stands_in = self.snapshot.names.resolve(self.scope, &asked).is_none();
-        for (scope, model) in self.snapshot.names.ways(self.scope, &asked) {
+        let ways = self.snapshot.names.ways_after(&fault, self.scope, &asked);
+        for (scope, model) in ways {
             let id = record.as_ref().map(|record| &*record.id);
             tracing::debug!(id, model = &*asked, instead = &*model, %fault, "falling back");
             inbound.peek.model.clone_from(&model);

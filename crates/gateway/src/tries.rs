@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::app::App;
 use crate::conversation::Conversation;
 use crate::edge::random;
+use crate::fallback::is_limit;
 use crate::few::Few;
 use crate::judge::verdict;
 use crate::route::{Look, ModelRoute};
@@ -222,6 +223,9 @@ impl<'a> Tries<'a> {
             // No other account, and no other model either.
             let blame = if fault.blame == Blame::Gateway { Blame::Gateway } else { Blame::Request };
             return Err(Fault { blame, ..fault });
+        }
+        if !self.config.quota_exceeded.switch_account && is_limit(&fault) {
+            return Err(fault);
         }
         // What an upstream said tells more than that another could not be asked.
         if fault.blame != Blame::Pairing || self.last.is_none() {

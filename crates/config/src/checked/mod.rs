@@ -89,6 +89,8 @@ pub struct Config {
     pub quota_reading: Option<Duration>,
     /// A second account is asked when the first is slow; `None` never does.
     pub hedge: Option<Hedge>,
+    /// What happens when an account or a model has reached a limit.
+    pub quota_exceeded: QuotaExceeded,
     /// Models, and what is asked when nobody answers for them; all that follows, nearest first.
     pub fallback: Vec<(String, Vec<String>)>,
     /// Provider ids, in lower case, and who is asked when a request is bound to one and it does not answer.
@@ -168,6 +170,21 @@ pub struct Concurrency {
     pub queue: u32,
     /// Longest wait.
     pub patience: Duration,
+}
+
+/// What happens when an account or a model has reached a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotaExceeded {
+    /// Another account is asked within the same request.
+    pub switch_account: bool,
+    /// When no account is left, the preview of the model is asked, where one is served.
+    pub switch_to_preview: bool,
+}
+
+impl Default for QuotaExceeded {
+    fn default() -> Self {
+        Self { switch_account: true, switch_to_preview: false }
+    }
 }
 
 /// How an account is chosen.
@@ -279,6 +296,7 @@ impl Default for Config {
             health_check: None,
             quota_reading: Some(Duration::from_secs(60)),
             hedge: None,
+            quota_exceeded: QuotaExceeded::default(),
             fallback: Vec::new(),
             provider_fallback: Vec::new(),
             concurrency: Concurrency::default(),

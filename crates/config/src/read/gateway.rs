@@ -10,8 +10,8 @@ use super::{
     Section, channels, checkup, fallback, fetch, hedge, keys, labels, number, payload, place, prompt, provider, safety,
 };
 use crate::checked::{
-    Concurrency, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, ResponsesStore, Routing, StoreMode, Strategy,
-    Streaming, Tls,
+    Concurrency, Config, Cors, Deadlines, Limits, Log, LogFormat, Proxy, QuotaExceeded, ResponsesStore, Routing,
+    StoreMode, Strategy, Streaming, Tls,
 };
 use crate::report::Problems;
 use crate::schema::Kind;
@@ -61,6 +61,7 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         health_check: checkup::health_check(&root.section("health-check", problems), problems),
         quota_reading: time_or_off(&root, "quota-reading", SECOND..=DAY, base.quota_reading, problems),
         hedge: hedge::hedge(&root.section("hedge", problems), problems),
+        quota_exceeded: quota_exceeded(&root.section("quota-exceeded", problems), problems),
         fallback: fallback::chains(&root, "fallback", |name| name.trim().to_owned(), problems),
         provider_fallback: fallback::chains(&root, "provider-fallback", |id| id.trim().to_lowercase(), problems),
         concurrency: concurrency(&root.section("credential-concurrency", problems), problems),
@@ -142,6 +143,14 @@ fn time_or_off(
     match word {
         Some(on) => usual.filter(|_| on),
         None => root.duration(key, bounds, problems).or(usual),
+    }
+}
+
+fn quota_exceeded(section: &Section<'_>, problems: &mut Problems) -> QuotaExceeded {
+    let base = QuotaExceeded::default();
+    QuotaExceeded {
+        switch_account: section.flag("switch-project", base.switch_account, problems),
+        switch_to_preview: section.flag("switch-preview-model", base.switch_to_preview, problems),
     }
 }
 

@@ -4,6 +4,7 @@
 use bytes::{Bytes, BytesMut};
 use dialect::splice::{self, Edit};
 use dialect::{Body, Frame, HttpReply, Object, Reply, Said, Socket, StreamEncoder as _, Wish, into_text};
+use http::HeaderMap;
 use hub::{Event, Fault, Stop, StopReason};
 
 use crate::responses::Responses;
@@ -40,7 +41,7 @@ impl Socket for Responses {
         }
         let name = frame.event.or_else(|| crate::scanner::name_of(data.as_bytes()));
         if name == Some(b"error") {
-            return Some(error_event(500, &flat_error(data), lane));
+            return Some(error_event(500, &flat_error(data), &HeaderMap::new(), lane));
         }
         Some(marked(data, lane))
     }
@@ -48,7 +49,8 @@ impl Socket for Responses {
     fn refusal(&self, reply: &HttpReply, lane: Option<&str>) -> String {
         let body = Body::parse(reply.body.clone()).ok();
         let error = body.as_ref().and_then(|body| body.raw("error"));
-        error_event(reply.status.as_u16(), error.unwrap_or("{\"type\":\"server_error\",\"message\":\"\"}"), lane)
+        let error = error.unwrap_or("{\"type\":\"server_error\",\"message\":\"\"}");
+        error_event(reply.status.as_u16(), error, &reply.headers, lane)
     }
 
     fn too_old(&self) -> String {
@@ -57,7 +59,7 @@ impl Socket for Responses {
             "websocket connection limit reached (60 minutes). Create a new websocket connection to continue.\",",
             "\"param\":null}"
         );
-        error_event(400, ERROR, None)
+        error_event(400, ERROR, &HeaderMap::new(), None)
     }
 
     fn warmed_up(&self, reply: &Reply) -> Bytes {
@@ -85,12 +87,21 @@ fn marked(data: &str, lane: Option<&str>) -> String {
     text
 }
 
-fn error_event(status: u16, error: &str, lane: Option<&str>) -> String {
+/// An error. A message has no head, so what a client goes by stands in `headers` (Codex reads them there).
+fn error_event(status: u16, error: &str, headers: &HeaderMap, lane: Option<&str>) -> String {
     let mut out = BytesMut::with_capacity(error.len() + 64);
     let mut event = Object::open(&mut out);
     event.text("type", "error");
     event.number("status", status);
     event.raw("error", error);
+    let advice = |name: &str| name == "retry-after" || name == "x-should-retry" || name.starts_with("x-ratelimit-");
+    let told = headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    let mut told = told.filter(|(name, _)| advice(name)).peekable();
+    if told.peek().is_some() {
+        let mut headers = Object::open(event.key("headers"));
+        told.for_each(|(name, value)| headers.text(name, value));
+        headers.close();
+    }
     event.text_if("stream_id", lane);
     event.close();
     into_text(out)
@@ -158,5 +169,17 @@ mod tests {
         let error = say(r#"{"type":"error","code":"c","message":"m","param":null}"#, None).unwrap();
         let error: Value = serde_json::from_str(&error).unwrap();
         assert_eq!((&error["error"]["code"], &error["status"]), (&json!("c"), &json!(500)));
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_come_back_and_nothing_else_of_its_head() {
+        let mut reply = HttpReply::json(http::StatusCode::TOO_MANY_REQUESTS, r#"{"error":{"code":"c"}}"#);
+        let read = |reply: &HttpReply| -> Value { serde_json::from_str(&Responses.refusal(reply, None)).unwrap() };
+        assert_eq!(read(&reply)["headers"], Value::Null);
+        for (name, value) in [("retry-after", "7"), ("x-ratelimit-remaining-tokens", "0"), ("set-cookie", "hush")] {
+            reply.headers.insert(name, value.parse().unwrap());
+        }
+        let told = json!({"retry-after": "7", "x-ratelimit-remaining-tokens": "0"});
+        assert_eq!((&read(&reply)["headers"], &read(&reply)["error"]["code"]), (&told, &json!("c")));
     }
 }

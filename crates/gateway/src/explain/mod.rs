@@ -176,7 +176,7 @@ impl Case<'_> {
     }
 
     fn of_nobody(&self, fault: &Fault, scope: Scope, name: &str) -> Explanation {
-        let fallback = if fallback::may_help(fault) { self.fallback(scope, name, fault) } else { Vec::new() };
+        let fallback = if fallback::may_help(fault) { self.fallback(scope, name, fault, fault) } else { Vec::new() };
         let error = Some(self.told(fault));
         Explanation {
             next: Next { fallback, error: error.clone(), ..Next::default() },
@@ -216,7 +216,7 @@ impl Case<'_> {
         let candidates: Vec<_> = candidates.collect();
         // After further rounds, the last of them ends as the first.
         let last = then.as_ref().err().unwrap_or(&fault);
-        let fallback = if fallback::may_help(last) { self.fallback(scope, asked, &fault) } else { Vec::new() };
+        let fallback = if fallback::may_help(last) { self.fallback(scope, asked, &fault, last) } else { Vec::new() };
         Explanation {
             strategy: Some(route.strategy().name().to_owned()),
             error: then.as_ref().err().filter(|_| pick.is_none()).map(|fault| self.told(fault)),
@@ -252,10 +252,10 @@ impl Case<'_> {
         wanted.then(|| dialect::session(&[], &headers, &body)).flatten().map(Conversation::named)
     }
 
-    /// The other ways, in order.
-    fn fallback(&self, scope: Scope, name: &str, fault: &Fault) -> Vec<Way> {
+    /// The other ways after what the first one ended with, in order; `fault` is what is supposed of each account.
+    fn fallback(&self, scope: Scope, name: &str, fault: &Fault, last: &Fault) -> Vec<Way> {
         let names = &self.snapshot.names;
-        let ways = names.ways(scope, name);
+        let ways = names.ways_after(last, scope, name);
         ways.map(|(scope, model)| match names.resolve(scope, &model) {
             None => Way { error: Some(self.told(&names.missing(scope, &model))), model, order: Vec::new() },
             Some(route) => {

@@ -6,10 +6,24 @@ mod purse;
 mod renew;
 mod shelf;
 
+use pool::Secret;
+use upstreams::{AccountFile, FileRead};
+
 pub use folder::Folder;
 pub(crate) use purse::{Purse, Purses};
 pub(crate) use renew::keep;
 pub use shelf::{Remark, Shelf, Shelved, Unread};
+
+/// Looks whether a text could be used as an account file.
+///
+/// # Errors
+/// Why not. Nothing of what it holds is in the message.
+pub fn check_account(name: &str, text: &str) -> Result<(), String> {
+    match AccountFile::read(name, &Secret::new(text))? {
+        FileRead::Account(..) => Ok(()),
+        FileRead::Foreign(why) => Err(why),
+    }
+}
 
 /// The types of account files that are served.
 pub fn account_types() -> impl Iterator<Item = &'static str> {

@@ -225,3 +225,6 @@ pub(crate) async fn keep(app: &App, client: &Client) {
         failed.extend(missed.into_iter().flatten().map(|id| (id, Instant::now() + AGAIN)));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,8 +130,9 @@ fn take(app: &App, told: Told<'_>, turns: &mut HashMap<ListId, Turn>, interval: 
                     0 => tracing::info!(target: "models", account, "no list of models from the upstream: {why}"),
                     _ => tracing::debug!(target: "models", account, "no list of models from the upstream: {why}"),
                 }
+                let pause = PAUSE.saturating_mul(1 << turn.failures.min(16)).min(interval);
                 turn.failures = turn.failures.saturating_add(1);
-                PAUSE.saturating_mul(1 << turn.failures.min(16)).min(interval)
+                pause
             }
         };
         turn.due = Instant::now() + spread(pause, learner.id);
@@ -210,4 +211,61 @@ async fn get(
         reply.body.collect(limit).await.map_err(|error| error.to_string())
     };
     timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err("it took too long".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::Snapshot;
+
+    fn app() -> App {
+        let (config, report) = config::parse(include_str!("tests/two_keys.yaml"), "config.yaml", &[]);
+        App::new(config.unwrap_or_else(|| panic!("{report}"))).unwrap()
+    }
+
+    /// How long the first account is left alone after what it told.
+    fn pause_after(
+        app: &App,
+        snapshot: &Snapshot,
+        told: Result<Vec<Learned>, String>,
+        turns: &mut HashMap<ListId, Turn>,
+        interval: Duration,
+    ) -> Duration {
+        let learner = &snapshot.learners[0];
+        take(app, vec![(learner, told)], turns, interval);
+        let pause = turns[&learner.id].due - Instant::now();
+        // Without what is the account's own.
+        pause.div_f64(0.9 + 0.2 * learner.id.share())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_pause_a_minute_two_four_up_to_the_interval_and_a_list_begins_anew() {
+        let (app, interval) = (app(), Duration::from_secs(12 * 3600));
+        let snapshot = app.snapshot();
+        let mut turns: HashMap<_, _> =
+            [(snapshot.learners[0].id, Turn { due: Instant::now(), failures: 0 })].into_iter().collect();
+        let minutes = |pause: Duration| (pause.as_secs_f64() / 60.0).round();
+        let fail = |turns: &mut _| pause_after(&app, &snapshot, Err("no".to_owned()), turns, interval);
+        for expected in [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 720.0, 720.0] {
+            let pause = fail(&mut turns);
+            assert!((minutes(pause) - expected).abs() < 0.5, "{pause:?} instead of {expected} minutes");
+            tokio::time::advance(pause).await;
+        }
+        for _ in 0..100 {
+            assert!((minutes(fail(&mut turns)) - 720.0).abs() < 0.5, "it stays there however often it fails");
+        }
+        let model = Learned { name: "x".to_owned(), ..Learned::default() };
+        let pause = pause_after(&app, &snapshot, Ok(vec![model]), &mut turns, interval);
+        assert!((minutes(pause) - 720.0).abs() < 0.5, "{pause:?}");
+        assert!((minutes(fail(&mut turns)) - 1.0).abs() < 0.5, "a list that was read ends the doubling");
+    }
+
+    #[test]
+    fn accounts_that_begin_together_do_not_stay_together_and_none_is_far_off() {
+        let app = app();
+        let snapshot = app.snapshot();
+        let of = |at: usize| spread(Duration::from_secs(1000), snapshot.learners[at].id);
+        assert_ne!(of(0), of(1));
+        assert!((0..2).all(|at| (900..=1100).contains(&of(at).as_secs())));
+    }
 }
