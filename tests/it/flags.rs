@@ -276,7 +276,7 @@ async fn parameters_of_other_programs_do_what_they_say() {
         (testkit::FakeOpenAi::start().await.unwrap(), testkit::FakeAnthropic::start().await.unwrap());
     let folder = files();
     let (prompt, openai_at, openai_key) = (folder.path().join("prompt.txt"), openai.base_url(), openai.key());
-    let (claude_at, claude_key) = (claude.url().to_owned(), claude.key());
+    let (claude_at, claude_key) = (claude.url(), claude.key());
     let words = [
         "--api-key",
         "key-of-the-end-to-end-tests",

@@ -108,15 +108,14 @@ async fn a_key_that_ends_while_its_connection_is_open_is_refused_at_the_next_mes
     let gateway = setup(&fake, all).start().await;
     let mut talk = open(&gateway, ALICE).await.unwrap();
     assert_eq!(ask(&mut talk).await.0, 200);
-    let mut reloads = 0;
-    for (limits, status) in [
+    let states = [
         (json!({"expires": "2020-01-01"}), 403),
         (json!({"disabled": true}), 403),
         (json!({"models": ["others"]}), 403),
         (json!({"models": ["*"]}), 200),
-    ] {
+    ];
+    for (reloads, (limits, status)) in (1..).zip(states) {
         gateway.rewrite_config(&setup(&fake, limits.clone()).text()).unwrap();
-        reloads += 1;
         let reloaded = |log: &[String]| log.iter().filter(|line| line.contains("configuration reloaded")).count();
         soon(gateway.log_until(|log| reloaded(log) == reloads)).await;
         assert_eq!(ask(&mut talk).await.0, status, "{limits}");

@@ -247,7 +247,8 @@ pub(crate) fn split(line: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsS
     match (&mut found.brought, parts.prefix) {
         (Some(brought), prefix) => brought.prefix = prefix,
         (None, Some(_)) => {
-            found.notes.push("-vertex-import-prefix has no effect: -vertex-import is missing".to_owned())
+            let note = "-vertex-import-prefix has no effect: -vertex-import is missing";
+            found.notes.push(note.to_owned());
         }
         (None, None) => (),
     }

@@ -330,7 +330,7 @@ mod tests {
             assert!(!concerns(&watched.names, &event(name)), "{name}");
         }
         assert!(concerns(&watched.names, &Event::new(EventKind::Any)));
-        let renamed = event("config.yaml.new").add_path(link.clone());
+        let renamed = event("config.yaml.new").add_path(link);
         assert!(concerns(&watched.names, &renamed), "either end of a renaming counts");
         let folders = [home.path().to_owned(), at("of-monday").canonicalize().unwrap()];
         assert_eq!(watched.folders, folders);
