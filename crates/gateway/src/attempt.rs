@@ -355,8 +355,7 @@ impl Attempt<'_> {
         let request = self.seat.upstream.request(call, self.secret);
         // A whole answer has no first byte until it is complete, and its deadline runs already: no second timer.
         let patience = self.snapshot.deadlines.first_byte.filter(|_| stream);
-        let sent = request.map(|request| self.deliver(wire, side, request.map(Payload::from_iter), patience, record));
-        async move { sent?.await }
+        self.deliver(wire, side, request.map(|request| request.map(Payload::from_iter)), patience, record)
     }
 
     /// The body with what the operator's payload rules make of it.
@@ -382,8 +381,7 @@ impl Attempt<'_> {
     ) -> impl Future<Output = Result<Box<UpstreamReply>, Fault>> + Send + use<'b> {
         let patience = self.patience(call.stream);
         let request = self.seat.upstream.request(call, self.secret);
-        let sent = request.map(|request| self.deliver(wire, side, request.map(Payload::from_iter), patience, record));
-        async move { sent?.await }
+        self.deliver(wire, side, request.map(|request| request.map(Payload::from_iter)), patience, record)
     }
 
     /// How long the head of an answer may take. A whole answer has no first byte until it is complete.
@@ -394,20 +392,20 @@ impl Attempt<'_> {
         }
     }
 
-    /// Sends a request that is all described.
+    /// Sends a request that is all described, if it could be.
     pub(crate) fn deliver<'b>(
         &'b self,
         wire: &'b Dialect,
         side: &'b dyn WireSide,
-        request: http::Request<Payload>,
+        request: Result<http::Request<Payload>, Fault>,
         first_byte: Option<Duration>,
         record: &'b mut Record,
     ) -> impl Future<Output = Result<Box<UpstreamReply>, Fault>> + Send + 'b {
         let deadlines = Deadlines { first_byte, ..self.snapshot.deadlines };
         // Boxed, and the answer too: all that a request may become has room for both, and is moved about.
-        let sent = Box::pin(self.worker.client.send(&self.seat.site, request, &deadlines));
+        let sent = request.map(|request| Box::pin(self.worker.client.send(&self.seat.site, request, &deadlines)));
         async move {
-            let reply = sent.await.map_err(|error| self.seat.upstream.blame(faults::of_send(&error)))?;
+            let reply = sent?.await.map_err(|error| self.seat.upstream.blame(faults::of_send(&error)))?;
             record.first_byte = Some(record.elapsed());
             if reply.status.is_success() {
                 return Ok(Box::new(reply));

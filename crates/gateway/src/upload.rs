@@ -175,7 +175,7 @@ impl Attempt<'_> {
         let request = self.seat.upstream.request(call, self.secret)?;
         let (parts, pieces) = request.into_parts();
         let request = http::Request::from_parts(parts, upload.payload(pieces)?);
-        let sent = self.deliver(wire, side, request, self.patience(false), record).await;
+        let sent = self.deliver(wire, side, Ok(request), self.patience(false), record).await;
         // The client's own failure shows as a broken request there; nobody there is to blame.
         let reply = sent.map_err(|fault| upload.broken.get().cloned().unwrap_or(fault))?;
         self.passed(upload.service, reply, inbound, record).await

@@ -243,8 +243,7 @@ impl Inner {
             let origin = origin?;
             let mut connect_time = Duration::ZERO;
             for tries in 0.. {
-                let kept = if tries <= MAX_STALE { origin.take(&self.means) } else { None };
-                let mut loan = match kept {
+                let mut loan = match (tries <= MAX_STALE).then(|| origin.take(&self.means)).flatten() {
                     Some(loan) => loan,
                     // Boxed, because it is large and rare.
                     None => {
@@ -254,9 +253,15 @@ impl Inner {
                         loan
                     }
                 };
-                let Some(response) = in_time(deadlines.first_byte, outgoing.send(&mut loan, &origin)).await? else {
-                    continue;
+                let head = {
+                    // Made where it stays, and not given to a function, whose future would hold it twice.
+                    let head = pin!(outgoing.send(&mut loan, &origin));
+                    match deadlines.first_byte {
+                        None => head.await,
+                        Some(limit) => timeout(limit, head).await.map_err(|_| late_head(limit))?,
+                    }
                 };
+                let Some(response) = head? else { continue };
                 if let Some(refusal) = origin.refusal(response.status()) {
                     return Err(refusal.into());
                 }
@@ -310,12 +315,8 @@ impl Inner {
     }
 }
 
-/// Waits for the head of an answer.
-async fn in_time<T>(limit: Option<Duration>, head: impl Future<Output = Result<T, SendError>>) -> Result<T, SendError> {
-    let head = pin!(head);
-    let Some(limit) = limit else { return head.await };
-    let late = |_| SendError::Timeout { phase: Phase::FirstByte, after: limit };
-    timeout(limit, head).await.map_err(late)?
+fn late_head(limit: Duration) -> SendError {
+    SendError::Timeout { phase: Phase::FirstByte, after: limit }
 }
 
 /// Ends when the client is gone or has nothing left to sweep.

@@ -156,7 +156,8 @@ async fn an_upgrade_hands_over_the_connection() {
 fn the_future_of_a_request_is_small() {
     let (client, site, limits) = (client(), site(), deadlines());
     let size = size_of_val(&client.send(&site, get("http://x/"), &limits));
-    assert!(size <= 3 * 1024, "{size} bytes for each request in flight");
+    // It is boxed for each request. What is larger than this glibc's caches don't hold, and every request searches.
+    assert!(size <= 1032, "{size} bytes for each request in flight");
 }
 
 #[test]
