@@ -3,7 +3,7 @@
 use serde_json::json;
 use testkit::{Gate, Reply, Trouble};
 
-use crate::harness::{MODEL, Setup, assert_healthy, request_lines, soon};
+use crate::harness::{LATE, MODEL, Setup, all_of, assert_healthy, request_lines, soon};
 use crate::tongue::{Chat, Messages, PAIRS};
 
 #[tokio::test]
@@ -48,29 +48,34 @@ async fn no_keep_alives_unless_asked_for() {
 
 #[tokio::test]
 async fn an_upstream_that_never_comes_to_the_point_is_passed_over() {
+    let mut stories = Vec::new();
     for (client, wire) in PAIRS {
-        for (name, timeouts, stall) in [
-            ("no head", json!({"first-byte": "200ms"}), None),
-            ("a head and silence", json!({"first-token": "200ms"}), Some(0)),
-            ("an opening and silence", json!({"first-token": "200ms"}), Some(1)),
-            ("silence between two chunks", json!({"idle": "200ms"}), Some(1)),
+        for (name, deadline, stall) in [
+            ("no head", "first-byte", None),
+            ("a head and silence", "first-token", Some(0)),
+            ("an opening and silence", "first-token", Some(1)),
+            ("silence between two chunks", "idle", Some(1)),
         ] {
             let (first, second) = (wire.fake().await, wire.fake().await);
-            let setup = Setup::new().with("timeouts", timeouts);
+            let setup = Setup::new().with("timeouts", json!({deadline: LATE}));
             let gateway = second.join(first.join(setup, 2), 1).start().await;
-            let gate = Gate::new();
-            first.script(match stall {
-                None => Reply::lively().hold(&gate),
-                Some(events) => Reply::lively().stall_after(events, &gate),
+            stories.push(async move {
+                let gate = Gate::new();
+                first.script(match stall {
+                    None => Reply::lively().hold(&gate),
+                    Some(events) => Reply::lively().stall_after(events, &gate),
+                });
+                let got = client.ask(&gateway, &client.body(MODEL, true)).await;
+                let case = format!("{name}: {client:?} over {wire:?}: {}", got.text());
+                assert!(client.is_complete(&got) && client.text(&got, true).starts_with("Hello"), "{case}");
+                // The silent one is not left waiting.
+                soon(first.cancelled(1)).await;
+                assert_eq!(request_lines(&gateway, 1).await[0]["attempts"], 2, "{case}");
+                drop(second);
             });
-            let got = client.ask(&gateway, &client.body(MODEL, true)).await;
-            let case = format!("{name}: {client:?} over {wire:?}: {}", got.text());
-            assert!(client.is_complete(&got) && client.text(&got, true).starts_with("Hello"), "{case}");
-            // The silent one is not left waiting.
-            soon(first.cancelled(1)).await;
-            assert_eq!(request_lines(&gateway, 1).await[0]["attempts"], 2, "{case}");
         }
     }
+    all_of(stories.into_iter()).await;
 }
 
 #[tokio::test]
@@ -108,9 +113,9 @@ async fn a_whole_reply_whose_body_stalls_has_a_deadline_too() {
 
 #[tokio::test]
 async fn silence_in_the_stream_ends_it_with_an_error() {
-    for (client, wire) in PAIRS {
+    let stories = PAIRS.into_iter().map(async |(client, wire)| {
         let fake = wire.fake().await;
-        let gateway = fake.join(Setup::new().with("timeouts", json!({"idle": "300ms"})), 0).start().await;
+        let gateway = fake.join(Setup::new().with("timeouts", json!({"idle": LATE})), 0).start().await;
         fake.script(Reply::lively().stall_after(6, &Gate::new()));
         let got = client.ask(&gateway, &client.body(MODEL, true)).await;
         assert!(client.stream_error(&got).is_some(), "{client:?} over {wire:?}: {}", got.text());
@@ -118,7 +123,8 @@ async fn silence_in_the_stream_ends_it_with_an_error() {
         soon(fake.cancelled(1)).await;
         let line = &request_lines(&gateway, 1).await[0];
         assert_eq!((&line["ended"], &line["fault"]), (&json!("broken"), &json!("UpstreamTimeout")), "{line}");
-    }
+    });
+    all_of(stories).await;
 }
 
 #[tokio::test]

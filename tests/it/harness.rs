@@ -18,6 +18,10 @@ pub(crate) const MODEL: &str = "model";
 /// More than any step takes on a loaded machine. Whoever waits longer waits in vain.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A deadline of the program that an upstream which answers at once keeps on a loaded machine, too. Stories that wait for
+/// it wait side by side.
+pub(crate) const LATE: &str = "2s";
+
 /// The binary under test, built by Cargo before the tests.
 pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_bosporus"))
@@ -155,10 +159,13 @@ pub(crate) async fn request_lines(gateway: &Gateway, count: usize) -> Vec<Value>
     parse_request_lines(&gateway.log())
 }
 
-/// The lines of finished requests in some output.
+/// The lines of finished requests in some output, by the time at which they finished: each thread of the program writes
+/// its own lines in order, and some together.
 pub(crate) fn parse_request_lines(log: &[String]) -> Vec<Value> {
     let parsed = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    parsed.filter(|line| line["target"] == "request").collect()
+    let mut lines: Vec<Value> = parsed.filter(|line| line["target"] == "request").collect();
+    lines.sort_by_key(|line| line["timestamp"].as_str().map(str::to_owned));
+    lines
 }
 
 /// Asserts that the process still answers.

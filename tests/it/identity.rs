@@ -75,7 +75,8 @@ async fn a_label_keeps_what_is_learned_over_a_new_address_and_a_new_key_begins_w
     first.script(Reply::trouble(Trouble::RateLimited(3600)));
     assert_eq!(ask(&gateway).await, 200);
     assert_eq!(counts(&fakes), [1, 0, 1]);
-    assert!(gateway.log().iter().any(|line| line.contains("\"account\":\"mine\"")), "{:#?}", gateway.log());
+    // What is said of an answer is written a moment after the answer.
+    assert!(soon(gateway.logged("\"account\":\"mine\"")).await, "{:#?}", gateway.log());
     // Another credential under the label: what the old one had used up says nothing of it.
     gateway.rewrite_config(&labelled(second).text()).unwrap();
     assert!(soon(gateway.logged("configuration reloaded")).await);

@@ -2,13 +2,12 @@
 //! own process cannot show. The process is this test program once more, with one test that serves.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use serde_json::{Value, json};
-use testkit::{FakeOpenAi, Gateway, client};
+use testkit::{FakeOpenAi, Gateway, Port, client};
 
-use crate::harness::{KEY, MODEL, PATIENCE, Setup, assert_healthy, soon};
+use crate::harness::{KEY, LATE, MODEL, PATIENCE, Setup, all_of, assert_healthy, soon};
 use crate::tongue::{Chat, Messages, Tongue};
 
 /// What stands before the key in the line that says "ready".
@@ -67,10 +66,9 @@ impl Upstream {
     }
 
     /// Kills it and waits until nothing is left of it.
-    fn kill(mut self) -> u16 {
+    fn kill(mut self) {
         self.signal("KILL");
         self.child.wait().unwrap();
-        self.port
     }
 
     /// Waits until it has received so many requests.
@@ -96,16 +94,19 @@ struct Pair {
     first: Upstream,
     second: FakeOpenAi,
     gateway: Gateway,
+    /// Nobody else's while the process is dead.
+    port: Port,
 }
 
 impl Pair {
     async fn new(model: &str, setup: Setup) -> Self {
-        let first = Upstream::start(free_port()).await;
+        let port = Port::reserve().unwrap();
+        let first = Upstream::start(port.number()).await;
         let second = FakeOpenAi::start().await.unwrap();
         let place = json!({"name": "first", "base-url": format!("{}/v1", first.url()), "priority": 2,
             "api-key-entries": [{"api-key": first.key}], "models": [{"name": model, "alias": MODEL}]});
         let gateway = setup.with("request-retry", json!(0)).compat(place).openai(&second, 1).start().await;
-        Self { first, second, gateway }
+        Self { first, second, gateway, port }
     }
 
     /// Asks, and when the process has the request, does something to it.
@@ -118,11 +119,6 @@ impl Pair {
         };
         tokio::join!(asking, doing).0
     }
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn served(got: &client::Got, tongue: Tongue, stream: bool) {
@@ -168,17 +164,17 @@ async fn killed_before_its_head_somebody_else_answers() {
 #[tokio::test]
 async fn killed_between_requests_it_is_passed_over_until_it_is_started_again() {
     let setup = Setup::new().with("disable-cooling", json!(false)).with("transient-error-cooldown-seconds", json!(1));
-    let Pair { first, second, gateway } = Pair::new(PLAIN, setup).await;
+    let Pair { first, second, gateway, port } = Pair::new(PLAIN, setup).await;
     let ask = async || served(&Chat.ask(&gateway, &Chat.body(MODEL, false)).await, Chat, false);
     // A connection is kept, and found dead.
     ask().await;
     first.received(1).await;
-    let port = first.kill();
+    first.kill();
     for _ in 0..6 {
         ask().await;
     }
     assert_eq!(second.requests().len(), 6);
-    let again = Upstream::start(port).await;
+    let again = Upstream::start(port.number()).await;
     let comes_back = async {
         let before = second.requests().len();
         let mut asked = 0;
@@ -194,8 +190,8 @@ async fn killed_between_requests_it_is_passed_over_until_it_is_started_again() {
 
 #[tokio::test]
 async fn stopped_before_its_head_it_is_given_up_and_goes_on_later() {
-    let timeouts = json!({"first-byte": "500ms", "first-token": "700ms", "whole-reply": "500ms"});
-    for stream in [true, false] {
+    let timeouts = json!({"first-byte": LATE, "first-token": LATE, "whole-reply": LATE});
+    all_of([true, false].into_iter().map(async |stream| {
         let pair = Pair::new(PLAIN, Setup::new().with("timeouts", timeouts.clone())).await;
         served(&Chat.ask(&pair.gateway, &Chat.body(MODEL, stream)).await, Chat, stream);
         assert_eq!(pair.second.requests().len(), 0);
@@ -206,13 +202,14 @@ async fn stopped_before_its_head_it_is_given_up_and_goes_on_later() {
         pair.first.signal("CONT");
         served(&Chat.ask(&pair.gateway, &Chat.body(MODEL, stream)).await, Chat, stream);
         assert_eq!(pair.second.requests().len(), 1, "it answers again");
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]
 async fn stopped_in_mid_stream_the_wait_has_an_end() {
-    for tongue in [Chat, Messages] {
-        let pair = Pair::new(SLOW, Setup::new().with("timeouts", json!({"idle": "600ms"}))).await;
+    all_of([Chat, Messages].into_iter().map(async |tongue| {
+        let pair = Pair::new(SLOW, Setup::new().with("timeouts", json!({"idle": LATE}))).await;
         let mut live = tongue.open(&pair.gateway, &tongue.body(MODEL, true)).await;
         soon(live.next()).await.unwrap().unwrap();
         pair.first.signal("STOP");
@@ -222,7 +219,8 @@ async fn stopped_in_mid_stream_the_wait_has_an_end() {
         assert_eq!(pair.second.requests().len(), 0);
         pair.first.signal("CONT");
         assert_healthy(&pair.gateway).await;
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Bad weather: limits for everybody at once, upstreams that die in mid-stream and come back, errors behind a handshake.
 
 use serde_json::{Value, json};
-use testkit::{FakeGemini, FakeOpenAi, FakeResponses, Gate, Reply, Trouble};
+use testkit::{FakeGemini, FakeOpenAi, FakeResponses, Gate, Port, Reply, Trouble};
 
 use crate::harness::{MODEL, Setup, all_of, openai_entry, request_lines, soon};
 use crate::tongue::{Chat, Messages, Tongue};
@@ -41,8 +41,9 @@ async fn a_storm_of_limits_ends_with_an_answer_for_everybody() {
 
 #[tokio::test]
 async fn an_upstream_that_dies_in_mid_stream_is_replaced_and_used_again_when_it_is_back() {
-    let (dying, other) = (FakeOpenAi::start().await.unwrap(), FakeOpenAi::start().await.unwrap());
-    let (port, key) = (dying.address().port(), dying.key());
+    let port = Port::reserve().unwrap();
+    let (dying, other) = (FakeOpenAi::start_on(port.number()).await.unwrap(), FakeOpenAi::start().await.unwrap());
+    let key = dying.key();
     let mut dear = entry(0, &dying);
     dear["priority"] = json!(1);
     let gateway = setup().compat(dear).compat(entry(1, &other)).start().await;
@@ -64,7 +65,7 @@ async fn an_upstream_that_dies_in_mid_stream_is_replaced_and_used_again_when_it_
         assert_eq!(Chat.ask(&gateway, &Chat.body(MODEL, true)).await.status, 200);
     }
     assert_eq!(other.requests().len(), 6);
-    let back = FakeOpenAi::start_on(port).await.unwrap();
+    let back = FakeOpenAi::start_on(port.number()).await.unwrap();
     back.set_key(&key);
     // Benched for a second or so; then one live request finds out.
     let found = async {

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -131,7 +130,7 @@ pub struct Fake {
 
 impl Fake {
     pub(crate) async fn start(provider: Box<dyn Provider>, port: u16) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        let listener = crate::port::listen(port)?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::new(provider));
         let mut tasks = JoinSet::new();

@@ -18,6 +18,7 @@ mod lively;
 mod media;
 mod ollama;
 mod openai;
+mod port;
 mod provider;
 mod reply;
 mod responses;
@@ -33,6 +34,7 @@ pub use fake::{Fake, FakeAnthropic, FakeGemini, FakeOllama, FakeOpenAi, FakeResp
 pub use gate::Gate;
 pub use gateway::Gateway;
 pub use google::{Exchange, FakeGoogle};
+pub use port::Port;
 pub use reply::{Encoding, Quirk, Reply, Style, Trouble};
 
 /// A valid thinking signature of the fake provider for this text, as if it had said it earlier.

@@ -355,3 +355,19 @@ mod process {
         assert!(error.to_string().contains("no such key"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_port_is_kept_between_two_fakes() {
+    let port = crate::Port::reserve().unwrap();
+    let refused = async || tokio::net::TcpStream::connect(("127.0.0.1", port.number())).await.is_err();
+    assert!(refused().await, "nobody listens yet");
+    assert!(std::net::TcpListener::bind(("127.0.0.1", port.number())).is_err(), "and nobody else can");
+    for _ in 0..2 {
+        let fake = FakeOpenAi::start_on(port.number()).await.unwrap();
+        assert_eq!(ask_openai(&fake, &chat(false)).await.status, 200);
+        drop(fake);
+        while !refused().await {
+            tokio::task::yield_now().await;
+        }
+    }
+}
