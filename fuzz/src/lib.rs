@@ -38,14 +38,24 @@ pub struct Broken {
 /// # Errors
 /// The input and what it broke.
 pub fn try_input(target: &Target, input: &[u8]) -> Result<(), Broken> {
-    let started = Instant::now();
-    let ran = catch_unwind(AssertUnwindSafe(|| (target.run)(input)));
-    let why = match ran {
-        Ok(()) if started.elapsed() < SLOWEST => return Ok(()),
-        Ok(()) => format!("took {:?}", started.elapsed()),
-        Err(panic) => message(panic.as_ref()),
+    let why = match took(target, input) {
+        Ok(time) if time < SLOWEST => return Ok(()),
+        // A machine that was busy with something else for so long is not so twice.
+        Ok(_) => match took(target, input) {
+            Ok(time) if time < SLOWEST => return Ok(()),
+            Ok(time) => format!("took {time:?}"),
+            Err(why) => why,
+        },
+        Err(why) => why,
     };
     Err(Broken { input: input.to_vec(), why })
+}
+
+/// How long an input took, or what it broke.
+fn took(target: &Target, input: &[u8]) -> Result<Duration, String> {
+    let started = Instant::now();
+    let ran = catch_unwind(AssertUnwindSafe(|| (target.run)(input)));
+    ran.map(|()| started.elapsed()).map_err(|panic| message(panic.as_ref()))
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -1,12 +1,13 @@
 //! `cargo run -p bosporus-fuzz -- [--seconds N] [--seed N] [--target NAME] [--input FILE]`
 //!
-//! Tries each target for some seconds. An input that breaks one is kept in `fuzz/artifacts/`, and `--input` tries it
+//! Tries each target for some seconds, as many at a time as there are processors. An input that breaks one is kept in `fuzz/artifacts/`, and `--input` tries it
 //! again. The last line is "N passed, N failed", a target being one case.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bosporus_fuzz::{Broken, Mutator, Seeds, TARGETS, Target, run, try_input};
@@ -22,25 +23,38 @@ fn main() -> io::Result<ExitCode> {
     let options = options()?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let seeds = Seeds::read(&root)?;
-    let mut out = io::stdout().lock();
-    writeln!(out, "seed {}", options.seed)?;
-    let (mut passed, mut failed) = (0, 0);
+    writeln!(io::stdout(), "seed {}", options.seed)?;
     let wanted = |target: &&Target| options.target.as_ref().is_none_or(|name| name == target.name);
-    for target in TARGETS.iter().filter(wanted) {
-        match go(target, &seeds, &options)? {
-            Ok(tried) => {
-                passed += 1;
-                writeln!(out, "{}: {tried} inputs", target.name)?;
-            }
-            Err(broken) => {
-                failed += 1;
-                let kept = keep(target, &broken)?;
-                writeln!(out, "{}: {}\nkept as {}", target.name, broken.why, kept.display())?;
+    let targets: Vec<&Target> = TARGETS.iter().filter(wanted).collect();
+    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || -> io::Result<()> {
+        while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if !tell(target, go(target, &seeds, &options)?)? {
+                failed.fetch_add(1, Ordering::Relaxed);
             }
         }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let count = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
+        let died = |_| io::Error::other("a worker has died");
+        workers.into_iter().try_for_each(|worker| worker.join().map_err(died)?)
+    })?;
+    let failed = failed.into_inner();
+    writeln!(io::stdout(), "{} passed, {failed} failed", targets.len() - failed)?;
+    Ok(if failed == 0 && !targets.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Says how a target fared, and keeps what broke it. True when nothing did.
+fn tell(target: &Target, fared: Result<u64, Broken>) -> io::Result<bool> {
+    match fared {
+        Ok(tried) => writeln!(io::stdout(), "{}: {tried} inputs", target.name).map(|()| true),
+        Err(broken) => {
+            let kept = keep(target, &broken)?;
+            writeln!(io::stdout(), "{}: {}\nkept as {}", target.name, broken.why, kept.display()).map(|()| false)
+        }
     }
-    writeln!(out, "{passed} passed, {failed} failed")?;
-    Ok(if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn go(target: &Target, seeds: &Seeds, options: &Options) -> io::Result<Result<u64, Broken>> {

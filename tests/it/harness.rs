@@ -15,8 +15,9 @@ pub(crate) const BEARER: &str = "Bearer key-of-the-end-to-end-tests";
 /// The model that every fake offers under this alias.
 pub(crate) const MODEL: &str = "model";
 
-/// More than any step takes on a loaded machine. Whoever waits longer waits in vain.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// More than any step takes on a loaded machine, and less than the program's own patience with a silent upstream: a story
+/// that sets another must not pass by the default. Whoever waits longer waits in vain.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 
 /// A deadline of the program that an upstream which answers at once keeps on a loaded machine, too. Stories that wait for
 /// it wait side by side.

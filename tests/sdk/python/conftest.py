@@ -63,7 +63,7 @@ def last_request(upstream):
     return json.loads(control(upstream, "/__requests")[-1]["body"])
 
 
-def wait_until(condition, limit=15):
+def wait_until(condition, limit=60):
     """Asks again until it holds; for conditions that live in another process."""
     end = time.monotonic() + limit
     while not condition():
