@@ -20,7 +20,10 @@ impl Port {
     /// # Errors
     /// If there is none.
     pub fn reserve() -> io::Result<Self> {
-        let socket = bind(0, true)?;
+        let socket = TcpSocket::new_v4()?;
+        // Not `reuseaddr`: whoever has that, too, could take a port on which nobody listens.
+        socket.set_reuseport(true)?;
+        socket.bind(on(0))?;
         Ok(Self { number: socket.local_addr()?.port(), _socket: socket })
     }
 
@@ -31,16 +34,15 @@ impl Port {
     }
 }
 
-/// Listens on a loopback port; 0 for any that is free.
+/// Listens on a loopback port, be it a [`Port`] of ours; 0 for any that is free.
 pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
-    bind(port, port != 0)?.listen(1024)
-}
-
-/// Shared sockets may have one port together, if all of them are.
-fn bind(port: u16, shared: bool) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
-    socket.set_reuseport(shared)?;
-    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
-    Ok(socket)
+    socket.set_reuseport(port != 0)?;
+    socket.bind(on(port))?;
+    socket.listen(1024)
+}
+
+fn on(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
