@@ -1,7 +1,7 @@
 //! `cargo run -p bosporus-fuzz -- [--seconds N] [--seed N] [--target NAME] [--input FILE]`
 //!
-//! Tries each target for some seconds, as many at a time as there are processors. An input that breaks one is kept in `fuzz/artifacts/`, and `--input` tries it
-//! again. The last line is "N passed, N failed", a target being one case.
+//! Tries each target for some seconds, as many at a time as there are processors. An input that breaks one is kept in
+//! `fuzz/artifacts/`, and `--input` tries it again. The last line is "N passed, N failed", a target being one case.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Write as _};
