@@ -5,6 +5,7 @@
 mod growth;
 mod handshakes;
 mod hostile;
+mod hosting;
 mod instructing;
 mod matrix;
 mod registry;

@@ -2,8 +2,8 @@
 
 use dialect::{Body, Decoded};
 use hub::{
-    Builtin, Extra, Fault, Format, Json, Level, Losses, Mode, Request, Role, Sampling, Schema, Service, Show, Text,
-    Thinking, Tier, Tool, ToolChoice, ToolKind, Turn, UserLocation, WebSearch,
+    Builtin, Extra, Fault, Format, Json, Level, Losses, Mode, Part, Request, Role, Sampling, Schema, Service, Show,
+    Text, Thinking, Tier, Tool, ToolChoice, ToolKind, Turn, UserLocation, WebSearch,
 };
 use serde_json::value::RawValue;
 
@@ -334,10 +334,16 @@ fn automatic_breakpoint(body: &Body, request: &mut Request) -> Result<(), Fault>
     let Some(control) = body.get::<wire::CacheControl<'_>>("cache_control")? else { return Ok(()) };
     let hint = block_decode::cache(Some(&control));
     let last = request.turns.last_mut().and_then(|turn| turn.parts.last_mut());
-    match last {
-        Some(hub::Part::Text(text)) => text.cache = text.cache.or(hint),
-        Some(hub::Part::ToolResult(result)) => result.cache = result.cache.or(hint),
-        _ => (),
+    let slot = match last {
+        Some(Part::Text(text)) => Some(&mut text.cache),
+        Some(Part::Image(media) | Part::Audio(media) | Part::Video(media)) => Some(&mut media.cache),
+        Some(Part::File(file)) => Some(&mut file.cache),
+        Some(Part::ToolCall(call)) => Some(&mut call.cache),
+        Some(Part::ToolResult(result)) => Some(&mut result.cache),
+        Some(Part::Refusal(_) | Part::Thinking(_) | Part::Foreign(_)) | None => None,
+    };
+    if let Some(slot) = slot {
+        *slot = slot.or(hint);
     }
     Ok(())
 }

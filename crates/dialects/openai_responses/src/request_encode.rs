@@ -16,8 +16,10 @@ use crate::{ID, seals};
 
 /// OpenAI takes no smaller cap.
 const MIN_TOKENS: u64 = 16;
-/// Longest id of an end user, and longest cache key.
+/// Longest cache key.
 const MAX_KEY: usize = 64;
+/// Longest id of an end user (openai-python 3.54, `safety_identifier`).
+const MAX_USER: usize = 128;
 /// Other dialects' fields that hold data or change what is answered: leaving them out would answer another question.
 const REFUSED: [&str; 3] = ["mcp_servers", "container", "cachedContent"];
 
@@ -255,7 +257,7 @@ fn service(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
     let service = &request.service;
     body.text_if("service_tier", service.tier.and_then(tier::word));
     match service.user.as_deref() {
-        Some(user) if user.len() <= MAX_KEY => body.text("safety_identifier", user),
+        Some(user) if user.chars().count() <= MAX_USER => body.text("safety_identifier", user),
         Some(_) => losses.silent("user"),
         None => (),
     }

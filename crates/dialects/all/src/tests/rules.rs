@@ -14,7 +14,12 @@ use serde_json::Value;
 use super::matrix::{draw_losses, head};
 
 /// What a wire is sent for a client's request, and what was lost on the way.
-fn translated(client: &str, wire: &str, body: &Value, traits: &ModelTraits) -> Result<(Value, Losses), Fault> {
+pub(super) fn translated(
+    client: &str,
+    wire: &str,
+    body: &Value,
+    traits: &ModelTraits,
+) -> Result<(Value, Losses), Fault> {
     let dialect = dialect(client);
     let body = Body::parse(Bytes::from(body.to_string()))?;
     let decoded = dialect.client.unwrap().decode_request(&head(dialect), &body)?;

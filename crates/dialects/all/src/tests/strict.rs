@@ -6,7 +6,8 @@ mod grammars;
 use bytes::BytesMut;
 use dialect::Reply;
 use hub::{
-    Block, BlockId, CacheWrite, CallKind, Citation, Event, Foreign, Grammar, Json, Seal, Stop, StopReason, Usage,
+    Block, BlockId, CacheWrite, CallKind, Citation, Event, Foreign, Grammar, Json, Seal, Search, SearchAction, Stop,
+    StopReason, Usage, WebPage,
 };
 use proptest::prelude::*;
 
@@ -69,6 +70,13 @@ fn text() -> impl Strategy<Value = String> {
         .prop_map(str::to_owned)
 }
 
+/// A search of another vendor's, or half of one.
+fn searched(id: &str, action: Option<SearchAction>, found: Option<Vec<WebPage>>) -> Block {
+    let search = Some(Box::new(Search { id: id.into(), action, found, failed: false }));
+    let json = Json::trusted("{\"type\":\"odd\"}");
+    Block::Foreign(Foreign { origin: hub::DialectId("nobody"), json, gist: None, search })
+}
+
 fn made() -> impl Strategy<Value = Made> {
     let seal = prop::sample::select(vec![
         None,
@@ -94,6 +102,10 @@ fn made() -> impl Strategy<Value = Made> {
             gist: Some("told".into()),
             search: None,
         }),
+        searched("", Some(SearchAction::Query(vec!["q\n".into(), "\u{2028}".into()])), Some(vec![WebPage::default()])),
+        searched("", Some(SearchAction::Open(String::new())), Some(Vec::new())),
+        searched("s", Some(SearchAction::Query(vec!["a".into()])), None),
+        searched("s", None, Some(vec![WebPage { url: "https://a.example".into(), title: Some("\"".into()) }])),
     ]);
     (kind, prop::collection::vec(text(), 0..4), seal, any::<bool>(), arguments).prop_map(
         |(kind, words, seal, cites, arguments)| {

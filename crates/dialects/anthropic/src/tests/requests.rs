@@ -366,7 +366,10 @@ fn tools_of_every_kind() {
         ])
     );
     assert_eq!(encoded.memo.custom, ["script"]);
-    assert_eq!(losses(&encoded), ["-tools[3]", "-tools[5]", "-tools.web_search.blocked_domains", "~tools.strict.parameters"]);
+    assert_eq!(
+        losses(&encoded),
+        ["-tools[3]", "-tools[5]", "-tools.web_search.blocked_domains", "~tools.strict.parameters"]
+    );
     let forced = Request { tools: vec![hosted], tool_choice: Some(ToolChoice::Tool("h".into())), ..ask() };
     assert_eq!(encode_with(&forced, &ModelTraits::default()).unwrap_err().kind, FaultKind::Unsupported);
 }

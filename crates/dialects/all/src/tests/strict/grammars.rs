@@ -287,6 +287,18 @@ impl Parts {
             "response.function_call_arguments.done" => self.done(item, 0, "arguments", &event["arguments"], event),
             "response.custom_tool_call_input.delta" => self.delta(item, 0, "input", event),
             "response.custom_tool_call_input.done" => self.done(item, 0, "input", &event["input"], event),
+            // Each step of a search comes once, in order.
+            "response.web_search_call.in_progress" => {
+                want(self.told.insert((item, 0, "begun")), || format!("begun twice: {event}"))
+            }
+            "response.web_search_call.searching" => {
+                let begun = self.told.contains(&(item, 0, "begun"));
+                want(begun && self.told.insert((item, 0, "searching")), || format!("out of place: {event}"))
+            }
+            "response.web_search_call.completed" => {
+                let searched = self.told.contains(&(item, 0, "searching"));
+                want(searched && self.told.insert((item, 0, "searched")), || format!("out of place: {event}"))
+            }
             other => Err(format!("unknown: {other}")),
         }
     }
