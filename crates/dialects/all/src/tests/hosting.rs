@@ -208,6 +208,10 @@ fn lifetimes_of_caches_find_their_nearest() {
             "{wire}"
         );
     }
+}
+
+#[test]
+fn a_cache_of_googles_is_its_accounts() {
     let cached = ask("gemini", &json!({"cachedContent": "cachedContents/1"}));
     for wire in ["openai_chat", "openai_responses", "anthropic", "ollama"] {
         assert_eq!(refused("gemini", wire, &cached), "cachedContent", "{wire}");
