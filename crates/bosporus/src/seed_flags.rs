@@ -424,7 +424,7 @@ mod tests {
         assert_eq!(config.request_retry, 4);
         assert_eq!(config.compat[0].keys[0].key.expose(), "a'b\"c:");
         assert_eq!(config.compat[0].base_url.as_str(), "https://api.openai.com/v1");
-        let claude: Vec<_> = config.claude.iter().map(|entry| entry.key.expose()).collect();
+        let claude: Vec<_> = config.keyed("claude-api-key").iter().map(|entry| entry.key.expose()).collect();
         assert_eq!(claude, ["first", "k"]);
     }
 

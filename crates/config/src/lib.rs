@@ -28,9 +28,10 @@ mod words;
 pub use checked::{
     AccountCheck, AccountRules, AccountSettings, ChannelAlias, ClientKey, ClientSecret, Compat, CompatKey, Concurrency,
     Config, Cors, Deadlines, ErrorAction, ErrorPattern, ErrorRule, Fetch, Fidelity, HeaderRule, HeaderValueRule,
-    HealthCheck, Hedge, HedgeAfter, KNOWN_PLACES, KeyEntry, KeyLimits, Limits, Log, LogFormat, MaxTokensField,
-    Modality, Model, Ollama, PromptMode, Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks, ReasoningField,
-    ResponsesStore, Routing, StoreMode, Strategy, Streaming, SystemPrompt, ThinkingLevel, ThinkingRange, Tls, payload,
+    HealthCheck, Hedge, HedgeAfter, KEYED, KNOWN_PLACES, KeyEntry, KeyLimits, KeyedList, Limits, Log, LogFormat,
+    MaxTokensField, Modality, Model, Ollama, PromptMode, Proxy, ProxyScheme, ProxyUrl, ProxyUser, Quirks,
+    ReasoningField, ResponsesStore, Routing, StoreMode, Strategy, Streaming, SystemPrompt, ThinkingLevel,
+    ThinkingRange, Tls, payload,
 };
 pub use dotenv::{dotenv, quoted};
 pub use find::{find, places};

@@ -24,6 +24,19 @@ pub(crate) struct Asked<'a> {
     pub(crate) stream: bool,
 }
 
+#[test]
+fn every_list_of_keys_has_its_kind() {
+    let kinds: Vec<_> = crate::KINDS.iter().map(|kind| kind.id).collect();
+    for list in config::KEYED {
+        assert!(kinds.contains(&list.section), "{}", list.section);
+        let text = format!("{}: [{{api-key: k, base-url: 'https://a.example'}}]\n", list.section);
+        let config = config(&text);
+        let places = crate::KINDS.iter().flat_map(|kind| (kind.build)(&config));
+        let asked: Vec<_> = places.map(|place| place.upstream.kind()).filter(|kind| *kind != "demo").collect();
+        assert_eq!(asked, [list.section]);
+    }
+}
+
 impl<'a> Asked<'a> {
     /// A whole answer of a model.
     pub(crate) fn answer(wire: &'a Dialect, model: &'a str) -> Self {

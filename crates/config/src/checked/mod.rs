@@ -12,6 +12,7 @@ mod prompt;
 mod provider;
 mod store;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ pub use network::{Cors, Proxy, ProxyScheme, ProxyUrl, ProxyUser};
 pub use prompt::{Fidelity, PromptMode, SystemPrompt};
 pub use provider::{
     AccountRules, AccountSettings, ChannelAlias, Compat, CompatKey, ErrorAction, ErrorPattern, ErrorRule, HeaderRule,
-    HeaderValueRule, KNOWN_PLACES, KeyEntry, MaxTokensField, Modality, Model, Ollama, Quirks, ReasoningField,
-    ThinkingLevel, ThinkingRange,
+    HeaderValueRule, KEYED, KNOWN_PLACES, KeyEntry, KeyedList, MaxTokensField, Modality, Model, Ollama, Quirks,
+    ReasoningField, ThinkingLevel, ThinkingRange,
 };
 pub use store::{ResponsesStore, StoreMode};
 
@@ -121,16 +122,8 @@ pub struct Config {
     pub deadlines: Deadlines,
     /// OpenAI-compatible places.
     pub compat: Vec<Compat>,
-    /// Anthropic accounts by key (`claude-api-key`).
-    pub claude: Vec<KeyEntry>,
-    /// OpenAI Responses accounts by key (`codex-api-key`).
-    pub codex: Vec<KeyEntry>,
-    /// Gemini accounts by key (`gemini-api-key`).
-    pub gemini: Vec<KeyEntry>,
-    /// xAI accounts by key (`xai-api-key`).
-    pub xai: Vec<KeyEntry>,
-    /// Vertex express keys and Vertex-shaped third parties (`vertex-api-key`).
-    pub vertex: Vec<KeyEntry>,
+    /// Accounts by key, in lists of one form: those of [`KEYED`], by their sections.
+    pub keyed: BTreeMap<&'static str, Vec<KeyEntry>>,
     /// Ollama servers (`ollama`).
     pub ollama: Vec<Ollama>,
 }
@@ -312,11 +305,7 @@ impl Default for Config {
             responses_store: ResponsesStore::default(),
             deadlines: Deadlines::default(),
             compat: Vec::new(),
-            claude: Vec::new(),
-            codex: Vec::new(),
-            gemini: Vec::new(),
-            xai: Vec::new(),
-            vertex: Vec::new(),
+            keyed: BTreeMap::new(),
             ollama: Vec::new(),
         }
     }
@@ -379,9 +368,14 @@ impl Config {
         }
     }
 
+    /// The accounts of a list of [`KEYED`].
+    pub fn keyed(&self, section: &str) -> &[KeyEntry] {
+        self.keyed.get(section).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Whether the models of some account are left to its own list.
     pub fn learns_models(&self) -> bool {
-        let keyed = [&self.claude, &self.codex, &self.gemini, &self.xai, &self.vertex].into_iter().flatten();
+        let keyed = self.keyed.values().flatten();
         let mut entries = keyed.chain(self.ollama.iter().map(|server| &server.entry));
         let open = self.compat.iter().any(|compat| compat.models.is_empty());
         self.model_refresh.is_some() && (open || entries.any(|entry| entry.models.is_empty()))
@@ -390,9 +384,7 @@ impl Config {
     /// Takes the entries of places out, when they have become something else: they are most of a large file.
     pub fn drop_places(&mut self) {
         self.compat = Vec::new();
-        for entries in [&mut self.claude, &mut self.codex, &mut self.gemini, &mut self.xai, &mut self.vertex] {
-            *entries = Vec::new();
-        }
+        self.keyed = BTreeMap::new();
         self.ollama = Vec::new();
     }
 
@@ -403,8 +395,7 @@ impl Config {
         let mut free =
             Self { client_keys: Vec::new(), system_prompt: None, channel_exclusions: Vec::new(), ..self.clone() };
         free.payload = payload::Payload::default();
-        let lists = [&mut free.claude, &mut free.codex, &mut free.gemini, &mut free.xai, &mut free.vertex];
-        let entries = lists.into_iter().flatten().chain(free.ollama.iter_mut().map(|server| &mut server.entry));
+        let entries = free.keyed.values_mut().flatten().chain(free.ollama.iter_mut().map(|server| &mut server.entry));
         entries.for_each(|entry| {
             entry.excluded_models.clear();
             entry.weight = entry.weight.max(1);

@@ -190,6 +190,24 @@ pub enum ErrorAction {
     ContinueAndCooldown,
 }
 
+/// A list of accounts by key that are described in one form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyedList {
+    /// Its section, which is the id of the kind of upstream, too.
+    pub section: &'static str,
+    /// An entry must say where it is: there is no address that all could mean.
+    pub needs_address: bool,
+}
+
+/// Every such list. The keys of their entries are in the schema.
+pub const KEYED: &[KeyedList] = &[
+    KeyedList { section: "claude-api-key", needs_address: false },
+    KeyedList { section: "codex-api-key", needs_address: true },
+    KeyedList { section: "gemini-api-key", needs_address: false },
+    KeyedList { section: "xai-api-key", needs_address: false },
+    KeyedList { section: "vertex-api-key", needs_address: false },
+];
+
 /// An Ollama server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ollama {

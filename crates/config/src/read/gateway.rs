@@ -77,11 +77,7 @@ pub(crate) fn read(root: &Node, problems: &mut Problems) -> Config {
         responses_store: responses_store(&root.section("responses-store", problems), problems),
         deadlines: deadlines(&root.section("timeouts", problems), problems),
         compat: provider::compat(&root, problems),
-        claude: provider::claude(&root, problems),
-        codex: provider::codex(&root, problems),
-        gemini: provider::gemini(&root, problems),
-        xai: provider::xai(&root, problems),
-        vertex: provider::vertex(&root, problems),
+        keyed: provider::keyed(&root, problems),
         ollama: provider::ollama(&root, problems),
     };
     labels::check(&root, problems);

@@ -4,20 +4,14 @@
 use std::collections::HashMap;
 
 use super::{Item, Section};
+use crate::checked::KEYED;
 use crate::report::Problems;
 
 /// Longest label, in characters.
 pub(crate) const MAX_LABEL: usize = 64;
-/// The lists of accounts, and the list of keys below an entry where that is where the accounts are.
-const LISTS: &[(&str, Option<&str>)] = &[
-    ("claude-api-key", None),
-    ("codex-api-key", None),
-    ("gemini-api-key", None),
-    ("xai-api-key", None),
-    ("vertex-api-key", None),
-    ("ollama", None),
-    ("openai-compatibility", Some("api-key-entries")),
-];
+/// The lists of accounts besides those of [`KEYED`], and the list of keys below an entry where that is where the accounts
+/// are.
+const LISTS: [(&str, Option<&str>); 2] = [("ollama", None), ("openai-compatibility", Some("api-key-entries"))];
 
 /// Whether a text can be a label at all.
 pub(crate) fn fits(label: &str) -> bool {
@@ -40,7 +34,7 @@ pub(crate) fn of_account(section: &Section<'_>, problems: &mut Problems) -> Opti
 pub(crate) fn check(root: &Section<'_>, problems: &mut Problems) {
     let mut quiet = Problems::default();
     let mut seen: HashMap<String, Item<'_>> = HashMap::new();
-    for (list, below) in LISTS {
+    for (list, below) in KEYED.iter().map(|list| (list.section, None)).chain(LISTS) {
         for entry in root.sections(list, &mut quiet) {
             let accounts = match below {
                 None => vec![entry],

@@ -1,7 +1,7 @@
 //! Provider entries. What the original drops without a word (an entry without an address, a prefix with a slash) is
 //! dropped here too, with a warning.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
@@ -10,8 +10,8 @@ use url::Url;
 use super::gateway::MAX_CALLS;
 use super::{Item, Section, checkup, errors, labels, place};
 use crate::checked::{
-    AccountRules, Compat, CompatKey, HeaderRule, HeaderValueRule, KNOWN_PLACES, KeyEntry, MaxTokensField, Modality,
-    Model, Ollama, Proxy, Quirks, ReasoningField, ThinkingLevel, ThinkingRange,
+    AccountRules, Compat, CompatKey, HeaderRule, HeaderValueRule, KEYED, KNOWN_PLACES, KeyEntry, KeyedList,
+    MaxTokensField, Modality, Model, Ollama, Proxy, Quirks, ReasoningField, ThinkingLevel, ThinkingRange,
 };
 use crate::report::Problems;
 use crate::secret::Secret;
@@ -38,48 +38,27 @@ const ENGINE_HEADERS: &[&str] = &[
     "upgrade",
 ];
 
-pub(crate) fn claude(root: &Section<'_>, problems: &mut Problems) -> Vec<KeyEntry> {
-    key_entries(root, "claude-api-key", problems)
+/// All lists of accounts by key that hold any.
+pub(crate) fn keyed(root: &Section<'_>, problems: &mut Problems) -> BTreeMap<&'static str, Vec<KeyEntry>> {
+    let lists = KEYED.iter().map(|list| (list.section, key_entries(root, *list, problems)));
+    lists.filter(|(_, entries)| !entries.is_empty()).collect()
 }
 
-pub(crate) fn gemini(root: &Section<'_>, problems: &mut Problems) -> Vec<KeyEntry> {
-    key_entries(root, "gemini-api-key", problems)
-}
-
-pub(crate) fn codex(root: &Section<'_>, problems: &mut Problems) -> Vec<KeyEntry> {
-    addressed(root, "codex-api-key", problems)
-}
-
-pub(crate) fn xai(root: &Section<'_>, problems: &mut Problems) -> Vec<KeyEntry> {
-    key_entries(root, "xai-api-key", problems)
-}
-
-pub(crate) fn vertex(root: &Section<'_>, problems: &mut Problems) -> Vec<KeyEntry> {
-    key_entries(root, "vertex-api-key", problems)
-}
-
-fn key_entries(root: &Section<'_>, list: &str, problems: &mut Problems) -> Vec<KeyEntry> {
+fn key_entries(root: &Section<'_>, list: KeyedList, problems: &mut Problems) -> Vec<KeyEntry> {
     let mut listed = Listed::default();
-    for section in root.sections(list, problems) {
-        if let Some(entry) = key_entry(&section, problems) {
-            listed.join(&section, entry, problems);
-        }
-    }
-    listed.entries
-}
-
-/// Entries that have no address of their own to fall back on.
-fn addressed(root: &Section<'_>, list: &str, problems: &mut Problems) -> Vec<KeyEntry> {
-    let mut listed = Listed::default();
-    for section in root.sections(list, problems) {
+    for section in root.sections(list.section, problems) {
         let entry = key_entry(&section, problems);
-        if section.get("base-url").and_then(|item| item.scalar().map(|text| text.trim().is_empty())).unwrap_or(true) {
+        if list.needs_address && has_no_address(&section) {
             missing_address(&section, problems);
-        } else if let Some(entry) = entry.filter(|entry| entry.base_url.is_some()) {
+        } else if let Some(entry) = entry.filter(|entry| !list.needs_address || entry.base_url.is_some()) {
             listed.join(&section, entry, problems);
         }
     }
     listed.entries
+}
+
+fn has_no_address(section: &Section<'_>) -> bool {
+    section.get("base-url").and_then(|item| item.scalar().map(|text| text.trim().is_empty())).unwrap_or(true)
 }
 
 /// The accounts of a list, found by their keys: there may be thousands.

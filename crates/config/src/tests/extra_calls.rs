@@ -20,7 +20,10 @@ fn accounts_are_checked_only_where_that_is_wanted() {
     assert!(error("health-check: {concurrency: 0}").contains("from 1 to 64"));
     let own = good("claude-api-key: [{api-key: k, health-check: {enabled: false, model: ' m '}}]");
     assert_eq!(
-        (own.claude[0].rules.check.enabled, own.claude[0].rules.check.model.as_deref()),
+        (
+            own.keyed("claude-api-key")[0].rules.check.enabled,
+            own.keyed("claude-api-key")[0].rules.check.model.as_deref()
+        ),
         (Some(false), Some("m"))
     );
 }

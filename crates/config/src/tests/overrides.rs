@@ -39,9 +39,10 @@ fn make_entries_of_lists() {
             ("BOSPORUS_GEMINI_API_KEY__1__HEADERS__X_TEAM", "t"),
         ],
     );
-    let keys: Vec<_> = config.gemini.iter().map(|entry| (entry.key.expose(), entry.priority)).collect();
+    let keys: Vec<_> =
+        config.keyed("gemini-api-key").iter().map(|entry| (entry.key.expose(), entry.priority)).collect();
     assert_eq!(keys, [("b: c #d", 4), ("'quoted'", 0)], "single values are taken as they are");
-    assert_eq!(config.gemini[1].headers[0].name, "x-team");
+    assert_eq!(config.keyed("gemini-api-key")[1].headers[0].name, "x-team");
 }
 
 #[test]
@@ -54,7 +55,7 @@ fn lists_are_words_or_yaml() {
     assert_eq!(keys("[\"abcdefghijklmnop\"]"), ["abcdefghijklmnop"]);
     assert_eq!(keys("- abcdefghijklmnop"), ["abcdefghijklmnop"]);
     let config = good("", &[("BOSPORUS_CLAUDE_API_KEY", "[{api-key: k, weight: 3}]")]);
-    assert_eq!(config.claude[0].weight, 3);
+    assert_eq!(config.keyed("claude-api-key")[0].weight, 3);
 }
 
 /// Each setting of the example as a variable: single values and lists of words one by one, what has keys of the user's

@@ -116,7 +116,10 @@ fn the_example_shows_every_key_and_all_of_them_are_right() {
     assert!(report.errors.is_empty() && report.warnings.is_empty(), "{report}");
     assert!(only_notes_of_what_is_not_used_yet(&report), "{report}");
     let config = config.unwrap();
-    assert_eq!((config.claude.len(), config.compat[0].models.len(), config.vertex.len()), (1, 2, 1));
+    assert_eq!(
+        (config.keyed("claude-api-key").len(), config.compat[0].models.len(), config.keyed("vertex-api-key").len()),
+        (1, 2, 1)
+    );
     each(ROOT, &[], &mut |above, field| {
         let used = field.standing == Standing::Used && above.iter().all(|field| field.standing == Standing::Used);
         let below = if let Kind::Section(fields) = field.kind { fields } else { &[] };

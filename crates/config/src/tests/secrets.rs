@@ -53,8 +53,8 @@ fn the_whole_file_is_read_and_shows_nothing() {
     let (config, report) = super::parse(FULL);
     let config = config.unwrap();
     assert!(report.warnings.is_empty(), "{report}");
-    assert_eq!(config.claude[0].key.expose(), "CANARY-claude-0123456");
-    assert_eq!(config.gemini.len(), 3);
+    assert_eq!(config.keyed("claude-api-key")[0].key.expose(), "CANARY-claude-0123456");
+    assert_eq!(config.keyed("gemini-api-key").len(), 3);
     assert!(!format!("{config:?}{report:?}{report}").contains(CANARY));
 }
 

@@ -30,7 +30,8 @@ fn the_conformance_file_is_clean_but_for_notes() {
     assert_eq!((chat.name.as_str(), chat.base_url.as_str()), ("mock-chat", "http://127.0.0.1:19101/v1"));
     assert_eq!(chat.models[0].input_modalities, [Modality::Text, Modality::Image]);
     assert_eq!(chat.models[0].thinking.as_ref().unwrap().levels.len(), 6);
-    let addresses: Vec<_> = [&config.codex, &config.claude, &config.gemini]
+    let addresses: Vec<_> = ["codex-api-key", "claude-api-key", "gemini-api-key"]
+        .map(|list| config.keyed(list))
         .map(|list| list[0].base_url.as_ref().unwrap().port().unwrap())
         .into();
     assert_eq!(addresses, [19102, 19103, 19104]);
@@ -138,7 +139,9 @@ fn proxies() {
 
 #[test]
 fn an_entry_inherits_the_proxy_unless_it_says_otherwise() {
-    let proxy = |line: &str| good(&format!("gemini-api-key: [{{api-key: k, {line}}}]")).gemini[0].proxy.clone();
+    let proxy = |line: &str| {
+        good(&format!("gemini-api-key: [{{api-key: k, {line}}}]")).keyed("gemini-api-key")[0].proxy.clone()
+    };
     assert_eq!(proxy(""), Proxy::Inherit);
     assert_eq!(proxy("proxy-url: ''"), Proxy::Inherit);
     assert_eq!(proxy("proxy-url: direct"), Proxy::Direct);
@@ -200,7 +203,7 @@ fn an_account_with_everything() {
         "    headers: {X-A: ' v ', X-B: $X-Client, X-C: '', X-D: $}\n",
         "    models: [{name: m}, {alias: a}, {name: n, alias: b, max-context-length: 9, is-compat: true}]\n",
     ));
-    let entry = &config.claude[0];
+    let entry = &config.keyed("claude-api-key")[0];
     assert_eq!((entry.key.expose(), entry.prefix.as_deref()), ("k", Some("team")));
     assert_eq!((entry.priority, entry.weight, entry.request_retry), (-2, 0, None));
     assert_eq!((entry.rules.disable_cooling, &entry.excluded_models), (Some(false), &vec!["a*".to_owned()]));
@@ -239,7 +242,7 @@ fn entries_without_an_address_are_dropped_aloud() {
     ] {
         assert!(warning(list).contains("has no `base-url`"), "{list}");
     }
-    assert!(parse("codex-api-key: [{api-key: k}]").0.unwrap().codex.is_empty());
+    assert!(parse("codex-api-key: [{api-key: k}]").0.unwrap().keyed("codex-api-key").is_empty());
 }
 
 #[test]
@@ -260,7 +263,7 @@ fn old_names_are_moved() {
         "gemini-api-key: [{api-key: new}]\ngenerative-language-api-key: [old, older]\n",
         "openai-compatibility: [{name: x, base-url: 'http://h', api-keys: [a, b]}]\n",
     ));
-    let keys: Vec<_> = config.gemini.iter().map(|entry| entry.key.expose()).collect();
+    let keys: Vec<_> = config.keyed("gemini-api-key").iter().map(|entry| entry.key.expose()).collect();
     assert_eq!(keys, ["new", "old", "older"]);
     assert_eq!(config.compat[0].keys.iter().map(|key| key.key.expose()).collect::<Vec<_>>(), ["a", "b"]);
     assert!(error("generative-language-api-key: old").contains("must be a list"));
@@ -273,8 +276,8 @@ fn anchors_and_merges_work() {
         "x-base: &base {api-key: k, priority: 3, weight: 2}\n",
         "gemini-api-key:\n  - {<<: *base, priority: 9}\nclaude-api-key: [*base]\n",
     ));
-    assert_eq!((config.gemini[0].priority, config.gemini[0].weight), (9, 2));
-    assert_eq!(config.claude[0].priority, 3);
+    assert_eq!((config.keyed("gemini-api-key")[0].priority, config.keyed("gemini-api-key")[0].weight), (9, 2));
+    assert_eq!(config.keyed("claude-api-key")[0].priority, 3);
     assert!(error("gemini-api-key: [{<<: 5}]").contains("`<<` takes"));
     // In quotation marks, as JSON has it, it is a key like any other.
     for marks in ['"', '\''] {

@@ -297,7 +297,7 @@ fn smaller_was_first_and_higher_is_first() {
     let pools = json!({"claude-custom": nodes}).to_string();
     let new = import(Program::AiClient, &Memory::of(&[("/old/configs/provider_pools.json", &pools)])).unwrap();
     let (config, _) = config::parse(&new.text(), "new", &[]);
-    let priorities: Vec<_> = config.unwrap().claude.iter().map(|entry| entry.priority).collect();
+    let priorities: Vec<_> = config.unwrap().keyed("claude-api-key").iter().map(|entry| entry.priority).collect();
     assert_eq!(priorities, [100, 99, 0, 93, -150]);
 }
 
@@ -312,7 +312,7 @@ fn a_model_without_a_provider_is_one_of_the_usual_provider() {
     ]);
     let (config, _) = config::parse(&import(Program::AiClient, &look).unwrap().text(), "new", &[]);
     let config = config.unwrap();
-    assert!(config.claude[0].models.iter().any(|model| model.alias == "quick"));
+    assert!(config.keyed("claude-api-key")[0].models.iter().any(|model| model.alias == "quick"));
     assert!(config.compat[0].models.iter().all(|model| model.alias != "quick"));
 }
 

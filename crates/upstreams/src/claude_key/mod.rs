@@ -78,7 +78,7 @@ impl Upstream for ClaudeKey {
 }
 
 fn build(config: &Config) -> Vec<Place> {
-    config.claude.iter().enumerate().filter_map(|(n, entry)| place(n + 1, entry)).collect()
+    config.keyed(KIND.id).iter().enumerate().filter_map(|(n, entry)| place(n + 1, entry)).collect()
 }
 
 fn place(number: usize, entry: &KeyEntry) -> Option<Place> {

@@ -78,7 +78,7 @@ impl Upstream for CodexKey {
 }
 
 fn build(config: &Config) -> Vec<Place> {
-    config.codex.iter().enumerate().filter_map(|(n, entry)| place(n + 1, entry)).collect()
+    config.keyed(KIND.id).iter().enumerate().filter_map(|(n, entry)| place(n + 1, entry)).collect()
 }
 
 /// The configuration insists on an address; an entry without one is not used.

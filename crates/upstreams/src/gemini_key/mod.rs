@@ -108,7 +108,7 @@ pub(crate) fn path_of(model: &str) -> String {
 }
 
 fn build(config: &Config) -> Vec<Place> {
-    config.gemini.iter().enumerate().filter_map(|(n, entry)| place(n + 1, entry)).collect()
+    config.keyed(KIND.id).iter().enumerate().filter_map(|(n, entry)| place(n + 1, entry)).collect()
 }
 
 fn place(number: usize, entry: &KeyEntry) -> Option<Place> {

@@ -95,7 +95,7 @@ pub(crate) fn quirks() -> WireQuirks {
 }
 
 fn build(config: &Config) -> Vec<Place> {
-    config.vertex.iter().enumerate().filter_map(|(n, entry)| place(n + 1, entry)).collect()
+    config.keyed(KIND.id).iter().enumerate().filter_map(|(n, entry)| place(n + 1, entry)).collect()
 }
 
 fn place(number: usize, entry: &KeyEntry) -> Option<Place> {

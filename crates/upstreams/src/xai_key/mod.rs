@@ -20,7 +20,7 @@ const XAI: &str = "https://api.x.ai/v1";
 const OWNER: &str = "xai";
 
 fn build(config: &Config) -> Vec<Place> {
-    config.xai.iter().enumerate().filter_map(|(n, entry)| place(n + 1, entry)).collect()
+    config.keyed(KIND.id).iter().enumerate().filter_map(|(n, entry)| place(n + 1, entry)).collect()
 }
 
 fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
