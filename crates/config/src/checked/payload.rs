@@ -59,30 +59,26 @@ pub struct ModelMatch {
     pub not_exists: Vec<Path>,
 }
 
-/// A language, as configurations call it.
+/// A language, by the word that the registry of languages has for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    /// OpenAI Chat Completions.
-    OpenAi,
-    /// OpenAI Responses.
-    Responses,
-    /// Anthropic Messages.
-    Claude,
-    /// Gemini.
-    Gemini,
-    /// Ollama.
-    Ollama,
-}
+pub struct Protocol(pub &'static str);
 
-impl Protocol {
-    /// The word that the registry of languages knows.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::OpenAi => "openai",
-            Self::Responses => "responses",
-            Self::Claude => "claude",
-            Self::Gemini => "gemini",
-            Self::Ollama => "ollama",
-        }
-    }
-}
+/// The names of languages that are spoken here, and those of others, which a rule may name for another program's sake.
+pub const PROTOCOLS: &[(&str, Option<Protocol>)] = &[
+    ("openai", Some(Protocol("openai"))),
+    ("codex", Some(Protocol("responses"))),
+    ("claude", Some(Protocol("claude"))),
+    ("gemini", Some(Protocol("gemini"))),
+    ("ollama", Some(Protocol("ollama"))),
+    ("responses", Some(Protocol("responses"))),
+    ("openai-response", Some(Protocol("responses"))),
+    ("openai-responses", Some(Protocol("responses"))),
+    ("anthropic", Some(Protocol("claude"))),
+    ("vertex", Some(Protocol("gemini"))),
+    ("antigravity", None),
+    ("gemini-cli", None),
+    ("interactions", None),
+    ("aistudio", None),
+    ("kimi", None),
+    ("xai", None),
+];

@@ -1,7 +1,7 @@
 //! The `payload` section: rules with paths and values, each checked where it stands.
 
 use super::{Item, Section};
-use crate::checked::payload::{Action, ModelMatch, Path, Payload, Protocol, Rule, Setting};
+use crate::checked::payload::{Action, ModelMatch, PROTOCOLS, Path, Payload, Protocol, Rule, Setting};
 use crate::report::Problems;
 use crate::tree::{Entry, Value};
 use crate::words;
@@ -9,26 +9,6 @@ use crate::words;
 /// Most rules in one list, and most paths in one rule.
 const MAX_RULES: usize = 1_000;
 const MAX_PATHS: usize = 1_000;
-
-/// The names of languages that are spoken here, and those of others, which a rule may name for another program's sake.
-const PROTOCOLS: &[(&str, Option<Protocol>)] = &[
-    ("openai", Some(Protocol::OpenAi)),
-    ("codex", Some(Protocol::Responses)),
-    ("claude", Some(Protocol::Claude)),
-    ("gemini", Some(Protocol::Gemini)),
-    ("ollama", Some(Protocol::Ollama)),
-    ("responses", Some(Protocol::Responses)),
-    ("openai-response", Some(Protocol::Responses)),
-    ("openai-responses", Some(Protocol::Responses)),
-    ("anthropic", Some(Protocol::Claude)),
-    ("vertex", Some(Protocol::Gemini)),
-    ("antigravity", None),
-    ("gemini-cli", None),
-    ("interactions", None),
-    ("aistudio", None),
-    ("kimi", None),
-    ("xai", None),
-];
 
 type Make = fn(&Section<'_>, &mut Problems) -> Action;
 

@@ -146,7 +146,7 @@ fn holds(entry: &ModelMatch, body: &str) -> bool {
 
 /// Whether a language is the one that a configuration means: itself, or one whose requests come in by its routes.
 fn speaks(protocol: Protocol, spoken: DialectId) -> bool {
-    let known = |dialect: &&&Dialect| dialect.word == protocol.word();
+    let known = |dialect: &&&Dialect| dialect.word == protocol.0;
     dialects::ALL.iter().find(known).is_some_and(|dialect| {
         dialect.id == spoken || dialect.routes.iter().any(|route| route.client.dialect() == spoken)
     })
@@ -178,8 +178,12 @@ mod tests {
 
     #[test]
     fn every_word_of_a_configuration_is_a_language_of_the_registry() {
-        for protocol in [Protocol::OpenAi, Protocol::Responses, Protocol::Claude, Protocol::Gemini, Protocol::Ollama] {
-            assert!(dialects::ALL.iter().any(|dialect| dialect.word == protocol.word()), "{protocol:?}");
+        let known = || config::payload::PROTOCOLS.iter().filter_map(|(_, protocol)| *protocol);
+        for protocol in known() {
+            assert!(dialects::ALL.iter().any(|dialect| dialect.word == protocol.0), "{protocol:?}");
+        }
+        for dialect in dialects::ALL {
+            assert!(known().any(|protocol| dialect.word == protocol.0), "{dialect:?}");
         }
     }
 
