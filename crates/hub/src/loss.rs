@@ -28,7 +28,7 @@ pub enum LossKind {
 }
 
 /// Settings of how an answer is made: how long it may be, how much is thought, how it is sampled, what it costs. Losing
-/// one makes another answer to the same question (translation.md section 0, rule 4).
+/// one makes another answer to the same question.
 const TUNING: [&str; 23] = [
     "frequency_penalty",
     "max_completion_tokens",

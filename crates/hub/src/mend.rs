@@ -1,7 +1,7 @@
 //! Repairs the pairing of tool calls and results in a history before it is encoded for another dialect.
 //!
 //! Agents lose results after interrupts and compaction, repeat them, or let text slip between call and answer; every
-//! provider refuses such a history, and the client cannot mend it. The rules are those of translation.md section 8.
+//! provider refuses such a history, and the client cannot mend it.
 //! Afterwards: each call has exactly one result, all results of a turn stand first in the next user turn, in call
 //! order; call ids are unique in the whole history; consecutive assistant turns are one. What an assistant said stays in
 //! its order: a wire that wants its calls last sees to that itself. The same history gives the same bytes every time, or

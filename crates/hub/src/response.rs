@@ -36,7 +36,7 @@ impl From<StopReason> for Stop {
     }
 }
 
-/// The reasons of all dialects, each told apart (translation.md section 13).
+/// The reasons of all dialects, each told apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum StopReason {
     /// The model was done.

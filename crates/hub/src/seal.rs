@@ -2,7 +2,7 @@
 //!
 //! A proof is valid only at its vendor. A dialect writes its own proofs bare; any other is packed, with its origin,
 //! into the host dialect's signature field and unpacked on the next turn. Damaged or unknown tags are dropped, never
-//! forwarded (translation.md section 9.2).
+//! forwarded.
 
 use std::borrow::Cow;
 

@@ -1,6 +1,6 @@
 //! How much to think: one canonical value and the conversions that every dialect shares.
 //!
-//! The numbers are CLIProxyAPI's, on which its users rely (translation.md section 9.1).
+//! The numbers are CLIProxyAPI's, on which its users rely.
 
 /// What the client wants of reasoning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use crate::Tier;
 
-/// Token counts. `None` is "not reported", which is not zero (translation.md section 12).
+/// Token counts. `None` is "not reported", which is not zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Prompt tokens that were neither read from nor written to a cache.

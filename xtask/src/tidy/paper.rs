@@ -25,7 +25,24 @@ pub(crate) fn check(tree: &Tree, findings: &mut Findings) {
         check_links(tree, file, findings);
         check_named_files(tree, file, findings);
     }
+    for file in tree.rust() {
+        check_comments(tree, file, findings);
+    }
     check_fragments(tree, findings);
+}
+
+/// A document that a comment sends its reader to exists. Other projects' documents are named with their address.
+fn check_comments(tree: &Tree, file: &Source, findings: &mut Findings) {
+    for (number, line) in file.text.lines().enumerate() {
+        let Some(comment) = line.trim_start().strip_prefix("//") else { continue };
+        let words = comment.split(|c: char| c.is_whitespace() || "()[]`,;:".contains(c));
+        for name in words.map(|word| word.trim_end_matches('.')).filter(|word| word.ends_with(".md")) {
+            if !tree.files.iter().any(|known| ends_with_path(&known.path, name)) {
+                let place = format!("{}:{}", file.path, number + 1);
+                findings.problem(place, format!("sends its reader to {name}, which is not there"));
+            }
+        }
+    }
 }
 
 fn check_fragments(tree: &Tree, findings: &mut Findings) {
@@ -120,6 +137,12 @@ mod tests {
     fn named_files_must_exist() {
         assert_eq!(problems(check_named_files, "ARCHITECTURE.md", "see `x/src/lib.rs` and `hub`"), 0);
         assert_eq!(problems(check_named_files, "ARCHITECTURE.md", "see `x/src/gone.rs`"), 1);
+    }
+
+    #[test]
+    fn comments_send_nobody_to_nowhere() {
+        assert_eq!(problems(check_comments, "x.rs", "/// As in docs/a.md, (`a.md`)\nlet a = \"gone.md\"; // fine"), 0);
+        assert_eq!(problems(check_comments, "x.rs", "    // see gone.md section 3."), 1);
     }
 
     #[test]

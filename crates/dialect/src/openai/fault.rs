@@ -62,7 +62,7 @@ fn text_or_null(object: &mut Object<'_>, key: &str, value: Option<&str>) {
     }
 }
 
-/// OpenAI's type and code (translation.md section 20; types of openai-python 3.52).
+/// OpenAI's type and code (types of openai-python 3.52).
 pub fn words(kind: FaultKind) -> (&'static str, Option<&'static str>) {
     const REQUEST: &str = "invalid_request_error";
     match kind {
@@ -253,7 +253,7 @@ fn refine(base: FaultKind, status: u16, said: &Said, own: OwnWords) -> FaultKind
     }
 }
 
-/// The texts by which providers say that a conversation is too long (translation.md section 20).
+/// The texts by which providers say that a conversation is too long.
 fn speaks_of_overflow(message: &str) -> bool {
     const WORDS: [&str; 8] = [
         "maximum context length",

@@ -1,8 +1,8 @@
 //! Repairs tool schemas that OpenAI would refuse, and tells which ones strict mode can hold to.
 //!
 //! Sound schemas pass as they are, byte for byte. Broken ones come from MCP servers and from other dialects: a root
-//! that is no object, a bare map of properties, `required: true` on a property, arrays without items, upper-case types, `nullable`
-//! (translation.md section 6). Names of properties are never taken for keywords: only their place tells them apart.
+//! that is no object, a bare map of properties, `required: true` on a property, arrays without items, upper-case
+//! types, `nullable`. Names of properties are never taken for keywords: only their place tells them apart.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

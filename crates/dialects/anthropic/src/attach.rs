@@ -1,4 +1,4 @@
-//! Pictures and documents in the forms that this wire takes (translation.md sections 3 and 5).
+//! Pictures and documents in the forms that this wire takes.
 
 use std::borrow::Cow;
 

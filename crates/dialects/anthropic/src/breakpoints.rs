@@ -1,5 +1,4 @@
-//! Prompt-cache breakpoints within the limits of the API: at most four, longer lifetimes before shorter ones
-//! (translation.md section 14).
+//! Prompt-cache breakpoints within the limits of the API: at most four, longer lifetimes before shorter ones.
 
 use hub::CacheHint;
 

@@ -1,5 +1,5 @@
 //! Texts with their sources. Here a source supports all of its block, so a text whose sources name places in it is cut
-//! into blocks at those places (translation.md section 16).
+//! into blocks at those places.
 
 use hub::{Citation, Text};
 

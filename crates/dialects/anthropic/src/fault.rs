@@ -1,4 +1,4 @@
-//! Errors of this dialect: read from upstreams, written for clients (translation.md section 20).
+//! Errors of this dialect: read from upstreams, written for clients.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};

@@ -2,7 +2,7 @@
 //!
 //! The first message is the user's; no message and no text is empty; pictures stand in user messages only; system
 //! turns stay where the model takes them and otherwise become marked text in the user's neighbouring turn, because
-//! moving them to the top would rewrite the past and miss every prompt cache (translation.md section 1).
+//! moving them to the top would rewrite the past and miss every prompt cache.
 
 use std::borrow::Cow;
 

@@ -1,6 +1,6 @@
 //! The Anthropic Messages dialect, client side and wire side.
 //!
-//! Facts come from the official SDKs' types and the public reference as gathered in translation.md (November 2026).
+//! Facts come from the official SDKs' types and the public reference (November 2026).
 //! Nothing here does I/O or knows another dialect.
 
 mod attach;

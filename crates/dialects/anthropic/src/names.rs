@@ -12,10 +12,10 @@ pub(crate) const SIGNATURE: &str = "signature";
 /// Thinking that the vendor hides.
 pub(crate) const REDACTED: &str = "redacted";
 
-/// Tool names on this wire: 1 to 128 of `a-zA-Z0-9_-` (translation.md section 6).
+/// Tool names on this wire: 1 to 128 of `a-zA-Z0-9_-`.
 pub(crate) const TOOL_NAME: NameRule = NameRule { max: 128, also: b"-", letter_first: false };
 
-/// The version that answers every field a translated request may hold, sampling included (translation.md 0.1).
+/// The version that answers every field a translated request may hold, sampling included.
 ///
 /// 2026-10-21 refuses `temperature`, `top_p` and `top_k` even at their defaults, and nothing that we write needs it.
 pub(crate) const VERSION: &str = "2023-06-01";

@@ -3,7 +3,7 @@
 //!
 //! Such a block reached the client through us with a packed proof or with none. Anthropic verifies its proofs and
 //! refuses the whole request for one that it did not issue, so these blocks are cut out, byte by byte; everything else
-//! stays as the client wrote it (translation.md sections 9.2 and 16).
+//! stays as the client wrote it.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;

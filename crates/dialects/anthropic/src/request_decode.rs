@@ -36,8 +36,7 @@ const READ: [&str; 20] = [
     "container",
 ];
 
-/// Provider-private fields: agents send them on every call, and no other provider's answer misses them
-/// (translation.md section 15).
+/// Provider-private fields: agents send them on every call, and no other provider's answer misses them.
 const PRIVATE: [&str; 9] = [
     "betas",
     "context_management",

@@ -1,4 +1,4 @@
-//! Brings tool and answer schemas into the forms that Anthropic accepts (translation.md sections 6 and 11).
+//! Brings tool and answer schemas into the forms that Anthropic accepts.
 //!
 //! A tool's `input_schema` may use all of JSON Schema 2020-12 but must be an object at its root; only broken schemas
 //! are rewritten, all others keep their text. Strict tools and structured answers know a subset: what lies outside it

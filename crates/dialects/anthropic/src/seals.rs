@@ -1,7 +1,7 @@
 //! Where proofs live in this dialect, and how foreign ones travel through its clients.
 //!
 //! This dialect has a slot on thinking blocks only. A proof on a call travels in an empty thinking block right before
-//! that call, its kind marked, and finds its call again on the way back (translation.md section 9.2).
+//! that call, its kind marked, and finds its call again on the way back.
 
 use hub::{Carried, Part, Seal, Thought};
 

@@ -1,5 +1,5 @@
 //! Searches of the web: read from the two blocks that tell of one here, and written as them for searches that another
-//! vendor ran (translation.md section 16).
+//! vendor ran.
 //!
 //! What stands for Anthropic's own proofs in blocks of others bears our mark, and so do their ids: the relay cuts such
 //! blocks out of what goes to Anthropic itself, which would refuse them.

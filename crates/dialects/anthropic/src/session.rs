@@ -1,4 +1,4 @@
-//! The key that stays the same through a conversation (facts/cliproxyapi.md 6.3).
+//! The key that stays the same through a conversation.
 
 use dialect::{Source, header, user};
 use serde::Deserialize;

@@ -2,7 +2,7 @@
 //!
 //! The hub lets blocks interleave, this dialect does not: while one block is open, what comes for later ones waits.
 //! A block begins with its first content, so empty ones never show; a call begins with its first piece, so that a
-//! proof which follows its opening can still stand before it (translation.md section 18).
+//! proof which follows its opening can still stand before it.
 
 use bytes::BytesMut;
 use dialect::{Reply, StreamEncoder, mint, wrap_custom_input};

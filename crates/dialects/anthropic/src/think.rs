@@ -1,6 +1,6 @@
 //! Decides how a request thinks on this wire: off, by budget, or by itself, and with what effort.
 //!
-//! Models differ in what they take (translation.md section 9.1). What is not known of a model is answered with the
+//! Models differ in what they take. What is not known of a model is answered with the
 //! oldest form, a budget. The API's own limits hold here: a budget is at least 1,024 tokens and below the cap on
 //! output, and no thinking goes with a forced tool, a prefilled answer, or a tool loop whose proofs are lost.
 

@@ -1,4 +1,4 @@
-//! Writes tool declarations and the choice among them (translation.md sections 6, 7 and 16).
+//! Writes tool declarations and the choice among them.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! Token counts and stop reasons, both ways (translation.md sections 12 and 13).
+//! Token counts and stop reasons, both ways.
 
 use hub::{CacheWrite, Cost, Stop, StopReason, Tier, Usage};
 

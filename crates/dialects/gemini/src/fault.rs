@@ -87,7 +87,7 @@ impl Detail<'_> {
     }
 }
 
-/// The canonical code (google.rpc.Code; translation.md section 20).
+/// The canonical code (google.rpc.Code).
 fn word(fault: &Fault) -> &'static str {
     match fault.kind {
         FaultKind::BadRequest

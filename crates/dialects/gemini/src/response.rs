@@ -23,7 +23,7 @@ pub(crate) fn decode(body: &[u8], memo: &Memo) -> Result<Response, Fault> {
     assembler.finish()
 }
 
-/// Google's word for why an answer ended (translation.md section 13).
+/// Google's word for why an answer ended.
 pub(crate) fn finish_reason(reason: StopReason) -> &'static str {
     match reason {
         StopReason::End | StopReason::StopSequence | StopReason::ToolCalls | StopReason::Paused => "STOP",

@@ -1,7 +1,7 @@
 //! Gives results their calls. Google's clients may leave ids out of both.
 //!
 //! Explicit ids come first, so that none is taken by a result without an id; then results of the same name in order;
-//! then the order alone (translation.md section 8). An id that no call has is no id.
+//! then the order alone. An id that no call has is no id.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
 //! Lowers JSON Schemas to the keywords that Gemini takes (`parametersJsonSchema`, `responseJsonSchema`), one schema at
-//! a time (translation.md section 6).
+//! a time.
 //!
 //! What has no counterpart is taken out and noted in the description, where the model still reads it. Lowering twice
 //! changes nothing, keys keep their order, leaves their text. Agents resend a hundred schemas with every call, so what

@@ -1,5 +1,5 @@
 //! Brings a schema that was lowered for Gemini further down, to the OpenAPI subset of its older `parameters` field, which
-//! some of Google's backends insist on (translation.md section 6). References are written out, a cycle ends in a hint;
+//! some of Google's backends insist on. References are written out, a cycle ends in a hint;
 //! what the subset cannot say is told in the description.
 
 use std::borrow::Cow;

@@ -69,7 +69,7 @@ pub(crate) fn parse(data: &[u8]) -> Result<Chunk<'_>, Fault> {
     dialect::read::json(data).map_err(|error| Fault::garbled(format!("the upstream's answer is not Gemini's: {error}")))
 }
 
-/// Google's reason in hub terms (translation.md section 13). Unknown reasons are never a fault.
+/// Google's reason in hub terms. Unknown reasons are never a fault.
 pub(crate) fn stop_reason(word: &str) -> StopReason {
     match word {
         "MAX_TOKENS" => StopReason::Length,

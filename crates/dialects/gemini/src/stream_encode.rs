@@ -1,5 +1,5 @@
-//! Writes chunks for Gemini clients: `data:` lines and nothing else, or one JSON array that grows (translation.md
-//! section 18). Calls are written whole; the last chunk holds the reason, the counts and the sources.
+//! Writes chunks for Gemini clients: `data:` lines and nothing else, or one JSON array that grows. Calls are
+//! written whole; the last chunk holds the reason, the counts and the sources.
 
 use bytes::{Bytes, BytesMut};
 use dialect::{Envelope, Object, Reply, StreamEncoder};

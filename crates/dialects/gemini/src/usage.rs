@@ -1,5 +1,4 @@
-//! Token counts: Google's totals, of which the prompt includes what was cached and the candidates exclude thoughts
-//! (translation.md section 12).
+//! Token counts: Google's totals, of which the prompt includes what was cached and the candidates exclude thoughts.
 
 use bytes::BytesMut;
 use dialect::Object;

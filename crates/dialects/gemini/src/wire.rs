@@ -1,6 +1,6 @@
 //! Google's spelling, as serde reads it: borrowed text, raw JSON wherever more than one shape occurs.
 //!
-//! Sources: types of google-genai 3.4 (November 2026) and translation.md. Every field is optional, unknown fields are
+//! Sources: types of google-genai 3.4 (November 2026). Every field is optional, unknown fields are
 //! skipped: whether something is missing that matters is for the readers of these types to say.
 
 pub(crate) use dialect::read::{Raw, Str, as_count, as_text, lenient};

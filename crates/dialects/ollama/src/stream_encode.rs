@@ -114,7 +114,7 @@ pub(crate) fn head(reply: &Reply, out: &mut Object<'_>) {
     out.text("created_at", &format!("{}.000000000Z", moment.trim_end_matches('Z')));
 }
 
-/// Ollama's words for why an answer ended: calls have none of their own (translation.md section 13).
+/// Ollama's words for why an answer ended: calls have none of their own.
 pub(crate) fn done_reason(reason: StopReason) -> &'static str {
     match reason {
         StopReason::Length | StopReason::ContextFull => "length",

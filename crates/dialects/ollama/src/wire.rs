@@ -1,6 +1,6 @@
 //! Ollama's spelling, as serde reads it: borrowed text, raw JSON wherever more than one shape occurs.
 //!
-//! Sources: the types of ollama-python 0.6.3 and of Ollama's own server (translation.md). Every field is optional,
+//! Sources: the types of ollama-python 0.6.3 and of Ollama's own server. Every field is optional,
 //! null counts as absent, unknown fields are skipped.
 
 use dialect::read::{Raw, Str};

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use dialect::{Object, Target, escape, is_pcm, is_text_type, sniff, wave};
 use hub::{Detail, Fault, File, Media, Part, Source};
 
-/// The picture types that OpenAI reads (translation.md section 3).
+/// The picture types that OpenAI reads.
 const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 
 /// Writes the fields of one part.

@@ -127,7 +127,7 @@ impl<'a, 'l> Messages<'a, 'l> {
         }
         if self.target.traits.quirks.cache_breakpoints && self.breakpoints > 0 {
             self.breakpoints -= 1;
-            // Half an hour is all that Chat offers, whatever was asked (translation.md section 14).
+            // Half an hour is all that Chat offers, whatever was asked.
             part.raw("prompt_cache_breakpoint", "{\"mode\":\"explicit\",\"ttl\":\"30m\"}");
         } else {
             self.losses.silent("cache_control");

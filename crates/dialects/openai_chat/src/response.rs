@@ -23,7 +23,7 @@ pub(crate) fn decode(body: &[u8], memo: &Memo) -> Result<Response, Fault> {
     assembler.finish()
 }
 
-/// OpenAI's words for why an answer ended (translation.md section 13).
+/// OpenAI's words for why an answer ended.
 pub(crate) fn finish_reason(reason: StopReason, reply: &Reply) -> &'static str {
     match reason {
         StopReason::End | StopReason::StopSequence | StopReason::Paused | StopReason::MalformedCall => "stop",

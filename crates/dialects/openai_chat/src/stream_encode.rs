@@ -1,6 +1,6 @@
 //! Writes chunks for Chat clients.
 //!
-//! The grammar is translation.md section 18: one role chunk, deltas, an annotation chunk where sources were given, a
+//! The grammar: one role chunk, deltas, an annotation chunk where sources were given, a
 //! finish chunk, a usage chunk if the client asked, `[DONE]`. Calls may interleave here as they do in the hub. Texts
 //! may not, for all texts of an answer are one `content`: a later one waits until the one before is complete. Held
 //! back are also pictures, which have no pieces, and sources, whose place is known when their text ends.

@@ -1,4 +1,4 @@
-//! Token counts: OpenAI's inclusive totals against the hub's separate buckets (translation.md section 12).
+//! Token counts: OpenAI's inclusive totals against the hub's separate buckets.
 
 use hub::{CacheWrite, Cost, Usage};
 

@@ -1,6 +1,6 @@
 //! OpenAI's spelling, as serde reads it: borrowed text, raw JSON wherever more than one shape occurs.
 //!
-//! Sources: types of openai-python 3.52 (November 2026) and the habits of compatible servers (translation.md). Every
+//! Sources: types of openai-python 3.52 (November 2026) and the habits of compatible servers. Every
 //! field is optional, null counts as absent, unknown fields are skipped: whether something is missing that matters is
 //! for the readers of these types to say.
 

@@ -21,7 +21,7 @@ use crate::{ID, seals, typed_calls};
 const MAX_BREAKPOINTS: u8 = 4;
 /// Longest id of a call.
 const MAX_CALL_ID: usize = 64;
-/// The picture types that OpenAI reads (translation.md section 3).
+/// The picture types that OpenAI reads.
 const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 
 /// Writes the items of one request.
@@ -152,7 +152,7 @@ impl<'a, 'l> Items<'a, 'l> {
         }
         if self.target.traits.quirks.cache_breakpoints && self.breakpoints > 0 {
             self.breakpoints -= 1;
-            // Twelve hours cost more and are never chosen for the client (translation.md section 14).
+            // Twelve hours cost more and are never chosen for the client.
             part.raw("prompt_cache_breakpoint", "{\"mode\":\"explicit\",\"ttl\":\"30m\"}");
         } else {
             self.losses.silent("cache_control");

@@ -1,5 +1,5 @@
 //! Searches of the web: read from the item that tells of one here, and written as it for searches that another vendor
-//! ran (translation.md section 16). Another vendor's search may come in halves, of which the second ends the item.
+//! ran. Another vendor's search may come in halves, of which the second ends the item.
 
 use bytes::BytesMut;
 use dialect::{Object, array, quoted};

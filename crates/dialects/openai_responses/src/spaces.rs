@@ -1,7 +1,7 @@
 //! Namespaces: groups of tools that other dialects do not have.
 //!
 //! A tool `t` of namespace `n` is `n__t` elsewhere. On the way back the declared table splits the name, never a guess
-//! at the two underscores: without its namespace Codex refuses the call (translation.md section 6).
+//! at the two underscores: without its namespace Codex refuses the call.
 
 use serde_json::value::RawValue;
 

@@ -1,6 +1,6 @@
 //! Writes the events of a Responses stream.
 //!
-//! The grammar is translation.md section 18: `created`, `in_progress`, then each item from `output_item.added` to
+//! The grammar: `created`, `in_progress`, then each item from `output_item.added` to
 //! `output_item.done`, then one terminal event with the whole answer. Texts that follow one another are parts of one
 //! message; reasoning or a call ends it. Items may interleave here as blocks do in the hub.
 //!
@@ -78,7 +78,7 @@ pub(crate) struct Outcome<'a> {
 impl<'a> Outcome<'a> {
     const RUNNING: Self = Self { status: "in_progress", reason: None, fault: None };
 
-    /// translation.md section 13.
+    /// OpenAI's words for why an answer ended.
     fn of(reason: StopReason, refused: bool) -> Self {
         let (status, reason) = match reason {
             StopReason::End | StopReason::StopSequence | StopReason::ToolCalls => ("completed", None),

@@ -1,4 +1,4 @@
-//! Token counts: inclusive totals here, separate buckets in the hub (translation.md section 12).
+//! Token counts: inclusive totals here, separate buckets in the hub.
 
 use bytes::BytesMut;
 use dialect::Object;

@@ -1,6 +1,6 @@
 //! OpenAI's spelling of Responses, as serde reads it: borrowed text, raw JSON wherever more than one shape occurs.
 //!
-//! Sources: types of openai-python 3.52 (November 2026), and translation.md. Every field is optional, null counts as
+//! Sources: types of openai-python 3.52 (November 2026). Every field is optional, null counts as
 //! absent, unknown fields are skipped: whether something is missing that matters is for the readers to say.
 
 pub(crate) use dialect::read::{Raw, Str, as_count, as_text, lenient};

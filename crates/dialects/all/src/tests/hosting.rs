@@ -1,5 +1,5 @@
 //! What belongs to a provider and not to the conversation: tools that it runs, its caches, who asks, and what it keeps, cell
-//! by cell (translation.md sections 14 to 17).
+//! by cell.
 
 use dialect::{ModelTraits, WireQuirks};
 use serde_json::{Value, json};

@@ -1,5 +1,4 @@
-//! Settings of every client as every wire is told them: sampling and limits, the form of the answer, tier and user
-//! (translation.md sections 10, 11 and 15).
+//! Settings of every client as every wire is told them: sampling and limits, the form of the answer, tier and user.
 
 use bytes::{Bytes, BytesMut};
 use dialect::{Body, Encoded, Memo, ModelTraits, Reply, Target, ThinkingTraits};

@@ -1,5 +1,4 @@
-//! Searches of the web and the sources of texts, from every wire to every client, whole and streamed (translation.md
-//! section 16).
+//! Searches of the web and the sources of texts, from every wire to every client, whole and streamed.
 
 use bytes::BytesMut;
 use dialect::{Framer, Memo, Reply};

@@ -1,5 +1,4 @@
-//! Why an answer ended: every word of every wire, as each client reads it, whole and streamed (translation.md
-//! section 13).
+//! Why an answer ended: every word of every wire, as each client reads it, whole and streamed.
 
 use bytes::BytesMut;
 use dialect::{Memo, Reply};

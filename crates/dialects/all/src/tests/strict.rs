@@ -1,4 +1,4 @@
-//! What each client is streamed, judged by the grammar of its dialect, word by word (translation.md section 18): what
+//! What each client is streamed, judged by the grammar of its dialect, word by word: what
 //! comes from every wire in the recorded streams, and what comes of any legal sequence of events.
 
 mod grammars;

@@ -1,4 +1,4 @@
-//! Pictures, sounds and files (translation.md sections 3 to 5).
+//! Pictures, sounds and files.
 
 use dialect::{ModelTraits, WireQuirks};
 use serde_json::{Value, json};

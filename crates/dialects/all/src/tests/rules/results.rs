@@ -1,4 +1,4 @@
-//! Calls, their arguments, their results and the ids that pair them (translation.md section 8).
+//! Calls, their arguments, their results and the ids that pair them.
 
 use dialect::ModelTraits;
 use serde_json::{Value, json};

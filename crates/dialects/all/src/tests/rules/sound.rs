@@ -1,4 +1,4 @@
-//! Answers in sound (translation.md section 4): who can be asked for one, in which words, and what comes of it.
+//! Answers in sound: who can be asked for one, in which words, and what comes of it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

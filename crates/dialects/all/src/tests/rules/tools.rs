@@ -1,4 +1,4 @@
-//! Tool definitions and the choice among them (translation.md sections 6 and 7).
+//! Tool definitions and the choice among them.
 
 use dialect::{ModelTraits, WireQuirks};
 use serde_json::{Value, json};

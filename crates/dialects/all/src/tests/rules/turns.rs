@@ -1,4 +1,4 @@
-//! Who speaks, and in which order (translation.md section 1).
+//! Who speaks, and in which order.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The grammar of each dialect's streams, as programs read it (translation.md section 18). A judge takes all that was
+//! The grammar of each dialect's streams, as programs read it. A judge takes all that was
 //! streamed and says what is out of place.
 
 use std::collections::{HashMap, HashSet};
