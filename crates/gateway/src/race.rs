@@ -64,12 +64,7 @@ impl Serve<'_> {
         let since = since + begun.elapsed();
         let other = self.attempt(&second, route);
         let mut beside = Box::pin(other.run(&mut twin, &mut aside));
-        let ahead = tokio::select! {
-            biased;
-            tried = &mut asking => Ahead::First(tried),
-            tried = &mut beside => Ahead::Second(tried),
-        };
-        match ahead {
+        match ahead(&mut asking, &mut beside).await {
             Ahead::First(Ok(committed)) => {
                 drop((asking, beside));
                 notes.answers();
@@ -130,6 +125,14 @@ impl Terms<'_> {
 
 fn goes_on(account: &str, fault: &Fault) {
     tracing::debug!(target: "hedge", account, kind = ?fault.kind, "failed; the request goes on with the other");
+}
+
+async fn ahead(first: impl Future<Output = Tried>, second: impl Future<Output = Tried>) -> Ahead {
+    tokio::select! {
+        biased;
+        tried = first => Ahead::First(tried),
+        tried = second => Ahead::Second(tried),
+    }
 }
 
 /// The outcome, unless it takes longer than that.
