@@ -4,6 +4,7 @@ use bytes::Bytes;
 use hub::Fault;
 use serde::Deserialize;
 
+use crate::read;
 use crate::scan::{self, Object};
 
 /// A request body that is known to be one JSON object, and where its top-level fields lie.
@@ -55,7 +56,7 @@ impl Body {
     /// A bad-request fault that names the field when it has the wrong type.
     pub fn get<'a, T: Deserialize<'a>>(&'a self, field: &'static str) -> Result<Option<T>, Fault> {
         self.raw(field)
-            .map(|text| serde_json::from_str(text))
+            .map(|text| read::text(text))
             .transpose()
             .map_err(|error| Fault::bad_request(format!("invalid `{field}`: {}", without_position(&error))).at(field))
     }

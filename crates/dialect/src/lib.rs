@@ -36,6 +36,7 @@ mod think;
 pub mod time;
 mod traits;
 pub mod tree;
+mod typed;
 mod write;
 
 pub use arguments::{grammar_words, object_arguments, unwrap_custom_input, wrap_custom_input};

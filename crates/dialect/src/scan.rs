@@ -89,7 +89,7 @@ pub enum ScanError {
 /// # Errors
 /// When the text is not exactly one valid JSON object.
 pub fn object(text: &[u8]) -> Result<Object, ScanError> {
-    let mut scanner = Cursor { text, at: 0, is_ascii: true, escaped: false };
+    let mut scanner = Cursor::new(text);
     scanner.space();
     if scanner.peek() != Some(b'{') {
         return Err(if text.is_empty() { ScanError::Unfinished } else { ScanError::NotAnObject });
@@ -125,7 +125,7 @@ pub fn list(text: &[u8]) -> Result<Vec<Range<usize>>, ScanError> {
 /// # Errors
 /// When the text, as far as it was read, is not exactly one list.
 pub fn walk(text: &[u8], mut visit: impl FnMut(Range<usize>) -> ControlFlow<()>) -> Result<(), ScanError> {
-    let mut scanner = Cursor { text, at: 0, is_ascii: true, escaped: false };
+    let mut scanner = Cursor::new(text);
     scanner.space();
     scanner.expect(b'[')?;
     scanner.space();
@@ -231,7 +231,7 @@ impl Field {
 
 /// What is wrong with a text, in two registers: every step of the cursor may give it back.
 #[derive(Clone, Copy)]
-enum Flaw {
+pub(crate) enum Flaw {
     Unfinished,
     Malformed(usize),
     TooDeep,
@@ -247,17 +247,22 @@ impl From<Flaw> for ScanError {
     }
 }
 
-struct Cursor<'a> {
+/// Steps over JSON and checks it.
+pub(crate) struct Cursor<'a> {
     text: &'a [u8],
-    at: usize,
+    pub(crate) at: usize,
     /// No string so far holds a byte above 0x7f.
     is_ascii: bool,
     /// The last string holds an escape.
-    escaped: bool,
+    pub(crate) escaped: bool,
 }
 
-impl Cursor<'_> {
-    fn peek(&self) -> Option<u8> {
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        Self { text, at: 0, is_ascii: true, escaped: false }
+    }
+
+    pub(crate) fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
 
@@ -267,7 +272,7 @@ impl Cursor<'_> {
         Ok(byte)
     }
 
-    fn space(&mut self) {
+    pub(crate) fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
@@ -277,7 +282,7 @@ impl Cursor<'_> {
         Err(if self.at < self.text.len() { Flaw::Malformed(self.at) } else { Flaw::Unfinished })
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), Flaw> {
+    pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Flaw> {
         if self.peek() != Some(byte) {
             return self.malformed();
         }
@@ -310,7 +315,7 @@ impl Cursor<'_> {
     }
 
     /// A key and its colon; the cursor is left on the value.
-    fn key(&mut self) -> Result<Range<usize>, Flaw> {
+    pub(crate) fn key(&mut self) -> Result<Range<usize>, Flaw> {
         let from = self.at + 1;
         self.string()?;
         let key = from..self.at - 1;
@@ -321,7 +326,7 @@ impl Cursor<'_> {
     }
 
     /// Skips one value of any kind. Nesting is a stack of bits: set for an object, clear for an array.
-    fn value(&mut self) -> Result<(), Flaw> {
+    pub(crate) fn value(&mut self) -> Result<(), Flaw> {
         if !matches!(self.peek(), Some(b'{' | b'[')) {
             return self.scalar();
         }
@@ -396,7 +401,7 @@ impl Cursor<'_> {
         }
     }
 
-    fn word(&mut self, word: &[u8]) -> Result<(), Flaw> {
+    pub(crate) fn word(&mut self, word: &[u8]) -> Result<(), Flaw> {
         if !self.text[self.at..].starts_with(word) {
             return Err(Flaw::Malformed(self.at));
         }
@@ -404,7 +409,7 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), Flaw> {
+    pub(crate) fn number(&mut self) -> Result<(), Flaw> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -434,7 +439,7 @@ impl Cursor<'_> {
         if self.at == from { self.malformed() } else { Ok(()) }
     }
 
-    fn string(&mut self) -> Result<(), Flaw> {
+    pub(crate) fn string(&mut self) -> Result<(), Flaw> {
         self.expect(b'"')?;
         self.escaped = false;
         self.leap();

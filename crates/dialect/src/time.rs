@@ -9,7 +9,15 @@ pub fn format(moment: SystemTime) -> String {
     let seconds = moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (year, month, day) = date(seconds / DAY);
     let (hour, minute, second) = (seconds % DAY / 3_600, seconds % 3_600 / 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    // The year has four digits, because none is before 1970; the others have two.
+    let mut text = String::with_capacity(32);
+    text.push_str(itoa::Buffer::new().format(year));
+    for (mark, value) in [('-', month), ('-', day), ('T', hour), (':', minute), (':', second)] {
+        text.push(mark);
+        text.extend([value / 10, value % 10].map(|digit| char::from(b'0' + digit as u8)));
+    }
+    text.push('Z');
+    text
 }
 
 /// The date of a day counted from 1970-01-01, by the usual 400-year cycle that begins in March.

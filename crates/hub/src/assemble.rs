@@ -1,7 +1,7 @@
 //! Bridges a stream to a whole answer and back. There is no third code path: a client that wants a whole answer from
 //! a stream, or a stream from a whole answer, goes through here.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::{
     Block, BlockId, Citation, Event, Fault, Media, Part, Response, Seal, Source, Stop, Text, Thought, ToolCall, Usage,
@@ -12,7 +12,7 @@ use crate::{
 pub struct Assembler {
     response: Response,
     /// Which part of the response each open or closed block became.
-    slots: HashMap<BlockId, usize>,
+    slots: BTreeMap<BlockId, usize>,
     stop: Option<Stop>,
     room: usize,
 }
@@ -20,7 +20,7 @@ pub struct Assembler {
 impl Assembler {
     /// An assembler that refuses an answer of more than `limit` bytes of content.
     pub fn new(limit: usize) -> Self {
-        Self { response: Response::default(), slots: HashMap::new(), stop: None, room: limit }
+        Self { response: Response::default(), slots: BTreeMap::new(), stop: None, room: limit }
     }
 
     /// Takes the next event.

@@ -196,7 +196,7 @@ pub(crate) fn cache(control: Option<&CacheControl<'_>>) -> Option<CacheHint> {
 
 /// The sources of a text; a shape that we cannot read is no source.
 pub(crate) fn citations(raw: &RawValue) -> Vec<Citation> {
-    let list: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+    let list: Vec<&RawValue> = dialect::read::text(raw.get()).unwrap_or_default();
     list.into_iter().filter_map(citation).collect()
 }
 

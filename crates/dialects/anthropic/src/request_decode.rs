@@ -128,7 +128,7 @@ fn turns(body: &Body) -> Result<Vec<Turn>, Fault> {
         return Err(Fault::bad_request("messages: Field required").at("messages"));
     };
     let place = Place::new("messages", text);
-    let messages: Vec<wire::Message<'_>> = serde_json::from_str(text).map_err(|error| diagnose(&place, &error))?;
+    let messages: Vec<wire::Message<'_>> = dialect::read::text(text).map_err(|error| diagnose(&place, &error))?;
     if messages.is_empty() {
         return Err(Fault::bad_request("messages: at least one message is required").at("messages"));
     }

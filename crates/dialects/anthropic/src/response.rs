@@ -54,7 +54,7 @@ pub(crate) fn decode(body: &[u8], memo: &Memo) -> Result<Response, Fault> {
 }
 
 fn part(raw: &RawValue, memo: &Memo) -> Option<Part> {
-    let Ok(block) = serde_json::from_str::<Block<'_>>(raw.get()) else {
+    let Ok(block) = dialect::read::text::<Block<'_>>(raw.get()) else {
         // A block of a newer kind may reuse a field's name in another type.
         return Some(foreign(raw.get()));
     };

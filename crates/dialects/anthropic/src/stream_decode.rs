@@ -178,7 +178,7 @@ impl Decoder {
         let Some(raw) = event.content_block else {
             return Err(Fault::garbled("the upstream opened a block without saying which"));
         };
-        let Ok(block) = serde_json::from_str::<wire::Block<'_>>(raw.get()) else {
+        let Ok(block) = dialect::read::text::<wire::Block<'_>>(raw.get()) else {
             self.open(index, SlotKind::Own(raw.get().to_owned()), None, out);
             return Ok(());
         };

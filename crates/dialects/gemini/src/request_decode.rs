@@ -97,7 +97,7 @@ fn decode_plain(body: &Body, model: String) -> Result<Decoded, Fault> {
 }
 
 fn tier(word: &str) -> Option<Tier> {
-    match word.to_ascii_lowercase().as_str() {
+    match &*dialect::read::lowercase(word) {
         "flex" => Some(Tier::Flex),
         "standard" => Some(Tier::Standard),
         "priority" => Some(Tier::Priority),

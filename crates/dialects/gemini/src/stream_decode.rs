@@ -173,7 +173,7 @@ impl Decoder {
     fn content(&mut self, content: &Content<'_>, out: &mut Vec<Event>) {
         for raw in content.parts.and_then(wire::list).unwrap_or_default() {
             // A part of an odd shape must not cost the answer around it.
-            let Ok(part) = serde_json::from_str::<Part<'_>>(raw.get()) else { continue };
+            let Ok(part) = dialect::read::text::<Part<'_>>(raw.get()) else { continue };
             self.sources.part(part.thought == Some(true), self.said.len());
             self.part(part, raw, out);
         }

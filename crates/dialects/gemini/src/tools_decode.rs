@@ -68,7 +68,7 @@ fn function(json: &str, place: &str) -> Result<Tool, Fault> {
 }
 
 fn search(json: &str) -> Tool {
-    let raw: Option<&RawValue> = serde_json::from_str(json).ok();
+    let raw: Option<&RawValue> = dialect::read::text(json).ok();
     let search: GoogleSearch<'_> = lenient(raw);
     let blocked_domains = search.exclude_domains.unwrap_or_default().into_iter().map(wire::Str::owned).collect();
     tool(SEARCH.into(), None, ToolKind::WebSearch(WebSearch { blocked_domains, ..WebSearch::default() }))

@@ -35,7 +35,7 @@ pub(crate) fn read(wire: &UsageMetadata<'_>) -> Usage {
 
 fn tier(wire: &UsageMetadata<'_>) -> Option<Tier> {
     let word = wire.service_tier.as_deref().or(wire.traffic_type.as_deref())?;
-    match word.to_ascii_lowercase().as_str() {
+    match &*dialect::read::lowercase(word) {
         "standard" | "on_demand" => Some(Tier::Standard),
         "flex" | "on_demand_flex" => Some(Tier::Flex),
         "priority" | "on_demand_priority" => Some(Tier::Priority),

@@ -293,7 +293,7 @@ pub(crate) struct CitationSource<'a> {
 /// A list; Google also takes a single element in place of a list of one. `None` for any other shape.
 pub(crate) fn list(raw: &RawValue) -> Option<Vec<&RawValue>> {
     match raw.get().as_bytes().first() {
-        Some(b'[') => serde_json::from_str(raw.get()).ok(),
+        Some(b'[') => dialect::read::text(raw.get()).ok(),
         Some(b'{') => Some(vec![raw]),
         _ => None,
     }
@@ -318,7 +318,7 @@ pub(crate) struct TextFormat<'a> {
 
 /// A value of a request, or a fault that names its place.
 pub(crate) fn typed<'a, T: Deserialize<'a>>(json: &'a str, place: &str) -> Result<T, Fault> {
-    serde_json::from_str(json).map_err(|error| {
+    dialect::read::text(json).map_err(|error| {
         let words = error.to_string();
         let words = words.rfind(" at line ").map_or(words.as_str(), |at| &words[..at]);
         Fault::bad_request(format!("invalid `{place}`: {words}")).at(place.to_owned())

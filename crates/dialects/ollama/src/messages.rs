@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use dialect::read::{Raw, as_text};
+use dialect::read::{Raw, as_text, lowercase};
 use dialect::{Body, parse_data_url, sniff};
 use hub::{CallKind, Fault, Losses, Media, Part, Request, Role, Source, Text, Thought, ToolCall, ToolResult, Turn};
 use serde_json::value::RawValue;
@@ -34,7 +34,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn message(&mut self, at: usize, message: wire::Message<'_>) -> Result<(), Fault> {
-        match message.role.as_deref().unwrap_or_default().to_ascii_lowercase().as_str() {
+        match &*lowercase(message.role.as_deref().unwrap_or_default()) {
             "system" | "developer" => return self.system(at, &message),
             "user" => {
                 let parts = said(at, &message)?;

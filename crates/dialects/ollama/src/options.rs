@@ -57,7 +57,7 @@ fn is_set(penalty: f64) -> bool {
 }
 
 fn get<'a, T: Deserialize<'a>>(name: &str, json: &'a str) -> Result<T, Fault> {
-    serde_json::from_str(json).map_err(|_| invalid(name))
+    dialect::read::text(json).map_err(|_| invalid(name))
 }
 
 fn invalid(name: &str) -> Fault {

@@ -110,8 +110,10 @@ fn one_line(json: &str) -> String {
 /// The beginning of every line and answer: the model and the time.
 pub(crate) fn head(reply: &Reply, out: &mut Object<'_>) {
     out.text("model", &reply.model);
-    let moment = time::format(std::time::UNIX_EPOCH + Duration::from_secs(reply.created));
-    out.text("created_at", &format!("{}.000000000Z", moment.trim_end_matches('Z')));
+    let mut moment = time::format(std::time::UNIX_EPOCH + Duration::from_secs(reply.created));
+    moment.truncate(moment.len() - 1);
+    moment.push_str(".000000000Z");
+    out.text("created_at", &moment);
 }
 
 /// Ollama's words for why an answer ended: calls have none of their own.

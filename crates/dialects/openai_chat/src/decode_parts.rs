@@ -60,7 +60,7 @@ pub(crate) fn content(at: At, raw: wire::Raw<'_>, mark: Option<&wire::CacheContr
 }
 
 fn list(at: At, raw: &RawValue) -> Result<Vec<Part>, Fault> {
-    let entries: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| at.bad("content is not a list"))?;
+    let entries: Vec<&RawValue> = dialect::read::text(raw.get()).map_err(|_| at.bad("content is not a list"))?;
     let mut parts = Vec::with_capacity(entries.len());
     for (n, entry) in entries.into_iter().enumerate() {
         let at = at.part(n);
@@ -68,7 +68,7 @@ fn list(at: At, raw: &RawValue) -> Result<Vec<Part>, Fault> {
             parts.extend(text_part(text.into_owned(), None));
             continue;
         }
-        let part: wire::Part<'_> = serde_json::from_str(entry.get()).map_err(|_| at.bad("not a content part"))?;
+        let part: wire::Part<'_> = dialect::read::text(entry.get()).map_err(|_| at.bad("not a content part"))?;
         parts.extend(part_of(at, &part)?);
     }
     Ok(parts)

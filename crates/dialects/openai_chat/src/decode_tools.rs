@@ -45,7 +45,7 @@ pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
 fn tool(index: usize, raw: &RawValue) -> Result<Tool, Fault> {
     let bad =
         |error: serde_json::Error| Fault::bad_request(format!("not a tool: {error}")).at(format!("tools[{index}]"));
-    let tool: wire::Tool<'_> = serde_json::from_str(raw.get()).map_err(bad)?;
+    let tool: wire::Tool<'_> = dialect::read::text(raw.get()).map_err(bad)?;
     let outer = tool.cache_control.as_ref();
     match (tool.kind.as_deref().unwrap_or("function"), tool.function, tool.custom) {
         ("function", Some(function), _) => function_tool(&format!("tools[{index}].function.name"), function, outer),

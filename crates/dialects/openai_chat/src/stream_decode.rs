@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use dialect::openai::tier;
+use dialect::read::lowercase;
 use dialect::{Frame, Memo, Pieces, StreamDecoder, parse_data_url};
 use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, SoundForm, Stop, StopReason, Usage};
 use serde_json::value::RawValue;
@@ -149,8 +150,9 @@ impl Decoder {
     }
 
     fn count(&mut self, figures: wire::Raw<'_>, out: &mut Vec<Event>) {
+        let Some(figures) = figures else { return };
         let before = self.usage;
-        self.usage.update(&usage::read(&lenient(figures)));
+        self.usage.update(&usage::read(&lenient(Some(figures))));
         if self.usage != before {
             self.start(None, None, out);
             out.push(Event::Usage(self.usage));
@@ -240,7 +242,7 @@ impl Decoder {
         if let Some(text) = as_text(content) {
             return self.text(&text, out);
         }
-        let parts: Vec<wire::Part<'_>> = serde_json::from_str(content.get()).unwrap_or_default();
+        let parts: Vec<wire::Part<'_>> = dialect::read::text(content.get()).unwrap_or_default();
         for part in parts {
             if let Some(thinking) = part.thinking {
                 self.say(Prose::Thinking, &flat_text(thinking), out);
@@ -457,7 +459,7 @@ pub(crate) fn settle(told: StopReason, seen: Seen) -> StopReason {
 
 /// The words of compatible servers for why an answer ended. An unknown word is the plain end.
 pub(crate) fn stop_reason(word: &str) -> Result<StopReason, Fault> {
-    Ok(match word.to_ascii_lowercase().as_str() {
+    Ok(match &*lowercase(word) {
         "length" | "max_tokens" | "max_output_tokens" => StopReason::Length,
         // DeepSeek and vLLM: the server gave up, so the answer is cut.
         "insufficient_system_resource" | "abort" => StopReason::Length,
@@ -480,7 +482,7 @@ fn flat_text(raw: &RawValue) -> String {
     if let Some(text) = as_text(raw) {
         return text.into_owned();
     }
-    let parts: Vec<wire::Part<'_>> = serde_json::from_str(raw.get()).unwrap_or_default();
+    let parts: Vec<wire::Part<'_>> = dialect::read::text(raw.get()).unwrap_or_default();
     parts.into_iter().filter_map(|part| part.text).map(wire::Str::owned).collect()
 }
 

@@ -47,7 +47,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn input(mut self, json: &str) -> Result<(), Fault> {
         match json.as_bytes().first() {
             Some(b'"') => {
-                let raw: &RawValue = serde_json::from_str(json)
+                let raw: &RawValue = dialect::read::text(json)
                     .map_err(|_| Fault::bad_request("`input` is not a text that can be read").at("input"))?;
                 let text = as_text(raw).map(Cow::into_owned).unwrap_or_default();
                 self.push(Role::User, vec![Part::Text(Text::plain(text))]);
@@ -61,12 +61,12 @@ impl<'a> Reader<'a> {
     /// Items that all have a form elsewhere are read in one pass; of any other the text is wanted, too, and of one that
     /// cannot be read its place.
     fn list(&mut self, json: &str) -> Result<(), Fault> {
-        let plain = serde_json::from_str::<Vec<wire::Item<'_>>>(json).ok();
+        let plain = dialect::read::text::<Vec<wire::Item<'_>>>(json).ok();
         if let Some(items) = plain.filter(|items| items.iter().all(is_plain)) {
             return items.into_iter().enumerate().try_for_each(|(index, item)| self.plain(index, item));
         }
         let items: Vec<&RawValue> =
-            serde_json::from_str(json).map_err(|_| Fault::bad_request("`input` is not a list of items").at("input"))?;
+            dialect::read::text(json).map_err(|_| Fault::bad_request("`input` is not a list of items").at("input"))?;
         items.into_iter().enumerate().try_for_each(|(index, raw)| self.item(index, raw))
     }
 
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
             self.push(Role::User, vec![Part::Text(Text::plain(text.into_owned()))]);
             return Ok(());
         }
-        let item: wire::Item<'_> = serde_json::from_str(raw.get())
+        let item: wire::Item<'_> = dialect::read::text(raw.get())
             .map_err(|error| Fault::bad_request(format!("not an input item: {error}")).at(format!("input[{index}]")))?;
         if is_plain(&item) {
             return self.plain(index, item);

@@ -54,18 +54,18 @@ pub(crate) fn content(at: At, raw: Raw<'_>) -> Result<Vec<Part>, Fault> {
 
 fn list(at: At, raw: &RawValue) -> Result<Vec<Part>, Fault> {
     // In one pass where nothing is wrong; else one by one, to tell which.
-    if let Ok(entries) = serde_json::from_str::<Vec<wire::Part<'_>>>(raw.get()) {
+    if let Ok(entries) = dialect::read::text::<Vec<wire::Part<'_>>>(raw.get()) {
         let mut parts = Vec::with_capacity(entries.len());
         for (n, part) in entries.iter().enumerate() {
             parts.extend(part_of(at.part(n), part)?);
         }
         return Ok(parts);
     }
-    let entries: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| at.bad("content is not a list"))?;
+    let entries: Vec<&RawValue> = dialect::read::text(raw.get()).map_err(|_| at.bad("content is not a list"))?;
     let mut parts = Vec::with_capacity(entries.len());
     for (n, entry) in entries.into_iter().enumerate() {
         let at = at.part(n);
-        let part: wire::Part<'_> = serde_json::from_str(entry.get()).map_err(|_| at.bad("not a content part"))?;
+        let part: wire::Part<'_> = dialect::read::text(entry.get()).map_err(|_| at.bad("not a content part"))?;
         parts.extend(part_of(at, &part)?);
     }
     Ok(parts)

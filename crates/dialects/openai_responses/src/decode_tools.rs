@@ -110,7 +110,7 @@ impl Found {
 }
 
 fn parse<'a>(path: &str, raw: &'a RawValue) -> Result<wire::Tool<'a>, Fault> {
-    serde_json::from_str(raw.get())
+    dialect::read::text(raw.get())
         .map_err(|error| Fault::bad_request(format!("not a tool: {error}")).at(path.to_owned()))
 }
 

@@ -393,7 +393,7 @@ fn count(answer: &Answer<'_>, out: &mut Vec<Event>) {
 
 fn answer_of(raw: Raw<'_>) -> Result<Answer<'_>, Fault> {
     let raw = raw.ok_or_else(|| Fault::garbled("the upstream's last event holds no answer"))?;
-    serde_json::from_str(raw.get())
+    dialect::read::text(raw.get())
         .map_err(|error| Fault::garbled(format!("the upstream's last event cannot be read: {error}")))
 }
 
