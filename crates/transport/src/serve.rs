@@ -36,7 +36,7 @@ use crate::tls::ServerTls;
 /// The limits of a server. All times are wall-clock durations, all sizes bytes.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
-    /// Connections open at once; at the cap, accepting waits. Clone one cap into every worker's options to share it.
+    /// Connections open at once; at the cap, the next one waits, and accepting with it. Clone one cap into every worker's options to share it.
     pub connections: Cap,
     /// Limits of request heads, which may change while the server runs.
     pub heads: Heads,
@@ -195,9 +195,9 @@ async fn pulse() {
 const PULSE: Duration = Duration::from_secs(1);
 
 async fn admit<A: Accept>(source: &mut A, cap: &Cap) -> Option<(Accepted, OwnedSemaphorePermit)> {
-    let permit = cap.acquire().await?;
+    // In this order: who has no connection must not hold a place that another worker's connection waits for.
     let accepted = listen::next(source).await?;
-    Some((accepted, permit))
+    Some((accepted, cap.acquire().await?))
 }
 
 async fn finish(connections: &Tasks, streams: &Tasks, drain: &mut DrainWatch) -> Drained {
