@@ -522,4 +522,6 @@ impl Accounts {
 }
 
 #[cfg(test)]
+mod line;
+#[cfg(test)]
 mod tests;

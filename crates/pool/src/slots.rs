@@ -39,12 +39,13 @@ pub struct LineIsFull;
 impl Slots {
     /// Takes a place, if one is free and nobody waits for it.
     pub fn enter(this: &Arc<Self>, limit: u32) -> Option<Slot> {
-        let entered = this.with(|line| {
-            line.limit = limit;
+        let (entered, wakers) = this.with(|line| {
+            let wakers = line.allow(limit);
             let free = line.active < limit && line.waiting.is_empty();
             line.active += u32::from(free);
-            free
+            (free, wakers)
         });
+        wakers.into_iter().for_each(Waker::wake);
         entered.then(|| Slot { slots: Arc::clone(this) })
     }
 
@@ -63,18 +64,19 @@ impl Slots {
     /// # Errors
     /// When as many wait as may.
     pub fn queue(this: &Arc<Self>, limit: u32, longest: usize) -> Result<Turn, LineIsFull> {
-        let number = this.with(|line| {
-            line.limit = limit;
-            if line.waiting.len() >= longest {
-                return Err(LineIsFull);
-            }
-            line.next_waiter += 1;
-            let number = line.next_waiter;
-            line.waiting.push_back(Waiter { number, waker: None });
-            line.hand_out();
-            Ok(number)
-        })?;
-        Ok(Turn { slots: Arc::clone(this), number: Some(number) })
+        let (number, wakers) = this.with(|line| {
+            let mut wakers = line.allow(limit);
+            let number = (line.waiting.len() < longest).then(|| {
+                line.next_waiter += 1;
+                line.waiting.push_back(Waiter { number: line.next_waiter, waker: None });
+                wakers.extend(line.hand_out());
+                line.next_waiter
+            });
+            (number, wakers)
+        });
+        wakers.into_iter().for_each(Waker::wake);
+        let number = Some(number.ok_or(LineIsFull)?);
+        Ok(Turn { slots: Arc::clone(this), number })
     }
 
     fn leave(&self) {
@@ -91,6 +93,12 @@ impl Slots {
 }
 
 impl Line {
+    /// Takes a limit, which may have been raised while some wait: they come first. Returns whom to wake.
+    fn allow(&mut self, limit: u32) -> Vec<Waker> {
+        self.limit = limit;
+        self.hand_out()
+    }
+
     /// Hands free places to the first in line; returns whom to wake.
     fn hand_out(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
