@@ -122,6 +122,8 @@ pub struct Memo {
     pub json_tool: Option<String>,
     /// Stop strings that the wire could not carry: the engine cuts the answer at the first of them.
     pub stop: Vec<String>,
+    /// The client does not want to see what the model thinks.
+    pub hides: bool,
     /// The form of sound that was asked for, where an answer does not name it.
     pub sound: Option<SoundForm>,
     /// The upstream puts reasoning between `<think>` tags.

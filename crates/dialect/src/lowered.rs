@@ -9,6 +9,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use hub::Losses;
+
 /// Most bytes of schemas that one thread remembers, before and after.
 const MAX_BYTES: usize = 8 << 20;
 /// Most schemas that one thread remembers.
@@ -21,8 +23,21 @@ const MAX_ONE: usize = 128 << 10;
 pub struct Lowered {
     /// The schema; `None` when there is nothing to send.
     pub json: Option<String>,
-    /// The keywords that were taken out, each once.
+    /// The keywords that were taken out and put into descriptions, each once.
     pub lost: Vec<String>,
+    /// What else says less than before, in words.
+    pub bent: Vec<&'static str>,
+}
+
+impl Lowered {
+    /// Says what was lost of the schema at `field`.
+    pub fn report(&self, field: impl FnOnce() -> String, losses: &mut Losses) {
+        let moved = (!self.lost.is_empty()).then(|| format!("moved into descriptions: {}", self.lost.join(", ")));
+        let words: Vec<String> = moved.into_iter().chain(self.bent.iter().map(|words| (*words).to_owned())).collect();
+        if !words.is_empty() {
+            losses.approximated(field(), words.join("; "));
+        }
+    }
 }
 
 #[derive(Default)]
@@ -77,7 +92,7 @@ mod tests {
     use super::*;
 
     fn upper(schema: &str) -> Lowered {
-        Lowered { json: Some(schema.to_uppercase()), lost: vec!["case".into()] }
+        Lowered { json: Some(schema.to_uppercase()), lost: vec!["case".into()], bent: Vec::new() }
     }
 
     #[test]

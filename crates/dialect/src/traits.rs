@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use http::Method;
 use http::request::Parts;
-use hub::{DialectId, Event, Fault, Losses, Prompt, RawFault, RemoteKind, Request, Response, Thinking};
+use hub::{DialectId, Event, Fault, Losses, Prompt, RawFault, Remote, Request, Response, Thinking};
 
 use crate::count::Count;
 use crate::embed::{EmbedClient, EmbedWire};
@@ -205,7 +205,7 @@ pub trait WireSide: Send + Sync {
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Fault>;
 
     /// Whether the wire can carry what is at an address by the address alone.
-    fn takes_address(&self, _kind: RemoteKind, _address: &str, _target: &Target<'_>) -> bool {
+    fn takes_address(&self, _remote: &Remote<'_>, _target: &Target<'_>) -> bool {
         true
     }
 

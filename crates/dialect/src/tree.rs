@@ -67,12 +67,38 @@ impl<'a> Fields<'a> {
     /// A copy of what `#/$defs/Name` stands for.
     fn definition(&self, reference: &Node<'_>) -> Option<Node<'a>> {
         let path = reference.as_text()?;
-        let (map, name) = path.strip_prefix("#/")?.split_once('/')?;
+        let (map, _) = path.strip_prefix("#/")?.split_once('/')?;
         match self.get(map)? {
-            Node::Object(definitions) => definitions.get(name).cloned(),
+            Node::Object(definitions) => definitions.get(&definition_name(&path)?).cloned(),
             _ => None,
         }
     }
+}
+
+/// The name of the definition that a reference such as `#/$defs/Name` stands for: a pointer spells some characters
+/// otherwise, and an address some more.
+pub fn definition_name(reference: &str) -> Option<String> {
+    let (map, name) = reference.strip_prefix("#/")?.split_once('/')?;
+    let plain = |name: &str| name.replace("~1", "/").replace("~0", "~");
+    matches!(map, "$defs" | "definitions").then(|| plain(&unescaped(name)))
+}
+
+/// A text without the `%` escapes of addresses.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let mut pieces = text.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let byte = piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match byte {
+            Some(byte) => bytes.push(byte),
+            None => bytes.push(b'%'),
+        }
+        bytes.extend_from_slice(&piece.as_bytes()[if byte.is_some() { 2 } else { 0 }..]);
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 impl<'a> Node<'a> {

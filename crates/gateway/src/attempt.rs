@@ -9,7 +9,7 @@ use dialect::splice::Pieces;
 use dialect::{ClientSide, Dialect, Encoded, Framer, Framing, Memo, Relay, Signal, Target, WireSide, splice};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use hub::{Assembler, Cutter, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, replay};
+use hub::{Assembler, Cutter, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, Veil, replay};
 use pool::Secret;
 use tokio::time::timeout;
 use transport::{Deadlines, Payload, UpstreamReply};
@@ -249,7 +249,8 @@ impl Attempt<'_> {
         }
         let encoded = side.encode_request(&decoded.request, &target)?;
         let mut losses = decoded.losses.clone();
-        let Encoded { body, headers, memo, losses: more } = encoded;
+        let Encoded { body, headers, mut memo, losses: more } = encoded;
+        memo.hides = decoded.request.thinking.is_hidden();
         losses.extend(more);
         fidelity::hold(inbound.adjust.fidelity, &losses, Some(wire), model)?;
         record.losses = audible(&losses);
@@ -257,8 +258,8 @@ impl Attempt<'_> {
         match (stream, is_stream(&reply.headers, wire.framing)) {
             (true, true) => {
                 let framer = Framer::new(wire.framing, self.snapshot.config.limits.line_bytes);
-                let stop = memo.stop.clone();
-                let events = Events::of_wire(reply.body, framer, side.stream_decoder(memo)).cut_at(stop);
+                let (stop, hides) = (memo.stop.clone(), memo.hides);
+                let events = Events::of_wire(reply.body, framer, side.stream_decoder(memo)).veiled(hides).cut_at(stop);
                 Box::pin(self.gated(events, inbound, &losses, record)).await
             }
             (true, false) => Box::pin(self.played(side, inbound, reply, &memo, &losses)).await,
@@ -275,6 +276,7 @@ impl Attempt<'_> {
         let body = reply.body.collect(limit).await.map_err(|error| faults::of_read(&error))?;
         look_for_json(&body)?;
         let mut response = side.decode_response(&body, memo)?;
+        Veil::new(memo.hides).apply(&mut response);
         Cutter::new(memo.stop.clone()).apply(&mut response);
         Ok(response)
     }
@@ -306,8 +308,8 @@ impl Attempt<'_> {
     ) -> Result<Committed, Fault> {
         let limits = &self.snapshot.config.limits;
         let framer = Framer::new(wire.framing, limits.line_bytes);
-        let stop = memo.stop.clone();
-        let events = Events::of_wire(reply.body, framer, side.stream_decoder(memo)).cut_at(stop);
+        let (stop, hides) = (memo.stop.clone(), memo.hides);
+        let events = Events::of_wire(reply.body, framer, side.stream_decoder(memo)).veiled(hides).cut_at(stop);
         let response = assemble(events, limits.reply_bytes).await?;
         self.answer(&response, inbound, losses)
     }

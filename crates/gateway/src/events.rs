@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use dialect::{Framer, StreamDecoder};
-use hub::{Cutter, Event, Fault, Grammar};
+use hub::{Cutter, Event, Fault, Grammar, Veil};
 use tokio::time::Sleep;
 use transport::UpstreamBody;
 use upstreams::Script;
@@ -20,9 +20,12 @@ pub(crate) struct Events {
     over: bool,
     stopped: bool,
     grammar: Grammar,
+    veil: Veil,
     cutter: Cutter,
-    /// What came from the source, when the cutter looks at it first.
+    /// What came from the source, when the veil and the cutter look at it first.
     raw: Vec<Event>,
+    /// What the veil let through of one event.
+    shown: Vec<Event>,
 }
 
 enum Source {
@@ -53,9 +56,16 @@ impl Events {
             over: false,
             stopped: false,
             grammar: Grammar::default(),
+            veil: Veil::default(),
             cutter: Cutter::default(),
             raw: Vec::new(),
+            shown: Vec::new(),
         }
+    }
+
+    /// The same, without what the model thought where the client asked for that.
+    pub(crate) fn veiled(self, hides: bool) -> Self {
+        Self { veil: Veil::new(hides), ..self }
     }
 
     /// The same, cut at the first of `strings` in the visible text.
@@ -69,7 +79,11 @@ impl Events {
             return Poll::Ready(None);
         }
         let from = out.len();
-        let next = if self.cutter.is_idle() { self.poll_source(cx, out) } else { self.poll_cut(cx, out) };
+        let next = if self.cutter.is_idle() && self.veil.is_idle() {
+            self.poll_source(cx, out)
+        } else {
+            self.poll_cut(cx, out)
+        };
         self.check(&out[from..]);
         self.stopped |= matches!(out.last(), Some(Event::Stop(_)));
         // After a cut nothing more is wanted: the upstream is let go at once.
@@ -92,7 +106,10 @@ impl Events {
     fn poll_cut(&mut self, cx: &mut Context<'_>, out: &mut Vec<Event>) -> Poll<Option<Result<(), Fault>>> {
         let mut raw = std::mem::take(&mut self.raw);
         let next = self.poll_source(cx, &mut raw);
-        raw.drain(..).for_each(|event| self.cutter.push(event, out));
+        for event in raw.drain(..) {
+            self.veil.push(event, &mut self.shown);
+            self.shown.drain(..).for_each(|event| self.cutter.push(event, out));
+        }
         self.raw = raw;
         if self.cutter.has_cut() { Poll::Ready(Some(Ok(()))) } else { next }
     }

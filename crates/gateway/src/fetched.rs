@@ -2,7 +2,7 @@
 //! it can. Where an address may lead is checked by the transport, on the resolved address and on each redirect.
 
 use config::Fetch;
-use dialect::{Target, WireSide, inline};
+use dialect::{Target, WireSide, inline, is_text_type, type_by_name};
 use hub::{Fault, Remote, RemoteKind, Request, Source, remotes};
 use transport::AddressPolicy;
 use transport::client::{Client, FetchError, FetchLimits, Fetched};
@@ -19,7 +19,7 @@ pub(crate) fn is_needed(request: &mut Request, side: &dyn WireSide, target: &Tar
 }
 
 fn wanted<'a>(request: &'a mut Request, side: &dyn WireSide, target: &Target<'_>) -> Vec<Remote<'a>> {
-    let needed = |remote: &Remote<'_>| !side.takes_address(remote.kind, remote.address(), target);
+    let needed = |remote: &Remote<'_>| !side.takes_address(remote, target);
     remotes(request).into_iter().filter(needed).collect()
 }
 
@@ -139,7 +139,8 @@ async fn fetch_one(kind: RemoteKind, url: &str, limits: &FetchLimits, client: &C
         let why = reason(&error);
         bad(format!("the {what} at `{}` could not be fetched: {why}", shown(url)))
     })?;
-    content(kind, &fetched).ok_or_else(|| bad(format!("what is at `{}` is no {what} that can be sent on", shown(url))))
+    content(kind, url, &fetched)
+        .ok_or_else(|| bad(format!("what is at `{}` is no {what} that can be sent on", shown(url))))
 }
 
 /// Says no more of the network than a client may know.
@@ -154,9 +155,8 @@ fn reason(error: &FetchError) -> String {
 }
 
 /// The content with the type that its first bytes give away; the server's word counts only where they are silent.
-fn content(kind: RemoteKind, fetched: &Fetched) -> Option<Content> {
-    let declared = fetched.content_type.as_deref().unwrap_or_default();
-    let declared = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+fn content(kind: RemoteKind, url: &str, fetched: &Fetched) -> Option<Content> {
+    let declared = declared(url, fetched);
     let (base64, sniffed) = inline(&fetched.body);
     match (kind, sniffed) {
         (RemoteKind::Picture, Some(found)) if found.starts_with("image/") => {
@@ -165,11 +165,22 @@ fn content(kind: RemoteKind, fetched: &Fetched) -> Option<Content> {
         (RemoteKind::Document, Some(found)) if found == "application/pdf" || found.starts_with("image/") => {
             Some(Content::Bytes(found.to_owned(), base64))
         }
-        (RemoteKind::Document, None) if declared.starts_with("text/") && declared != "text/html" => {
+        (RemoteKind::Document, None) if is_text_type(&declared) && declared != "text/html" => {
             let words = String::from_utf8(fetched.body.to_vec()).ok()?;
             Some(Content::Words(declared, words))
         }
         _ => None,
+    }
+}
+
+/// What the server says that it is; what the name's ending says where the server says nothing.
+fn declared(url: &str, fetched: &Fetched) -> String {
+    let said = fetched.content_type.as_deref().unwrap_or_default();
+    let said = said.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let by_name = || type_by_name(url.split(['?', '#']).next().unwrap_or_default());
+    match said.as_str() {
+        "" | "application/octet-stream" | "binary/octet-stream" => by_name().unwrap_or_default().to_owned(),
+        _ => said,
     }
 }
 

@@ -20,6 +20,7 @@ mod speech;
 mod thinking;
 mod trace;
 mod usage;
+mod veil;
 
 pub use assemble::{Assembler, replay};
 pub use cut::Cutter;
@@ -42,6 +43,7 @@ pub use speech::{SoundForm, Speech, Timbre, Voice};
 pub use thinking::{Level, Mode, Show, Thinking, split_suffix};
 pub use trace::{Search, SearchAction, WebPage};
 pub use usage::{CacheWrite, Cost, Usage};
+pub use veil::Veil;
 
 /// The name of a dialect: `"anthropic"`, `"openai_chat"`, ... Unique in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

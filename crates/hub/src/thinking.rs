@@ -143,6 +143,11 @@ impl Thinking {
         self.mode == Some(Mode::Off)
     }
 
+    /// Whether the client does not want to see what the model thinks.
+    pub fn is_hidden(&self) -> bool {
+        self.show == Show::No || self.is_off()
+    }
+
     /// The effort in words: the level if one was named, else the budget's level. `None`: off, automatic or unsaid.
     pub fn effort(&self) -> Option<Level> {
         match (self.mode, self.level) {

@@ -9,8 +9,10 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use bytes::BytesMut;
+use hub::Losses;
 use memchr::memmem::Finder;
 
+use crate::tree::definition_name;
 use crate::{Lowered, Object, array, quoted, remembered, scan};
 
 const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
@@ -18,6 +20,17 @@ const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
 const DEPTH: u8 = 48;
 /// Keywords that OpenAI refuses at the root.
 const CHOICES: [&str; 3] = ["anyOf", "oneOf", "allOf"];
+
+/// A schema that OpenAI takes in non-strict mode. What it says less than before is noted for `field`.
+pub fn repaired<'a>(schema: &'a str, field: impl FnOnce() -> String, losses: &mut Losses) -> Cow<'a, str> {
+    let repaired = repair(schema);
+    if let Cow::Owned(_) = &repaired
+        && Node::parse(schema).is_some_and(|root| root.has_alternatives())
+    {
+        losses.approximated(field(), "the alternatives at the root were joined into one object");
+    }
+    repaired
+}
 
 /// A schema that OpenAI takes in non-strict mode.
 pub fn repair(schema: &str) -> Cow<'_, str> {
@@ -31,7 +44,7 @@ pub fn repair(schema: &str) -> Cow<'_, str> {
     }
     let repaired = remembered("openai tool", text, |text| {
         let sound = root.is_sound_root() && is_sound(&root, 0);
-        Lowered { json: (!sound).then(|| written(&root, text)), lost: Vec::new() }
+        Lowered { json: (!sound).then(|| written(&root, text)), ..Lowered::default() }
     });
     repaired.json.as_ref().map_or(Cow::Borrowed(text), |json| Cow::Owned(json.clone()))
 }
@@ -128,6 +141,12 @@ impl<'a> Node<'a> {
         self.get("type") == Some("\"object\"") && properties && !CHOICES.iter().any(|key| self.has(key))
     }
 
+    /// Whether the root leaves a choice, which one object cannot.
+    fn has_alternatives(&self) -> bool {
+        let count = |key| serde_json::from_str::<Vec<&serde_json::value::RawValue>>(self.get(key)?).ok();
+        !self.is_bare_map() && ["anyOf", "oneOf"].into_iter().filter_map(count).any(|list| list.len() > 1)
+    }
+
     /// A map of properties without the schema around it.
     fn is_bare_map(&self) -> bool {
         const KEYWORDS: [&str; 8] = ["type", "properties", "$ref", "anyOf", "oneOf", "allOf", "items", "enum"];
@@ -168,8 +187,8 @@ impl<'a> Node<'a> {
     /// What `$ref: "#/$defs/Name"` of a schema stands for in this one.
     fn referred(&self, schema: &Node<'_>) -> Option<Node<'a>> {
         let path: String = serde_json::from_str(schema.get("$ref")?).ok()?;
-        let (map, name) = path.strip_prefix("#/")?.split_once('/')?;
-        Node::parse(Node::parse(self.get(map)?)?.get(name)?)
+        let (map, _) = path.strip_prefix("#/")?.split_once('/')?;
+        Node::parse(Node::parse(self.get(map)?)?.get(&definition_name(&path)?)?)
     }
 }
 

@@ -46,7 +46,7 @@ use dialect::{
 };
 use http::request::Parts;
 use http::{HeaderValue, Method};
-use hub::{DialectId, Fault, Losses, Prompt, RawFault, Request, Response, Thinking};
+use hub::{DialectId, Fault, Losses, Prompt, RawFault, Remote, RemoteKind, Request, Response, Thinking};
 
 use crate::names::{BETA_HEADER, VERSION, VERSION_HEADER};
 
@@ -175,6 +175,13 @@ static COUNT: Count = Count {
 };
 
 impl WireSide for Messages {
+    /// Anthropic fetches pictures and PDF documents. Of an address that tells no type the best is believed.
+    fn takes_address(&self, remote: &Remote<'_>, target: &Target<'_>) -> bool {
+        let kind = remote.media_type.as_deref();
+        let is_read = |kind: &str| kind == "application/pdf" || kind.starts_with("image/");
+        target.traits.addresses != Some(false) && (remote.kind == RemoteKind::Picture || kind.is_none_or(is_read))
+    }
+
     fn relay(&self, head: &Parts, body: &Body, target: &Target<'_>) -> Relay {
         let mut edits: Vec<_> = Edit::model(body, target.model).into_iter().collect();
         let mut losses = Losses::default();

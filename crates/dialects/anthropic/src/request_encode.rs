@@ -137,7 +137,7 @@ impl<'a> Form<'a> {
         let described = wanted.description.as_deref().and_then(|words| schema::described(text, words));
         let lowered = schema::strict(described.as_deref().unwrap_or(text));
         if target.traits.structured_output != Some(false) && lowered.json.is_some() {
-            schema::report(&lowered, || "response_format.schema".to_owned(), losses);
+            lowered.report(|| "response_format.schema".to_owned(), losses);
             return Self::Native(lowered);
         }
         let thinks =

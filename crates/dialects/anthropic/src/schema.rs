@@ -9,7 +9,6 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use hub::Losses;
 use memchr::memmem;
 
 use dialect::tree::{Fields, Node};
@@ -26,15 +25,16 @@ const FORMATS: [&str; 10] =
 
 /// A tool's schema as it can be sent, where it cannot be as it is; most can.
 pub(crate) fn for_tool(schema: &str) -> Option<Rc<Lowered>> {
-    let repair = |schema: &str| Lowered { json: Some(repaired(schema)), lost: Vec::new() };
-    (!is_sound(schema)).then(|| remembered("anthropic tool", schema, repair))
+    (!is_sound(schema)).then(|| remembered("anthropic tool", schema, repaired))
 }
 
-fn repaired(schema: &str) -> String {
-    match Node::read(schema) {
-        Some(Node::Object(fields)) => Node::Object(repair_root(fields)).json(),
+fn repaired(schema: &str) -> Lowered {
+    let mut bent = Vec::new();
+    let json = match Node::read(schema) {
+        Some(Node::Object(fields)) => Node::Object(repair_root(fields, &mut bent)).json(),
         _ => NO_ARGUMENTS.to_owned(),
-    }
+    };
+    Lowered { json: Some(json), lost: Vec::new(), bent }
 }
 
 /// A schema in the subset that strict tools and structured answers take, and what was taken out of it; `json` is `None`
@@ -44,7 +44,7 @@ pub(crate) fn strict(schema: &str) -> Rc<Lowered> {
         Some(root @ Node::Object(_)) => {
             let lost = RefCell::new(Vec::new());
             let json = subset(repair(root), &lost).json();
-            Lowered { json: Some(json), lost: lost.into_inner() }
+            Lowered { json: Some(json), lost: lost.into_inner(), bent: Vec::new() }
         }
         _ => Lowered::default(),
     })
@@ -58,13 +58,6 @@ pub(crate) fn described(schema: &str, words: &str) -> Option<String> {
     }
     fields.set("description", Node::text(words));
     Some(Node::Object(fields).json())
-}
-
-/// Says what was taken out of a schema.
-pub(crate) fn report(lowered: &Lowered, field: impl FnOnce() -> String, losses: &mut Losses) {
-    if !lowered.lost.is_empty() {
-        losses.approximated(field(), format!("moved into descriptions: {}", lowered.lost.join(", ")));
-    }
 }
 
 /// Whether the root of a schema is an object schema.
@@ -99,13 +92,16 @@ fn has_required_flag(schema: &str) -> bool {
     })
 }
 
-fn repair_root(mut fields: Fields<'_>) -> Fields<'_> {
+fn repair_root<'a>(mut fields: Fields<'a>, bent: &mut Vec<&'static str>) -> Fields<'a> {
     if is_bare_property_map(&fields) {
         fields = Fields(vec![(Cow::Borrowed("properties"), Node::Object(fields))]);
     }
     for key in ["allOf", "anyOf", "oneOf"] {
         if let Some(Node::Array(branches)) = fields.take(key) {
             let branches = fields.resolved(branches);
+            if key != "allOf" && branches.len() > 1 {
+                bent.push("the alternatives at the root were joined into one object");
+            }
             merge_branches(&mut fields, branches, key == "allOf");
         }
     }

@@ -193,8 +193,8 @@ fn function(tool: &Tool, parameters: Option<&Json>, names: &NameMap, object: &mu
     if subset.is_some() {
         object.flag("strict", true);
     }
-    if let Some(lowered) = lowered {
-        schema::report(&lowered, || format!("tools.{}.parameters", tool.name), losses);
+    for lowered in repaired.into_iter().chain(lowered) {
+        lowered.report(|| format!("tools.{}.parameters", tool.name), losses);
     }
 }
 

@@ -9,7 +9,7 @@ use dialect::{
 };
 use http::HeaderMap;
 use http::request::Parts;
-use hub::{DialectId, Fault, FaultKind, Losses, Prompt, RawFault, RemoteKind, Request, Response, Thinking};
+use hub::{DialectId, Fault, FaultKind, Losses, Prompt, RawFault, Remote, Request, Response, Thinking};
 
 use crate::path::{self, Asked};
 use crate::{
@@ -113,7 +113,8 @@ pub(crate) fn asked(head: &Parts) -> Result<Asked, Fault> {
 
 impl WireSide for Gemini {
     /// Google reads its own stores and, for newer models, the encrypted web.
-    fn takes_address(&self, _: RemoteKind, address: &str, target: &Target<'_>) -> bool {
+    fn takes_address(&self, remote: &Remote<'_>, target: &Target<'_>) -> bool {
+        let address = remote.address();
         let own =
             ["gs://", "https://generativelanguage.googleapis.com/", "https://www.youtube.com/", "https://youtu.be/"];
         let newer = target.traits.addresses != Some(false);

@@ -27,6 +27,7 @@ mod rethink;
 mod said;
 mod scanner;
 mod schema;
+mod schema_cycles;
 mod schema_openapi;
 mod seals;
 mod sound;

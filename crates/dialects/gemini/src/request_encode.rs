@@ -167,10 +167,7 @@ fn format(request: &Request, target: &Target<'_>, tools: bool, config: &mut Obje
     config.text("responseMimeType", "application/json");
     if let Format::Schema(contract) = &request.format {
         let lowered = schema::for_answer(contract.schema.as_str());
-        if !lowered.lost.is_empty() {
-            let words = format!("moved into descriptions: {}", lowered.lost.join(", "));
-            losses.approximated("response_format.schema", words);
-        }
+        lowered.report(|| "response_format.schema".to_owned(), losses);
         if let Some(json) = &lowered.json {
             config.raw("responseJsonSchema", json);
         }

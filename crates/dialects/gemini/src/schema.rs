@@ -12,7 +12,7 @@ use std::rc::Rc;
 use dialect::tree::{Fields, Node};
 use dialect::{Lowered, remembered};
 
-use crate::schema_openapi;
+use crate::{schema_cycles, schema_openapi};
 
 /// Keywords that stay (types of google-genai 3.4). `$schema` and `x-*` say nothing to a model.
 const KNOWN: [&str; 20] = [
@@ -92,43 +92,53 @@ fn lower(schema: &str, is_tool: bool) -> Lowered {
     let Some(Node::Object(mut fields)) = Node::read(schema) else {
         // Nothing that can be read as a schema: a tool then takes anything, an answer is free.
         lost.note("schema");
-        return Lowered { json: (!is_tool).then(|| "{}".to_owned()), lost: lost.0 };
+        return Lowered { json: (!is_tool).then(|| "{}".to_owned()), ..lost.lowered() };
     };
     keep_last(&mut fields);
     if is_tool {
-        root(&mut fields);
+        root(&mut fields, &mut lost);
     }
     let mut fields = lowered(fields, &mut lost);
+    if schema_cycles::loosen(&mut fields) {
+        lost.bent.push("what would have to hold itself may be left out");
+    }
     if is_tool {
         let no_properties = |node: Option<&Node<'_>>| match node {
             Some(Node::Object(map)) => map.0.is_empty(),
             _ => true,
         };
         if no_properties(fields.get("properties")) && fields.get("$ref").is_none() {
-            return Lowered { json: None, lost: lost.0 };
+            return lost.lowered();
         }
         fields.take("type");
         if fields.get("$ref").is_none() {
             fields.0.insert(0, (Cow::Borrowed("type"), Node::leaf("\"object\"")));
         }
     }
-    Lowered { json: Some(Node::Object(fields).json()), lost: lost.0 }
+    Lowered { json: Some(Node::Object(fields).json()), ..lost.lowered() }
 }
 
-/// The keywords that were taken out.
+/// The keywords that were taken out, and what else says less.
 #[derive(Default)]
-struct Lost(Vec<String>);
+struct Lost {
+    keys: Vec<String>,
+    bent: Vec<&'static str>,
+}
 
 impl Lost {
     fn note(&mut self, key: &str) {
-        if self.0.len() < 16 && !self.0.iter().any(|known| known == key) {
-            self.0.push(key.to_owned());
+        if self.keys.len() < 16 && !self.keys.iter().any(|known| known == key) {
+            self.keys.push(key.to_owned());
         }
+    }
+
+    fn lowered(self) -> Lowered {
+        Lowered { json: None, lost: self.keys, bent: self.bent }
     }
 }
 
 /// Repairs what makes a root no object schema: bare property maps and combinations.
-fn root(fields: &mut Fields<'_>) {
+fn root(fields: &mut Fields<'_>, lost: &mut Lost) {
     let is_schema = |node: &Node<'_>| matches!(node, Node::Object(inner) if inner.get("type").is_some() || inner.get("$ref").is_some());
     let is_word = |key: &str| matches!(key, "properties" | "$defs" | "definitions" | "items");
     let bare = !fields.0.is_empty() && fields.0.iter().all(|(key, value)| is_schema(value) && !is_word(key));
@@ -139,6 +149,9 @@ fn root(fields: &mut Fields<'_>) {
     for key in ["allOf", "anyOf", "oneOf"] {
         if let Some(Node::Array(branches)) = fields.take(key) {
             let branches = fields.resolved(branches);
+            if key != "allOf" && branches.len() > 1 {
+                lost.bent.push("the alternatives at the root were joined into one object");
+            }
             merge(fields, branches, key == "allOf");
         }
     }

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use dialect::tree::{Fields, Node};
+use dialect::tree::{Fields, Node, definition_name};
 
 /// How often one reference may stand inside itself before it becomes a hint.
 const UNFOLDED: usize = 1;
@@ -91,7 +91,8 @@ impl<'a> Walk<'a> {
 
     /// What a reference stands for.
     fn reference(&mut self, target: &str) -> Node<'a> {
-        let name = target.rsplit('/').next().unwrap_or(target);
+        let name = definition_name(target).unwrap_or_else(|| target.to_owned());
+        let name = name.as_str();
         let inside = self.open.iter().filter(|open| *open == name).count();
         let has_room = |size: usize| {
             inside < UNFOLDED && self.open.len() < MAX_OPEN && self.written.saturating_add(size) <= MAX_WRITTEN

@@ -211,12 +211,7 @@ impl<'a> Plan<'a> {
                         true => schema::for_old_tool(parameters.as_str()),
                         false => schema::for_tool(parameters.as_str()),
                     };
-                    if !lowered.lost.is_empty() {
-                        losses.approximated(
-                            format!("tools.{}.parameters", tool.name),
-                            format!("moved into descriptions: {}", lowered.lost.join(", ")),
-                        );
-                    }
+                    lowered.report(|| format!("tools.{}.parameters", tool.name), losses);
                     if let Some(json) = &lowered.json {
                         object.raw(self.parameters(), json);
                     }

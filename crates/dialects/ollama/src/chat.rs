@@ -6,11 +6,11 @@ use dialect::instruct::Messages;
 use dialect::splice::{Change, Edit};
 use dialect::{
     Beside, Body, ClientSide, Decoded, Encoded, HttpReply, Memo, Object, Peek, Relay, Reply, Scanner, StreamDecoder,
-    StreamEncoder, Target, WireSide,
+    StreamEncoder, Target, WireSide, is_text_type,
 };
 use http::HeaderMap;
 use http::request::Parts;
-use hub::{DialectId, Fault, Losses, Prompt, RawFault, RemoteKind, Request, Response, Thinking};
+use hub::{DialectId, Fault, Losses, Prompt, RawFault, Remote, RemoteKind, Request, Response, Thinking};
 
 use crate::stream_encode::{Encoder, Form};
 use crate::{embed, fault, request_decode, request_encode, response, scanner, stream_decode};
@@ -66,9 +66,12 @@ impl ClientSide for Chat {
 }
 
 impl WireSide for Chat {
-    /// Pictures come as bytes only.
-    fn takes_address(&self, kind: RemoteKind, _: &str, target: &Target<'_>) -> bool {
-        kind != RemoteKind::Picture || target.traits.images == Some(false)
+    /// Pictures come as bytes only, and documents as words. What would be refused is not fetched first.
+    fn takes_address(&self, remote: &Remote<'_>, target: &Target<'_>) -> bool {
+        match remote.kind {
+            RemoteKind::Picture => target.traits.images == Some(false),
+            RemoteKind::Document => remote.media_type.as_deref().is_some_and(|kind| !is_text_type(kind)),
+        }
     }
 
     fn relay(&self, _: &Parts, body: &Body, target: &Target<'_>) -> Relay {

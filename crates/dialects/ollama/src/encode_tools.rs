@@ -104,7 +104,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Writes the list, if there is one.
-    pub(crate) fn write(&self, body: &mut Object<'_>) {
+    pub(crate) fn write(&self, body: &mut Object<'_>, losses: &mut Losses) {
         if self.tools.is_empty() {
             return;
         }
@@ -113,14 +113,14 @@ impl<'a> Plan<'a> {
             object.text("type", "function");
             let mut function = Object::open(object.key("function"));
             function.text("name", &tool.name);
-            describe(tool, &mut function);
+            describe(tool, &mut function, losses);
             function.close();
             object.close();
         });
     }
 }
 
-fn describe(tool: &Tool, function: &mut Object<'_>) {
+fn describe(tool: &Tool, function: &mut Object<'_>, losses: &mut Losses) {
     let about = tool.description.as_deref();
     match &tool.kind {
         ToolKind::Custom(format) => {
@@ -132,7 +132,9 @@ fn describe(tool: &Tool, function: &mut Object<'_>) {
         ToolKind::Function(schema) => {
             function.text_if("description", about);
             // The server reads schemas into types of its own, and broken ones not at all.
-            function.raw("parameters", &schema::repair(schema.as_ref().map_or(NO_ARGUMENTS, |json| json.as_str())));
+            let text = schema.as_ref().map_or(NO_ARGUMENTS, |json| json.as_str());
+            let field = || format!("tools.{}.parameters", tool.name);
+            function.raw("parameters", &schema::repaired(text, field, losses));
         }
         // These are not admitted.
         ToolKind::WebSearch(_) | ToolKind::Hosted { .. } => (),

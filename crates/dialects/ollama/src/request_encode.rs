@@ -25,7 +25,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     let mut body = Object::open(&mut out);
     body.text("model", target.model);
     Messages::new(target, &mut losses).write(request, body.key("messages"))?;
-    plan.write(&mut body);
+    plan.write(&mut body, &mut losses);
     thinking(request, target, &mut body, &mut losses);
     format(request, &mut body);
     options(request, target, &mut body, &mut losses);

@@ -12,7 +12,7 @@ use dialect::{
 };
 use http::HeaderMap;
 use http::request::Parts;
-use hub::{DialectId, Fault, Losses, Prompt, RawFault, RemoteKind, Request, Response, Thinking};
+use hub::{DialectId, Fault, Losses, Prompt, RawFault, Remote, RemoteKind, Request, Response, Thinking};
 
 use crate::embed::Embeddings;
 use crate::wire::StreamOptions;
@@ -75,8 +75,8 @@ impl ClientSide for Chat {
 
 impl WireSide for Chat {
     /// Documents come as bytes only.
-    fn takes_address(&self, kind: RemoteKind, _: &str, _: &Target<'_>) -> bool {
-        kind != RemoteKind::Document
+    fn takes_address(&self, remote: &Remote<'_>, _: &Target<'_>) -> bool {
+        remote.kind != RemoteKind::Document
     }
 
     fn relay(&self, _: &Parts, body: &Body, target: &Target<'_>) -> Relay {

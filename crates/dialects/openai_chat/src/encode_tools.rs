@@ -197,7 +197,8 @@ impl<'a> Plan<'a> {
     }
 
     fn function(&self, tool: &Tool, parameters: Option<&Json>, out: &mut BytesMut, losses: &mut Losses) {
-        let parameters = parameters.map(|json| schema::repair(json.as_str()));
+        let field = || format!("tools.{}.parameters", tool.name);
+        let parameters = parameters.map(|json| schema::repaired(json.as_str(), field, losses));
         let mut object = Object::open(out);
         object.text("type", "function");
         let mut inner = Object::open(object.key("function"));

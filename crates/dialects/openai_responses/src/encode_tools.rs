@@ -181,7 +181,8 @@ impl<'a> Plan<'a> {
     fn function(&self, tool: &Tool, parameters: Option<&Json>, out: &mut BytesMut, losses: &mut Losses) {
         let strict = tool.strict == Some(true);
         let none = if strict { NOTHING } else { "{}" };
-        let parameters = schema::repair(parameters.map_or(none, Json::as_str));
+        let field = || format!("tools.{}.parameters", tool.name);
+        let parameters = schema::repaired(parameters.map_or(none, Json::as_str), field, losses);
         let mut object = Object::open(out);
         object.text("type", "function");
         object.text("name", self.names.wire(&tool.name));

@@ -11,7 +11,7 @@ fn got(content_type: &str, body: &[u8]) -> Fetched {
 #[test]
 fn first_bytes_decide_and_a_page_is_no_picture() {
     let png = b"\x89PNG\r\n\x1a\n0000";
-    let kind = |what, fetched: &Fetched| match content(what, fetched) {
+    let kind = |what, fetched: &Fetched| match content(what, "https://h.example/x.md?y", fetched) {
         Some(Content::Bytes(kind, _)) => kind,
         Some(Content::Words(kind, words)) => format!("{kind}: {words}"),
         None => String::new(),
@@ -26,6 +26,10 @@ fn first_bytes_decide_and_a_page_is_no_picture() {
         (RemoteKind::Document, "text/csv; charset=utf-8", b"a,b", "text/csv: a,b"),
         (RemoteKind::Document, "text/plain", b"\xff\xfe", ""),
         (RemoteKind::Document, "text/html", b"<html>", ""),
+        (RemoteKind::Document, "application/json", b"{}", "application/json: {}"),
+        (RemoteKind::Document, "application/octet-stream", b"# a", "text/markdown: # a"),
+        (RemoteKind::Document, "", b"# a", "text/markdown: # a"),
+        (RemoteKind::Document, "application/zip", b"PK", ""),
     ] {
         assert_eq!(kind(what, &got(content_type, body)), expect, "{what:?} {content_type}");
     }

@@ -2,6 +2,7 @@
 
 mod media;
 mod results;
+mod schemas;
 mod sound;
 mod tools;
 mod turns;
@@ -20,6 +21,17 @@ pub(super) fn translated(
     body: &Value,
     traits: &ModelTraits,
 ) -> Result<(Value, Losses), Fault> {
+    let (bytes, losses) = written(client, wire, body, traits)?;
+    Ok((serde_json::from_slice(&bytes).unwrap(), losses))
+}
+
+/// The text of what is sent to a model of which nothing is known.
+fn raw(client: &str, wire: &str, body: &Value) -> String {
+    let bytes = written(client, wire, body, &ModelTraits::default()).unwrap().0;
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn written(client: &str, wire: &str, body: &Value, traits: &ModelTraits) -> Result<(Bytes, Losses), Fault> {
     let dialect = dialect(client);
     let body = Body::parse(Bytes::from(body.to_string()))?;
     let decoded = dialect.client.unwrap().decode_request(&head(dialect), &body)?;
@@ -28,7 +40,7 @@ pub(super) fn translated(
     let target = Target { model: "wire-model", stream: false, traits };
     let encoded = super::side(wire).encode_request(&request, &target)?;
     losses.extend(encoded.losses);
-    Ok((serde_json::from_slice(&encoded.body).unwrap(), losses))
+    Ok((encoded.body, losses))
 }
 
 fn dialect(id: &str) -> &'static Dialect {
