@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use testkit::client::{self, Got};
-use testkit::{FakeGemini, Gateway, Reply};
+use testkit::{FakeAnthropic, FakeGemini, Gateway, Reply};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -62,6 +62,7 @@ async fn page(mut stream: TcpStream) {
             _ = stream.read(&mut [0; 1]).await;
             return;
         }
+        "/notes.md" => whole("application/octet-stream", b"# Tides\n\nHigh at nine."),
         "/page" => whole("image/png", b"<html>no picture</html>"),
         _ => b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec(),
     };
@@ -136,4 +137,29 @@ async fn what_the_upstream_can_fetch_itself_is_left_to_it() {
     let sent = fake.last_request().unwrap().json();
     assert_eq!(sent["contents"][0]["parts"][1]["fileData"]["fileUri"], "https://pictures.invalid/a.png", "{sent}");
     assert_eq!(site.asked.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_text_by_address_becomes_a_document_where_only_pdf_is_fetched() {
+    let (fake, site) = (FakeAnthropic::start().await.unwrap(), site().await);
+    let model = "claude-sonnet-4-5";
+    fake.add_model(model);
+    let entry = json!([{"api-key": fake.key(), "base-url": fake.url()}]);
+    let fetch = json!({"allow-private": true});
+    let gateway = Setup::new().with("claude-api-key", entry).with("fetch", fetch).start().await;
+    let ask = async |url: &str| {
+        fake.script(Reply::text("at nine"));
+        let content = json!([{"type": "input_file", "file_url": url}, {"type": "input_text", "text": "When?"}]);
+        let body = json!({"model": model, "input": [{"role": "user", "content": content}]});
+        let url = format!("{}/v1/responses", gateway.url());
+        let got = client::post(&url, &[("authorization", BEARER)], &body).await.unwrap();
+        assert_eq!(got.status, 200, "{}", got.text());
+        fake.last_request().unwrap().json()["messages"][0]["content"][0]["source"].clone()
+    };
+    let text = ask(&format!("{}/notes.md?v=2", site.url)).await;
+    assert_eq!(text, json!({"type": "text", "media_type": "text/plain", "data": "# Tides\n\nHigh at nine."}));
+    assert_eq!(site.asked.load(Ordering::Relaxed), 1);
+    let pdf = ask("https://papers.invalid/a.pdf").await;
+    assert_eq!(pdf, json!({"type": "url", "url": "https://papers.invalid/a.pdf"}));
+    assert_eq!(site.asked.load(Ordering::Relaxed), 1, "what Anthropic fetches is left to it");
 }

@@ -29,6 +29,25 @@ async fn text_arrives_in_all_directions() {
     }
 }
 
+#[tokio::test]
+async fn thoughts_stay_back_from_whoever_wants_none() {
+    let fake = Chat.fake().await;
+    let gateway = fake.gateway().await;
+    for (thinking, shown) in [(json!({"type": "disabled"}), false), (json!(null), true)] {
+        for stream in [false, true] {
+            fake.script(Reply::thinking("pondering", "plain answer"));
+            let mut body = Messages.body(MODEL, stream);
+            body["thinking"] = thinking.clone();
+            let got = Messages.ask(&gateway, &body).await;
+            let case = format!("{thinking} stream {stream}: {}", got.text());
+            assert!(got.status == 200 && Messages.text(&got, stream).ends_with("plain answer"), "{case}");
+            assert!(!stream || Messages.is_complete(&got), "{case}");
+            assert_eq!(got.text().contains("pondering"), shown, "{case}");
+            assert_eq!(got.text().contains("\"thinking\""), shown, "{case}");
+        }
+    }
+}
+
 /// As OpenRouter tells it, relayed and to the clients whose SDKs take a field more.
 #[tokio::test]
 async fn what_an_answer_cost_is_told_and_logged() {
