@@ -40,10 +40,11 @@ async fn thoughts_stay_back_from_whoever_wants_none() {
             body["thinking"] = thinking.clone();
             let got = Messages.ask(&gateway, &body).await;
             let case = format!("{thinking} stream {stream}: {}", got.text());
-            assert!(got.status == 200 && Messages.text(&got, stream).ends_with("plain answer"), "{case}");
+            let told = format!("{}{}", got.text(), Messages.text(&got, stream));
+            assert!(got.status == 200 && told.contains("plain answer"), "{case}");
             assert!(!stream || Messages.is_complete(&got), "{case}");
-            assert_eq!(got.text().contains("pondering"), shown, "{case}");
-            assert_eq!(got.text().contains("\"thinking\""), shown, "{case}");
+            assert_eq!(got.text().contains("\"type\":\"thinking\""), shown, "{case}");
+            assert!(shown || !told.contains("pond"), "{case}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Token counts by the formulas of translation.md section 12, with numbers: every wire's figures at every client, whole
+//! Token counts by the formulas, with numbers: every wire's figures at every client, whole
 //! and streamed.
 
 use dialect::{Memo, Reply};

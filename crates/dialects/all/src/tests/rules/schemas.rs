@@ -1,4 +1,4 @@
-//! Schemas of tools and answers (translation.md sections 6 and 11, vector 20 of section 23).
+//! Schemas of tools and answers: names that look like keywords, alternatives, cycles, and addresses of documents.
 
 use dialect::{ModelTraits, WireQuirks};
 use hub::{Remote, RemoteKind, Source};
