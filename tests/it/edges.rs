@@ -26,7 +26,7 @@ pub(crate) fn demo() -> Setup {
 async fn probes_need_no_key() {
     let gateway = demo().start().await;
     for path in ["/", "/healthz", "/readyz"] {
-        let got = send(&gateway, Method::GET, path, &[], "").await;
+        let got = send(&gateway, Method::GET, path, &[("accept", "application/json")], "").await;
         assert_eq!(got.status, 200, "{path}");
         assert!(got.json().is_object(), "{path}: {}", got.text());
         let head = send(&gateway, Method::HEAD, path, &[], "").await;

@@ -37,6 +37,7 @@ mod lists;
 mod logs;
 mod management;
 mod names;
+mod ollama;
 mod places;
 mod pool;
 mod processes;

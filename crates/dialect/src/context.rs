@@ -228,6 +228,10 @@ pub struct ModelCard {
     pub video: bool,
     /// How it thinks; not at all where nothing says that it does.
     pub thinking: ThinkingTraits,
+    /// Calls tools; `None` is "not known".
+    pub tools: Option<bool>,
+    /// Gives vectors for texts, and no answers.
+    pub embeds: bool,
     /// Can hold its answer to a JSON schema; `None` is "not known".
     pub structured_output: Option<bool>,
 }
@@ -247,6 +251,8 @@ impl ModelCard {
             audio: traits.audio == Some(true),
             video: traits.video == Some(true),
             thinking: traits.thinking.clone(),
+            tools: traits.tools,
+            embeds: traits.embeds == Some(true),
             structured_output: traits.structured_output,
         }
     }

@@ -38,6 +38,10 @@ pub struct ModelTraits {
     pub system_turns: Option<bool>,
     /// Continues a trailing assistant turn.
     pub prefill: Option<bool>,
+    /// Calls tools.
+    pub tools: Option<bool>,
+    /// Gives vectors for texts, and no answers.
+    pub embeds: Option<bool>,
     /// Can hold its answer to a JSON schema.
     pub structured_output: Option<bool>,
     /// Takes a form of the answer together with function tools.

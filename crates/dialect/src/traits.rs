@@ -87,6 +87,8 @@ pub enum Operation {
     Socket(&'static dyn Socket),
     /// What needs no model and is always the same: a version, or that something is not done here.
     Fixed(fn() -> HttpReply),
+    /// The same without a key and without a line in the log: that somebody is there.
+    Greet(fn() -> HttpReply),
 }
 
 impl std::fmt::Debug for Operation {
@@ -103,6 +105,7 @@ impl std::fmt::Debug for Operation {
             Self::Kept => "Kept",
             Self::Socket(_) => "Socket",
             Self::Fixed(_) => "Fixed",
+            Self::Greet(_) => "Greet",
         })
     }
 }
@@ -158,6 +161,11 @@ pub trait ClientSide: Send + Sync {
     /// The name under which to look for a model that is not known as it was written: programs of some dialects
     /// decorate names. `None` when there is no other.
     fn plain_name<'a>(&self, _model: &'a str) -> Option<&'a str> {
+        None
+    }
+
+    /// The longer name that a short one may stand for, where the dialect has such.
+    fn full_name(&self, _model: &str) -> Option<String> {
         None
     }
 

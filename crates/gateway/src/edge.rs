@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use config::Fidelity;
 use dialect::{Body, Catalogue, Framer, HttpReply, Operation, Route};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::CONTENT_ENCODING;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hub::{Fault, FaultKind};
@@ -23,7 +23,7 @@ use crate::fidelity;
 use crate::inbound::Inbound;
 use crate::kept::{self, Asking, Caller, Recall};
 use crate::record::{Ended, Record};
-use crate::routes::Matched;
+use crate::routes::{Matched, Routes};
 use crate::scope::Scope;
 use crate::seats::Seats;
 use crate::serve::Serve;
@@ -49,7 +49,7 @@ impl Worker {
         let id = request_id(&head);
         let origin = cors::allowed(&snapshot.config.cors, &head);
         async move {
-            let mut response = match probe(&head, origin.as_ref()) {
+            let mut response = match probe(&self.app.routes, &head, origin.as_ref()) {
                 Some(response) => response,
                 None => self.exchange(&snapshot, &id, &head, incoming, peer).await,
             };
@@ -216,7 +216,7 @@ impl Exchange<'_> {
                 let peek = self.route.client.peek(head, &body)?;
                 self.model(scope, catalogue, &peek.model)
             }
-            Operation::Fixed(answer) => Ok(respond(answer())),
+            Operation::Fixed(answer) | Operation::Greet(answer) => Ok(respond(answer())),
             Operation::Socket(side) => socket::open(self.worker, head, self.route, side),
             Operation::Kept => kept::answer(&self.asking(record.as_deref(), false), head, self.rest).map(respond),
             Operation::Generate
@@ -229,8 +229,11 @@ impl Exchange<'_> {
 
     fn model(&self, scope: Scope, catalogue: &dyn Catalogue, id: &str) -> Result<Response<ReplyBody>, Fault> {
         let (scope, name) = self.snapshot.names.read(self.route.client, scope, id.to_owned());
-        let card = self.snapshot.names.cards(scope).iter().find(|card| card.id == name);
-        card.map(|card| respond(catalogue.one(card))).ok_or_else(|| {
+        if let Some(card) = self.snapshot.names.cards(scope).iter().find(|card| card.id == name) {
+            return Ok(respond(catalogue.one(card)));
+        }
+        let card = self.snapshot.names.unlisted_card(scope, &name);
+        card.map(|card| respond(catalogue.one(&card))).ok_or_else(|| {
             let shown: String = id.chars().take(128).collect();
             Fault::new(FaultKind::ModelNotFound, format!("there is no model `{shown}` here")).at("model")
         })
@@ -400,7 +403,7 @@ pub(crate) fn respond(reply: HttpReply) -> Response<ReplyBody> {
 }
 
 /// Answers that need no key: health, the front page, and pages that ask whether they may call.
-fn probe(head: &Parts, origin: Option<&HeaderValue>) -> Option<Response<ReplyBody>> {
+fn probe(routes: &Routes, head: &Parts, origin: Option<&HeaderValue>) -> Option<Response<ReplyBody>> {
     if cors::is_preflight(head) {
         let mut response = Response::new(ReplyBody::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -409,17 +412,19 @@ fn probe(head: &Parts, origin: Option<&HeaderValue>) -> Option<Response<ReplyBod
         }
         return Some(response);
     }
-    let body = match head.uri.path() {
-        "/healthz" | "/readyz" => r#"{"status":"ok"}"#,
-        "/" => FRONT_PAGE,
-        _ => return None,
-    };
     let is_head = head.method == Method::HEAD;
     if !is_head && head.method != Method::GET {
         return None;
     }
-    let mut response = Response::new(if is_head { ReplyBody::empty() } else { ReplyBody::whole(body) });
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let reply = routes.greeting(head).or_else(|| match head.uri.path() {
+        "/healthz" | "/readyz" => Some(HttpReply::json(StatusCode::OK, r#"{"status":"ok"}"#)),
+        "/" => Some(HttpReply::json(StatusCode::OK, FRONT_PAGE)),
+        _ => None,
+    })?;
+    let mut response = respond(reply);
+    if is_head {
+        *response.body_mut() = ReplyBody::empty();
+    }
     Some(response)
 }
 

@@ -86,6 +86,11 @@ impl Attempt<'_> {
         let request = client.decode(&inbound.body)?;
         let (model, _) = self.seat.model(&inbound.peek.model);
         let mut losses = request.losses.clone();
+        if request.inputs.is_empty() {
+            // Nobody needs to be asked, and some would refuse.
+            let nothing = Embedded { vectors: Vec::new(), tokens: Some(0) };
+            return vectors(client, &request, &nothing, &losses, inbound, record);
+        }
         let mut room = self.snapshot.config.limits.reply_bytes;
         let mut parts: Vec<(&[EmbedInput], Bytes)> = Vec::new();
         for inputs in batches(&request.inputs, giver.embed.most(), giver.embed.most_tokens()) {

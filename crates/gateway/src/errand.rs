@@ -36,7 +36,8 @@ impl Errand<'_> {
             | Operation::ShowModel(_)
             | Operation::Kept
             | Operation::Socket(_)
-            | Operation::Fixed(_) => Self::Answer,
+            | Operation::Fixed(_)
+            | Operation::Greet(_) => Self::Answer,
         }
     }
 

@@ -136,6 +136,13 @@ impl Names {
         cards
     }
 
+    /// What is known of a name that is served without being listed: another name of a model, or one of a pattern.
+    pub(crate) fn unlisted_card(&self, scope: Scope, name: &str) -> Option<ModelCard> {
+        let route = self.resolve_known(scope, name)?;
+        let seat = route.seats.first()?;
+        Some(ModelCard::new(name, seat.upstream.kind(), &seat.model(name).1))
+    }
+
     /// What lists say of a name that is served as it stands.
     pub(crate) fn card(&self, name: &str) -> Option<&ModelCard> {
         let at = self.cards.binary_search_by(|card| card.id.as_str().cmp(name)).ok()?;
@@ -194,7 +201,14 @@ impl Names {
             .or_else(plain)
             .or_else(|| self.read_stand_in(scope, self.forms(client, scope, &model), &model));
         let found = found.map(|(scope, name)| (scope, name.to_owned()));
-        found.unwrap_or((scope, model))
+        found.or_else(|| self.read_short(client, scope, &model)).unwrap_or((scope, model))
+    }
+
+    /// What a name stands for that its dialect lets be written shorter.
+    fn read_short(&self, client: &dyn ClientSide, scope: Scope, model: &str) -> Option<(Scope, String)> {
+        let full = |(scope, name)| Some((scope, client.full_name(name)?));
+        let mut full = self.forms(client, scope, model).filter_map(full);
+        full.find(|(scope, name)| self.serves_exactly(name) && self.resolve_known(*scope, name).is_some())
     }
 
     /// All that a name may mean which is not served as it stands.

@@ -28,7 +28,8 @@ pub(crate) fn take_provider(routes: &Routes, head: &mut Parts) {
 fn split(routes: &Routes, head: &mut Parts) -> Option<String> {
     let path = head.uri.path();
     let (segment, _) = path.strip_prefix('/')?.split_once('/')?;
-    if segment.is_empty() || routes.begins(segment) || routes.knows(path) {
+    // A greeting is nobody's in particular.
+    if segment.is_empty() || path.len() == segment.len() + 2 || routes.begins(segment) || routes.knows(path) {
         return None;
     }
     let rest = head.uri.path_and_query()?.as_str().get(segment.len() + 1..)?;
@@ -96,6 +97,7 @@ mod tests {
             ("/x/v1beta/models/m:generateContent?key=k", Some("x"), "/v1beta/models/m:generateContent?key=k"),
             ("//v1/messages", None, "//v1/messages"),
             ("/x", None, "/x"),
+            ("/x/", None, "/x/"),
             ("/x/y/v1/messages", None, "/x/y/v1/messages"),
             ("http://host/x/v1/messages", Some("x"), "http://host/v1/messages"),
         ] {

@@ -1,6 +1,6 @@
 //! Which dialect and operation a request line means. Built from the registry; it names no dialect.
 
-use dialect::{ClientSide, Dialect, Route};
+use dialect::{ClientSide, Dialect, HttpReply, Operation, Route};
 use dialects::ALL;
 use http::Method;
 use http::request::Parts;
@@ -12,6 +12,8 @@ pub(crate) struct Routes {
     routes: Vec<Entry>,
     /// First segments of paths that can be nothing but ours: no provider is called so.
     heads: Vec<&'static str>,
+    /// Those that need no key.
+    greetings: Vec<(&'static Route, fn() -> HttpReply)>,
 }
 
 /// A route, with its path taken apart once: every request is compared with all of them.
@@ -45,7 +47,20 @@ impl Routes {
         heads.sort_unstable();
         heads.dedup();
         heads.retain(|head| !upstreams::KINDS.iter().any(|kind| kind.id == *head));
-        Self { routes, heads }
+        let greetings = routes.iter().filter_map(|entry| match entry.route.operation {
+            Operation::Greet(answer) => Some((entry.route, answer)),
+            _ => None,
+        });
+        Self { greetings: greetings.collect(), routes, heads }
+    }
+
+    /// What a caller is told who asks whether anybody is there, in the way of a dialect.
+    pub(crate) fn greeting(&self, head: &Parts) -> Option<HttpReply> {
+        let path = trim(head.uri.path());
+        let fits =
+            |route: &Route| route.path == path && method_fits(&route.method, &head.method) && (route.accepts)(head);
+        let (_, answer) = self.greetings.iter().find(|(route, _)| fits(route))?;
+        Some(answer())
     }
 
     /// Whether a path's first segment can be nothing but ours.

@@ -53,6 +53,7 @@ struct Family<'a> {
     sampling: Option<bool>,
     system_turns: Option<bool>,
     prefill: Option<bool>,
+    embeds: Option<bool>,
     structured_output: Option<bool>,
     format_with_tools: Option<bool>,
     search_with_tools: Option<bool>,
@@ -251,6 +252,7 @@ impl Family<'static> {
         traits.sampling = self.sampling.or(traits.sampling);
         traits.system_turns = self.system_turns.or(traits.system_turns);
         traits.prefill = self.prefill.or(traits.prefill);
+        traits.embeds = self.embeds.or(traits.embeds);
         traits.structured_output = self.structured_output.or(traits.structured_output);
         traits.format_with_tools = self.format_with_tools.or(traits.format_with_tools);
         traits.search_with_tools = self.search_with_tools.or(traits.search_with_tools);

@@ -63,6 +63,12 @@ pub struct Learned {
     /// Can be told not to think.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub can_disable: Option<bool>,
+    /// Calls tools.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools: Option<bool>,
+    /// Gives vectors for texts, and no answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embeds: Option<bool>,
     /// Can hold its answer to a JSON schema.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub structured_output: Option<bool>,
@@ -82,6 +88,8 @@ impl Learned {
         known.pdfs = self.pdfs.or(known.pdfs);
         known.audio = self.audio.or(known.audio);
         known.video = self.video.or(known.video);
+        known.tools = self.tools.or(known.tools);
+        known.embeds = self.embeds.or(known.embeds);
         known.structured_output = self.structured_output.or(known.structured_output);
         known.thinking = self.thinks(known.thinking, known.max_output);
         known

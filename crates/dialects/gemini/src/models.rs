@@ -6,6 +6,8 @@ use http::StatusCode;
 
 /// Clients hide a model that does not list these.
 const METHODS: [&str; 3] = ["generateContent", "streamGenerateContent", "countTokens"];
+/// What a model is asked for that gives vectors.
+const EMBEDS: [&str; 3] = ["embedContent", "batchEmbedContents", "countTokens"];
 /// The largest page that the API gives.
 const MAX_PAGE: usize = 1_000;
 
@@ -48,7 +50,7 @@ fn card(model: &ModelCard, out: &mut BytesMut) {
     card.text("displayName", model.display_name.as_deref().unwrap_or(&model.id));
     card.number_if("inputTokenLimit", model.context);
     card.number_if("outputTokenLimit", model.max_output);
-    array(METHODS, card.key("supportedGenerationMethods"), quoted);
+    array(if model.embeds { EMBEDS } else { METHODS }, card.key("supportedGenerationMethods"), quoted);
     card.flag("thinking", model.thinks());
     card.close();
 }

@@ -59,6 +59,10 @@ impl ClientSide for Chat {
         plain_name(model)
     }
 
+    fn full_name(&self, model: &str) -> Option<String> {
+        full_name(model)
+    }
+
     fn own_answer(&self, body: &Body, reply: &Reply) -> Option<HttpReply> {
         let silent = body.raw("messages").is_none_or(is_empty_list);
         silent.then(|| response::loaded(body, reply, Form::Chat))
@@ -149,8 +153,14 @@ pub(crate) fn plain_name(model: &str) -> Option<&str> {
     (bare != model && !bare.is_empty()).then_some(bare)
 }
 
+/// A model without a tag is its latest.
+pub(crate) fn full_name(model: &str) -> Option<String> {
+    let tagged = model.rsplit('/').next().is_none_or(|name| name.is_empty() || name.contains(':'));
+    (!tagged).then(|| format!("{model}:latest"))
+}
+
 pub(crate) fn is_empty_list(json: &str) -> bool {
-    json.strip_prefix('[').is_some_and(|rest| rest.trim_start() == "]")
+    json == "null" || json.strip_prefix('[').is_some_and(|rest| rest.trim_start() == "]")
 }
 
 /// Ollama has no token count; this is the plainest form.

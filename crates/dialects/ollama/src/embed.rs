@@ -36,8 +36,8 @@ impl EmbedClient for Embed {
 
     fn decode(&self, body: &Body) -> Result<EmbedRequest, Fault> {
         let (inputs, losses) = match self.0 {
-            EmbedCall::Many => (check_inputs(inputs(body)?, "input")?, unknown(body, "input")),
-            EmbedCall::One => (vec![EmbedInput::plain(prompt(body)?)], unknown(body, "prompt")),
+            EmbedCall::Many => (some_inputs(inputs(body)?)?, unknown(body, "input")),
+            EmbedCall::One => (prompt(body)?.map(EmbedInput::plain).into_iter().collect(), unknown(body, "prompt")),
         };
         Ok(EmbedRequest {
             inputs,
@@ -56,8 +56,10 @@ impl EmbedClient for Embed {
         let mut out = BytesMut::with_capacity(128 + answer.vectors.len() * 12 * 1024);
         let mut object = Object::open(&mut out);
         if self.0 == EmbedCall::One {
-            let vector = answer.vectors.first().ok_or_else(|| Fault::garbled("the upstream gave no vector"))?;
-            vector.write(form, object.key("embedding"))?;
+            match answer.vectors.first() {
+                Some(vector) => vector.write(form, object.key("embedding"))?,
+                None => object.raw("embedding", "[]"),
+            }
             object.close();
             return Ok(out.freeze());
         }
@@ -87,7 +89,7 @@ fn list(vectors: &[Vector<'_>], form: VectorForm, out: &mut BytesMut) -> Result<
 fn inputs(body: &Body) -> Result<Vec<EmbedInput>, Fault> {
     let Some(input) = body.get::<&RawValue>("input")? else { return Ok(Vec::new()) };
     if let Some(text) = as_text(input) {
-        return Ok(vec![EmbedInput::plain(text)]);
+        return Ok(Some(text).filter(|text| !text.is_empty()).map(EmbedInput::plain).into_iter().collect());
     }
     let list: Vec<&RawValue> = serde_json::from_str(input.get())
         .map_err(|_| Fault::bad_request("invalid input type: a text or a list of texts").at("input"))?;
@@ -96,9 +98,13 @@ fn inputs(body: &Body) -> Result<Vec<EmbedInput>, Fault> {
     texts.ok_or_else(|| Fault::bad_request("invalid input type: a text or a list of texts").at("input"))
 }
 
-fn prompt(body: &Body) -> Result<String, Fault> {
-    let prompt = body.get::<String>("prompt")?.filter(|prompt| !prompt.is_empty());
-    prompt.ok_or_else(|| Fault::bad_request("`prompt` is empty").at("prompt"))
+fn prompt(body: &Body) -> Result<Option<String>, Fault> {
+    Ok(body.get::<String>("prompt")?.filter(|prompt| !prompt.is_empty()))
+}
+
+/// None at all ask for no more than that the model is loaded.
+fn some_inputs(inputs: Vec<EmbedInput>) -> Result<Vec<EmbedInput>, Fault> {
+    if inputs.is_empty() { Ok(inputs) } else { check_inputs(inputs, "input") }
 }
 
 /// What no other language has.
@@ -193,10 +199,15 @@ mod tests {
             EmbedClient::decode(&ONE, &body(r#"{"model":"m","prompt":"a","keep_alive":"5m","options":{}}"#)).unwrap();
         assert_eq!(one.inputs, [EmbedInput::plain("a")]);
         assert!(one.losses.is_silent());
-        for bad in [r#"{"model":"m"}"#, r#"{"input":[1]}"#, r#"{"input":7}"#, r#"{"prompt":""}"#] {
+        for bad in [r#"{"input":[1],"prompt":1}"#, r#"{"input":7,"prompt":["a"]}"#] {
             assert!(EmbedClient::decode(&MANY, &body(bad)).is_err(), "{bad}");
             assert!(EmbedClient::decode(&ONE, &body(bad)).is_err(), "{bad}");
         }
+        for nothing in [r#"{"model":"m"}"#, r#"{"input":"","prompt":""}"#, r#"{"input":[],"prompt":null}"#] {
+            assert!(EmbedClient::decode(&MANY, &body(nothing)).unwrap().inputs.is_empty(), "{nothing}");
+            assert!(EmbedClient::decode(&ONE, &body(nothing)).unwrap().inputs.is_empty(), "{nothing}");
+        }
+        assert_eq!(EmbedClient::decode(&MANY, &body(r#"{"input":[""]}"#)).unwrap().inputs, [EmbedInput::plain("")]);
     }
 
     #[test]
@@ -207,6 +218,9 @@ mod tests {
             serde_json::from_slice::<serde_json::Value>(&body).unwrap()
         };
         assert_eq!(written(&ONE), serde_json::json!({"embedding": [1.0]}));
+        let none = Embedded { vectors: Vec::new(), tokens: None };
+        let body = EmbedClient::encode(&ONE, &none, VectorForm::Floats, 0, &Reply::new("m", false)).unwrap();
+        assert_eq!(body, r#"{"embedding":[]}"#);
         let many = written(&MANY);
         assert_eq!((&many["embeddings"], &many["prompt_eval_count"]), (&serde_json::json!([[1.0]]), &3.into()));
     }

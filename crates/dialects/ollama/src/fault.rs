@@ -35,6 +35,10 @@ fn write(fault: &Fault, out: &mut BytesMut) {
     let mut object = Object::open(out);
     match fault.message.as_ref() {
         "" => object.text("error", "the request failed"),
+        // By these words programs know that it is the model, and offer others.
+        words if fault.kind == FaultKind::ModelNotFound && !words.contains("not found") => {
+            object.text("error", &format!("model not found: {words}"));
+        }
         words => object.text("error", words),
     }
     object.close();

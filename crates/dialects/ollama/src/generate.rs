@@ -50,9 +50,13 @@ impl ClientSide for Generate {
         chat::plain_name(model)
     }
 
+    fn full_name(&self, model: &str) -> Option<String> {
+        chat::full_name(model)
+    }
+
     fn own_answer(&self, body: &Body, reply: &Reply) -> Option<HttpReply> {
-        let silent =
-            body.raw("prompt").is_none_or(|json| json == "\"\"") && body.raw("images").is_none_or(is_empty_list);
+        let silent = body.raw("prompt").is_none_or(|json| matches!(json, "\"\"" | "null"))
+            && body.raw("images").is_none_or(is_empty_list);
         silent.then(|| response::loaded(body, reply, Form::Generate))
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use dialect::read::{Raw, as_text, lowercase};
-use dialect::{Body, parse_data_url, sniff};
+use dialect::{Body, inlined};
 use hub::{CallKind, Fault, Losses, Media, Part, Request, Role, Source, Text, Thought, ToolCall, ToolResult, Turn};
 use serde_json::value::RawValue;
 
@@ -165,16 +165,13 @@ fn content(at: usize, raw: Raw<'_>) -> Result<Option<String>, Fault> {
     Ok(Some(text.into_owned()).filter(|text| !text.is_empty()))
 }
 
-/// A picture in bare base64; a data URL is a common slip.
+/// A picture in bare base64; a data URL is a common slip, and so are broken lines and the alphabet of URLs.
 pub(crate) fn image(data: &str, path: impl Fn() -> String) -> Result<Part, Fault> {
-    let url = parse_data_url(data);
-    let told = url.as_ref().and_then(|url| url.media_type.clone());
-    let base64 = url.map_or_else(|| data.to_owned(), |url| url.base64.into_owned());
+    let (base64, media_type) = inlined(data, None);
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
     if base64.is_empty() || !base64.bytes().all(legal) {
         return Err(Fault::bad_request("a picture must be bare base64").at(path()));
     }
-    let media_type = sniff(&base64).map(str::to_owned).or(told);
     Ok(Part::Image(Media { source: Source::Base64(base64), media_type, detail: None, cache: None }))
 }
 

@@ -31,7 +31,7 @@ impl Catalogue for Models {
         for empty in ["license", "modelfile", "parameters", "template"] {
             body.text(empty, "");
         }
-        details(body.key("details"));
+        details(model, body.key("details"));
         info(model, body.key("model_info"));
         capabilities(model, body.key("capabilities"));
         body.text("modified_at", &changed(model));
@@ -48,12 +48,12 @@ fn tag(model: &ModelCard, out: &mut BytesMut) {
     // There is no file; programs leave out models of no size.
     entry.number("size", 1);
     entry.text("digest", &digest(&model.id));
-    details(entry.key("details"));
+    details(model, entry.key("details"));
     capabilities(model, entry.key("capabilities"));
     entry.close();
 }
 
-fn details(out: &mut BytesMut) {
+fn details(model: &ModelCard, out: &mut BytesMut) {
     let mut details = Object::open(out);
     details.text("parent_model", "");
     details.text("format", "gguf");
@@ -61,6 +61,7 @@ fn details(out: &mut BytesMut) {
     details.array("families", [FAMILY], quoted);
     details.text("parameter_size", "");
     details.text("quantization_level", "");
+    details.number_if("context_length", model.context);
     details.close();
 }
 
@@ -72,9 +73,17 @@ fn info(model: &ModelCard, out: &mut BytesMut) {
     info.close();
 }
 
-/// Every model is offered tools: one that takes none refuses them itself.
+/// A model is offered tools unless it is known to take none.
 fn capabilities(model: &ModelCard, out: &mut BytesMut) {
-    let all = [("completion", true), ("tools", true), ("vision", model.images), ("thinking", model.thinks())];
+    let answers = !model.embeds;
+    let all = [
+        ("completion", answers),
+        ("tools", answers && model.tools != Some(false)),
+        ("vision", model.images),
+        ("audio", model.audio),
+        ("thinking", model.thinks()),
+        ("embedding", model.embeds),
+    ];
     array(all.into_iter().filter(|(_, able)| *able), out, |(word, _), out| quoted(word, out));
 }
 

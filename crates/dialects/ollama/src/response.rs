@@ -49,7 +49,7 @@ pub(crate) fn encode(response: &Response, reply: &Reply, form: Form) -> Bytes {
 
 /// Answers a request that wants a model loaded or let go: here nothing needs to be.
 pub(crate) fn loaded(body: &Body, reply: &Reply, form: Form) -> HttpReply {
-    let leaves = body.raw("keep_alive").is_some_and(|json| matches!(json.trim_matches('"'), "0" | "0s"));
+    let leaves = body.raw("keep_alive").is_some_and(is_no_time);
     let mut out = BytesMut::with_capacity(160);
     let mut answer = Object::open(&mut out);
     head(reply, &mut answer);
@@ -61,14 +61,14 @@ pub(crate) fn loaded(body: &Body, reply: &Reply, form: Form) -> HttpReply {
     answer.text("done_reason", if leaves { "unload" } else { "load" });
     figures(&Usage::default(), reply, None, &mut answer);
     answer.close();
-    if !reply.stream {
-        return HttpReply::json(StatusCode::OK, out.freeze());
-    }
-    out.extend_from_slice(b"\n");
-    let mut reply = HttpReply::json(StatusCode::OK, out.freeze());
-    let kind = http::HeaderValue::from_static("application/x-ndjson");
-    reply.headers.insert(http::header::CONTENT_TYPE, kind);
-    reply
+    // One object, also for who asked for a stream: programs read it as a line.
+    HttpReply::json(StatusCode::OK, out.freeze())
+}
+
+/// Whether a duration, a number of seconds or a text such as `0m0s`, is none at all.
+fn is_no_time(json: &str) -> bool {
+    let digits = || json.bytes().filter(u8::is_ascii_digit);
+    digits().next().is_some() && digits().all(|digit| digit == b'0')
 }
 
 /// An answer, sorted as Ollama sorts it.

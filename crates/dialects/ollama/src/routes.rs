@@ -9,11 +9,13 @@ use crate::embed;
 use crate::generate::Generate;
 use crate::models::Models;
 
-/// The version whose behaviour we follow; editors ask for 0.6.4 at least.
-const VERSION: &str = r#"{"version":"0.12.10"}"#;
+/// The version whose behaviour we follow (its routes and types were read in 2026-11). Editors ask for 0.6.4 at least,
+/// agents that speak Responses to it for 0.13.4.
+const VERSION: &str = r#"{"version":"0.32.7"}"#;
 const NO_LIBRARY: &str = r#"{"error":"models are not pulled, made or removed here: they come from the configuration"}"#;
 
-pub(crate) static ROUTES: [Route; 27] = [
+pub(crate) static ROUTES: [Route; 32] = [
+    greeting("/", wants_no_page),
     route(Method::POST, "/api/chat", Operation::Generate),
     generate("/api/generate"),
     route(Method::GET, "/api/tags", Operation::ListModels(&Models)),
@@ -27,7 +29,9 @@ pub(crate) static ROUTES: [Route; 27] = [
     route(Method::POST, "/api/create", Operation::Fixed(no_library)),
     route(Method::POST, "/api/copy", Operation::Fixed(no_library)),
     route(Method::DELETE, "/api/delete", Operation::Fixed(no_library)),
-    route(Method::GET, "/ollama", Operation::Fixed(running)),
+    route(Method::GET, "/api/blobs/{rest}", Operation::Fixed(no_library)),
+    route(Method::POST, "/api/blobs/{rest}", Operation::Fixed(no_library)),
+    greeting("/ollama", always),
     route(Method::POST, "/ollama/api/chat", Operation::Generate),
     generate("/ollama/api/generate"),
     route(Method::GET, "/ollama/api/tags", Operation::ListModels(&Models)),
@@ -41,6 +45,8 @@ pub(crate) static ROUTES: [Route; 27] = [
     route(Method::POST, "/ollama/api/create", Operation::Fixed(no_library)),
     route(Method::POST, "/ollama/api/copy", Operation::Fixed(no_library)),
     route(Method::DELETE, "/ollama/api/delete", Operation::Fixed(no_library)),
+    route(Method::GET, "/ollama/api/blobs/{rest}", Operation::Fixed(no_library)),
+    route(Method::POST, "/ollama/api/blobs/{rest}", Operation::Fixed(no_library)),
 ];
 
 const fn route(method: Method, path: &'static str, operation: Operation) -> Route {
@@ -52,8 +58,23 @@ const fn generate(path: &'static str) -> Route {
     Route { method: Method::POST, path, accepts: always, operation: Operation::Generate, client: CLIENT }
 }
 
+const fn greeting(path: &'static str, accepts: fn(&Parts) -> bool) -> Route {
+    Route { method: Method::GET, path, accepts, operation: Operation::Greet(running), client: &Chat }
+}
+
 fn always(_: &Parts) -> bool {
     true
+}
+
+/// Whether a caller at the root would read a plain line: browsers want a page, and who names JSON and no text wants that.
+fn wants_no_page(head: &Parts) -> bool {
+    if head.method != Method::GET && head.method != Method::HEAD {
+        return false;
+    }
+    let accept = head.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let accept = accept.collect::<Vec<_>>().join(",").to_ascii_lowercase();
+    let takes = |kind: &str| accept.split(',').any(|own| own.split(';').next().unwrap_or_default().trim() == kind);
+    !takes("text/html") && (takes("text/plain") || !takes("application/json"))
 }
 
 fn version() -> HttpReply {

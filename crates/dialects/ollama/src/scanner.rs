@@ -9,7 +9,7 @@ use hub::{Stop, Usage};
 use memchr::memmem::Finder;
 
 use crate::fault;
-use crate::stream_decode::{parse, reason, usage};
+use crate::stream_decode::{parse, reason, told, usage};
 use crate::wire::Message;
 
 static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"done\""));
@@ -76,7 +76,7 @@ impl Watch {
             return false;
         }
         let Some(word) = field("done_reason").map_or(Some(""), plain) else { return false };
-        let counted = |key| field(key).and_then(count);
+        let counted = |key| told(field(key).and_then(count));
         let figures = Usage { fresh: counted("prompt_eval_count"), output: counted("eval_count"), ..Usage::default() };
         self.observed.usage.update(&figures);
         self.observed.stop = Some(Stop::from(reason(word, false)));

@@ -54,7 +54,17 @@ pub(crate) fn parse(data: &[u8]) -> Result<Chunk<'_>, Fault> {
 
 /// The counts of a last line.
 pub(crate) fn usage(chunk: &Chunk<'_>) -> Usage {
-    Usage { fresh: as_count(chunk.prompt_eval_count), output: as_count(chunk.eval_count), ..Usage::default() }
+    Usage {
+        fresh: told(as_count(chunk.prompt_eval_count)),
+        output: told(as_count(chunk.eval_count)),
+        ..Usage::default()
+    }
+}
+
+/// A count that says something. The server leaves out what is zero, and servers that stand in for it write zero for what
+/// they do not know.
+pub(crate) fn told(count: Option<u64>) -> Option<u64> {
+    count.filter(|count| *count > 0)
 }
 
 /// Why the answer ended. Calls win over "stop", which is all that is said of them, and over a limit, for they come whole;

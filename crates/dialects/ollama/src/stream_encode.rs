@@ -130,17 +130,15 @@ pub(crate) fn done_reason(reason: StopReason) -> &'static str {
     }
 }
 
-/// Writes the figures of a last line. `first` is when the first content came.
+/// Writes the figures of a last line, all of them: programs divide by them. `first` is when the first content came.
 pub(crate) fn figures(usage: &Usage, reply: &Reply, first: Option<Duration>, out: &mut Object<'_>) {
     let total = reply.elapsed();
     let before = first.unwrap_or_default();
     out.number("total_duration", total.as_nanos());
     out.number("load_duration", 0);
-    if usage.fresh.is_some() || usage.input_total() > 0 {
-        out.number("prompt_eval_count", usage.input_total());
-    }
+    out.number("prompt_eval_count", usage.input_total());
     out.number("prompt_eval_duration", before.as_nanos());
-    out.number_if("eval_count", usage.output);
+    out.number("eval_count", usage.output.unwrap_or_default());
     out.number("eval_duration", total.saturating_sub(before).as_nanos());
 }
 

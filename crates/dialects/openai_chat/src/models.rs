@@ -49,7 +49,7 @@ fn modalities(model: &ModelCard, card: &mut Object<'_>) {
     let mut architecture = Object::open(card.key("architecture"));
     architecture
         .array("input_modalities", all.into_iter().filter(|(_, able)| *able), |(word, _), out| quoted(word, out));
-    architecture.array("output_modalities", ["text"], quoted);
+    architecture.array("output_modalities", [if model.embeds { "embeddings" } else { "text" }], quoted);
     architecture.close();
 }
 

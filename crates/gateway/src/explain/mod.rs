@@ -126,7 +126,8 @@ fn word(operation: Operation) -> Option<String> {
         | Operation::ShowModel(_)
         | Operation::Kept
         | Operation::Socket(_)
-        | Operation::Fixed(_) => None,
+        | Operation::Fixed(_)
+        | Operation::Greet(_) => None,
     }
 }
 

@@ -102,7 +102,11 @@ fn openai(entry: &Entry) -> Option<Learned> {
             .or_else(|| entry.flag(&["supports_reasoning", "capabilities.reasoning"])),
         efforts: entry.words("reasoning.supported_efforts").unwrap_or_default(),
         can_disable: entry.flag(&["reasoning.mandatory"]).map(|always| !always),
-        // A list that does not name it may only be incomplete.
+        // A list that does not name them may only be incomplete.
+        tools: parameter(entry, "tools")
+            .filter(|takes| *takes)
+            .or_else(|| entry.flag(&["supports_tools", "capabilities.function_calling"])),
+        embeds: embeds(entry),
         structured_output: parameter(entry, "structured_outputs").filter(|takes| *takes),
         name,
         ..Learned::default()
@@ -119,6 +123,13 @@ fn modality(entry: &Entry, kind: &str) -> Option<bool> {
 fn parameter(entry: &Entry, name: &str) -> Option<bool> {
     let taken = entry.words("supported_parameters")?;
     Some(taken.iter().any(|own| own == name))
+}
+
+/// Whether the model gives nothing but vectors; `None` where nothing is said about what it gives.
+fn embeds(entry: &Entry) -> Option<bool> {
+    let gives = entry.words("architecture.output_modalities").or_else(|| entry.words("output_modalities"));
+    let only = gives.map(|kinds| !kinds.is_empty() && kinds.iter().all(|kind| kind.starts_with("embedding")));
+    only.or_else(|| entry.text("type").filter(|kind| kind == "embedding").map(|_| true))
 }
 
 fn created(entry: &Entry) -> Option<u64> {
@@ -164,8 +175,9 @@ fn gemini(entry: &Entry) -> Option<Learned> {
     let whole = entry.text("name")?;
     let name = whole.strip_prefix("models/").unwrap_or(&whole).to_owned();
     let methods = entry.words("supportedGenerationMethods");
-    let answers = |method: &String| matches!(method.as_str(), "generatecontent" | "embedcontent");
-    if methods.is_some_and(|methods| !methods.iter().any(answers)) {
+    let has = |word: &str| Some(methods.as_ref()?.iter().any(|own| own == word));
+    let (answers, embeds) = (has("generatecontent"), has("embedcontent"));
+    if (answers, embeds) == (Some(false), Some(false)) {
         return None;
     }
     Some(Learned {
@@ -174,6 +186,7 @@ fn gemini(entry: &Entry) -> Option<Learned> {
         context: entry.number(&["inputTokenLimit"]),
         max_output: entry.number(&["outputTokenLimit"]),
         thinking: entry.flag(&["thinking"]),
+        embeds: answers.map(|answers| !answers),
         ..Learned::default()
     })
 }
@@ -197,6 +210,8 @@ pub(super) fn details(entry: &Entry, model: &mut Learned) {
     if let Some(able) = entry.words("capabilities") {
         let has = |word: &str| Some(able.iter().any(|own| own == word));
         (model.images, model.thinking, model.audio) = (has("vision"), has("thinking"), has("audio"));
+        model.tools = has("tools");
+        model.embeds = has("embedding").map(|embeds| embeds && has("completion") == Some(false));
     }
     let window = entry.at("model_info").and_then(|info| {
         let mut windows = info.as_object()?.iter().filter(|(key, _)| key.ends_with(".context_length"));

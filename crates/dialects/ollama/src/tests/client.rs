@@ -16,6 +16,34 @@ use crate::stream_encode::{Encoder, Form};
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUg==";
 
 #[test]
+fn a_name_without_a_tag_is_the_latest() {
+    for (name, full) in [
+        ("m", Some("m:latest")),
+        ("a/b", Some("a/b:latest")),
+        ("host:1/m", Some("host:1/m:latest")),
+        ("m:8b", None),
+        ("a/", None),
+        ("", None),
+    ] {
+        assert_eq!(Chat.full_name(name).as_deref(), full, "{name}");
+    }
+}
+
+#[test]
+fn pictures_come_in_any_alphabet() {
+    let read = |data: &str| {
+        let decoded = chat(&json!({"messages": [{"role": "user", "images": [data]}]})).unwrap();
+        let Part::Image(image) = &decoded.request.turns[0].parts[0] else { panic!("no picture") };
+        (image.source.clone(), image.media_type.clone())
+    };
+    let clean = (Source::Base64(PNG.into()), Some("image/png".to_owned()));
+    assert_eq!(read(&PNG.replace("Rw0", "Rw0\r\n")), clean);
+    assert_eq!(read(PNG.trim_end_matches('=')), clean);
+    assert_eq!(read(&format!("data:image/webp;base64,{PNG}")), clean, "the bytes tell");
+    assert_eq!(read("_-8=").0, Source::Base64("/+8=".into()));
+}
+
+#[test]
 fn a_stream_is_the_default_and_names_are_plain() {
     let head = http::Request::post("/api/chat").body(()).unwrap().into_parts().0;
     let peek = |json| Chat.peek(&head, &body(&json)).unwrap();
@@ -276,13 +304,24 @@ fn a_request_without_words_loads() {
     let load = |json| Chat.own_answer(&body(&json), &reply());
     assert!(load(json!({"messages": [{"role": "user", "content": "x"}]})).is_none());
     let answer = load(json!({"messages": []})).unwrap();
-    assert_eq!(answer.headers["content-type"], "application/x-ndjson");
+    assert_eq!(answer.headers["content-type"], "application/json");
+    assert!(load(json!({"messages": null})).is_some() && load(json!({})).is_some());
     let line: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!((&line["done_reason"], &line["message"]["content"]), (&json!("load"), &json!("")));
     let answer = Generate.own_answer(&body(&json!({"keep_alive": 0})), &reply()).unwrap();
     let line: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!((&line["done_reason"], &line["response"]), (&json!("unload"), &json!("")));
     assert!(Generate.own_answer(&body(&json!({"prompt": "x"})), &reply()).is_none());
+    let reason = |keep: serde_json::Value| {
+        let answer = Generate.own_answer(&body(&json!({"prompt": null, "keep_alive": keep})), &reply()).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&answer.body).unwrap()["done_reason"].clone()
+    };
+    for none in [json!(0), json!(0.0), json!("0"), json!("0s"), json!("0h0m0s")] {
+        assert_eq!(reason(none.clone()), "unload", "{none}");
+    }
+    for some in [json!(-1), json!("5m"), json!("10s"), json!(0.5), json!(null), json!("")] {
+        assert_eq!(reason(some.clone()), "load", "{some}");
+    }
 }
 
 #[test]
@@ -293,7 +332,9 @@ fn every_fault_is_a_text() {
         let fault = Fault::new(kind, "it \"broke\"").with_retry_after(Some(wait));
         let rendered = Chat.render_fault(&fault, "req_1");
         assert_eq!(rendered.status, kind.status());
-        assert_eq!(&rendered.body[..], br#"{"error":"it \"broke\""}"#);
+        // By "not found" programs know that it is the model.
+        let words = if kind == FaultKind::ModelNotFound { "model not found: it \"broke\"" } else { "it \"broke\"" };
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&rendered.body).unwrap(), json!({"error": words}));
         assert_eq!(
             (&rendered.headers["retry-after"], &rendered.headers["x-request-id"]),
             (&"2".parse().unwrap(), &"req_1".parse().unwrap())
@@ -304,7 +345,7 @@ fn every_fault_is_a_text() {
             encoder.keep_alive(&mut out);
             encoder.fail(&fault, &mut out);
             let told = lines(std::str::from_utf8(&out).unwrap());
-            assert_eq!((&told[0]["done"], &told[1]), (&json!(false), &json!({"error": "it \"broke\""})));
+            assert_eq!((&told[0]["done"], &told[1]), (&json!(false), &json!({"error": words})));
         }
     }
 }
@@ -328,5 +369,9 @@ fn whole_answers_hold_everything() {
     );
     let plain = read(Form::Generate);
     assert_eq!((&plain["response"], &plain["thinking"], &plain["image"]), (&json!("ano"), &json!("hm"), &json!(PNG)));
-    assert!(plain.get("prompt_eval_count").is_none(), "silence is not zero");
+    for figure in
+        ["total_duration", "load_duration", "prompt_eval_count", "prompt_eval_duration", "eval_count", "eval_duration"]
+    {
+        assert!(plain[figure].is_u64(), "programs calculate with {figure}: {plain}");
+    }
 }

@@ -100,19 +100,26 @@ fn noise() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
+/// With the counts that come back: zero is as good as nothing here.
+fn counted(mut response: Response) -> Response {
+    response.usage.fresh = response.usage.fresh.filter(|count| *count > 0);
+    response.usage.output = response.usage.output.filter(|count| *count > 0);
+    response
+}
+
 proptest! {
     #[test]
     fn a_stream_reads_back_however_it_is_cut(response in answer(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
         let mut events = Vec::new();
         replay(response.clone(), &mut events);
         let text = written(&events, Form::Chat);
-        prop_assert_eq!(assembled(fed(text.as_bytes(), &cuts)), response);
+        prop_assert_eq!(assembled(fed(text.as_bytes(), &cuts)), counted(response));
     }
 
     #[test]
     fn a_whole_answer_reads_back(response in answer()) {
         let body = response::encode(&response, &reply(), Form::Chat);
-        prop_assert_eq!(Chat.decode_response(&body, &Memo::default()).unwrap(), response);
+        prop_assert_eq!(Chat.decode_response(&body, &Memo::default()).unwrap(), counted(response));
     }
 
     #[test]
