@@ -345,8 +345,13 @@ impl Exchange<'_> {
             return self.warm_up(side, &inbound, &route.seats);
         }
         if let Some(own) = own.flatten() {
-            serve.snapshot.names.first_way(scope, &inbound.peek.model)?;
-            return Ok(respond(own));
+            let ((_, model), route) = serve.snapshot.names.first_way(scope, &inbound.peek.model)?;
+            let client = self.route.client.dialect();
+            // It may mean something to a place of the client's own language, and only there.
+            if !route.seats.iter().all(|seat| seat.speaks(&model, client)) {
+                return Ok(respond(own));
+            }
+            inbound.peek.reply.stream = false;
         }
         let answer = match (self.route.operation, record.as_mut()) {
             // Boxed, so that the future of the commoner case stays small: it is moved several times.

@@ -13,7 +13,7 @@ pub(crate) struct Routes {
     /// First segments of paths that can be nothing but ours: no provider is called so.
     heads: Vec<&'static str>,
     /// Those that need no key.
-    greetings: Vec<(&'static Route, fn() -> HttpReply)>,
+    greetings: Vec<&'static Route>,
 }
 
 /// A route, with its path taken apart once: every request is compared with all of them.
@@ -47,11 +47,8 @@ impl Routes {
         heads.sort_unstable();
         heads.dedup();
         heads.retain(|head| !upstreams::KINDS.iter().any(|kind| kind.id == *head));
-        let greetings = routes.iter().filter_map(|entry| match entry.route.operation {
-            Operation::Greet(answer) => Some((entry.route, answer)),
-            _ => None,
-        });
-        Self { greetings: greetings.collect(), routes, heads }
+        let greets = |route: &&Route| matches!(route.operation, Operation::Greet(_));
+        Self { greetings: routes.iter().map(|entry| entry.route).filter(greets).collect(), routes, heads }
     }
 
     /// What a caller is told who asks whether anybody is there, in the way of a dialect.
@@ -59,8 +56,11 @@ impl Routes {
         let path = trim(head.uri.path());
         let fits =
             |route: &Route| route.path == path && method_fits(&route.method, &head.method) && (route.accepts)(head);
-        let (_, answer) = self.greetings.iter().find(|(route, _)| fits(route))?;
-        Some(answer())
+        let route = self.greetings.iter().find(|route| fits(route))?;
+        match route.operation {
+            Operation::Greet(answer) => Some(answer()),
+            _ => None,
+        }
     }
 
     /// Whether a path's first segment can be nothing but ours.

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::{Deref, Range};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use config::ErrorRule;
 use dialect::{Dialect, ModelTraits};
@@ -82,6 +82,18 @@ impl Guard {
     }
 }
 
+/// The languages that clients speak: the registry's, and the forms that some of their routes have for themselves.
+static CLIENTS: LazyLock<Vec<DialectId>> = LazyLock::new(|| {
+    let mut all: Vec<_> = dialects::ALL.iter().map(|dialect| dialect.id).collect();
+    for route in dialects::ALL.iter().flat_map(|dialect| dialect.routes) {
+        let own = route.client.dialect();
+        if !all.contains(&own) {
+            all.push(own);
+        }
+    }
+    all
+});
+
 /// What an account is asked for.
 #[derive(Debug)]
 pub(crate) struct Offer {
@@ -90,7 +102,7 @@ pub(crate) struct Offer {
     /// Answers carry the name that was asked for.
     pub(crate) force_mapping: bool,
     traits: Arc<ModelTraits>,
-    /// What is spoken with each client, in the order of the registry, and at last with those of no dialect of it.
+    /// What is spoken with each client, in the order of [`CLIENTS`], and at last with those that are not among them.
     wires: Box<[Option<&'static Dialect>]>,
 }
 
@@ -110,8 +122,8 @@ impl Offer {
     }
 
     fn named(name: &str, force_mapping: bool, traits: Arc<ModelTraits>, at: &dyn Upstream) -> Self {
-        let registered = dialects::ALL.iter().map(|client| at.wire_for(name, client.id));
-        let wires = registered.chain([at.wire(name)]).collect();
+        let known = CLIENTS.iter().map(|client| at.wire_for(name, *client));
+        let wires = known.chain([at.wire(name)]).collect();
         Self { model: name.into(), force_mapping, traits, wires }
     }
 
@@ -254,8 +266,13 @@ impl<'a> Seat<'a> {
         if !self.is_fixed() {
             return self.upstream.wire_for(self.guard.bare(requested), client);
         }
-        let at = dialects::ALL.iter().position(|dialect| dialect.id == client).unwrap_or(dialects::ALL.len());
+        let at = CLIENTS.iter().position(|known| *known == client).unwrap_or(CLIENTS.len());
         *self.offer.wires.get(at)?
+    }
+
+    /// Whether a client's bytes go there as they are.
+    pub(crate) fn speaks(&self, requested: &str, client: DialectId) -> bool {
+        self.wire_for(requested, client).is_some_and(|wire| wire.id == client)
     }
 
     /// Answers carry the name that was asked for.

@@ -108,6 +108,8 @@ pub(crate) struct Ask {
     pub(crate) stop: Vec<String>,
     /// How many answers (OpenAI's `n`).
     pub(crate) copies: u64,
+    /// Asked by one prompt and not by messages, and so answered (Ollama).
+    pub(crate) prompt_form: bool,
     /// Size of the prompt in fake tokens.
     pub(crate) prompt_tokens: u64,
     pub(crate) cache: Cache,

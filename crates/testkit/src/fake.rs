@@ -327,7 +327,7 @@ impl Deref for FakeGemini {
     }
 }
 
-/// Ollama: `POST /api/chat`, `POST /api/embed`, `GET /api/tags`.
+/// Ollama: `POST /api/chat`, `/api/generate`, `/api/show`, `/api/embed`, `/api/embeddings`, `GET /api/tags`.
 #[derive(Debug)]
 pub struct FakeOllama(Fake);
 

@@ -79,19 +79,11 @@ impl WireSide for Chat {
     }
 
     fn relay(&self, _: &Parts, body: &Body, target: &Target<'_>) -> Relay {
-        let mut edits = vec![default("truncate", None, "false")];
-        edits.extend(Edit::model(body, target.model));
-        if let Some(window) = target.traits.quirks.context_window {
-            edits.push(default("options", Some("num_ctx"), &window.to_string()));
-        }
-        Relay { edits, headers: HeaderMap::new(), hide_usage: false, losses: Losses::default() }
+        relay(body, target)
     }
 
     fn rethink(&self, _: &Body, wish: Thinking, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit> {
-        vec![match request_encode::think(&wish, target, losses) {
-            Some(json) => Edit::set("think", json),
-            None => Edit::remove("think"),
-        }]
+        rethink(wish, target, losses)
     }
 
     fn instruct(&self, body: &Body, prompt: &Prompt) -> Vec<Edit> {
@@ -126,6 +118,23 @@ impl WireSide for Chat {
     fn beside(&self) -> Beside {
         Beside { embed: Some(&embed::MANY), count: None, compact: &[] }
     }
+}
+
+/// What a server of the same language must be told: the model's name there, and to keep the conversation whole.
+pub(crate) fn relay(body: &Body, target: &Target<'_>) -> Relay {
+    let mut edits = vec![default("truncate", None, "false")];
+    edits.extend(Edit::model(body, target.model));
+    if let Some(window) = target.traits.quirks.context_window {
+        edits.push(default("options", Some("num_ctx"), &window.to_string()));
+    }
+    Relay { edits, headers: HeaderMap::new(), hide_usage: false, losses: Losses::default() }
+}
+
+pub(crate) fn rethink(wish: Thinking, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit> {
+    vec![match request_encode::think(&wish, target, losses) {
+        Some(json) => Edit::set("think", json),
+        None => Edit::remove("think"),
+    }]
 }
 
 /// What both client forms and `/api/show` tell early. Older programs name the model `name`.

@@ -55,6 +55,10 @@ impl<'a> Plan<'a> {
             let words = format!("{} has none of the tools of which one must be called: offer others", target.model);
             return Err(Fault::unsupported("tool_choice", words));
         }
+        if !plan.tools.is_empty() && target.traits.tools == Some(false) {
+            let words = format!("{} takes no tools: leave them out, or use a model that does", target.model);
+            return Err(Fault::unsupported("tools", words));
+        }
         plan.note(request, losses);
         Ok(plan)
     }

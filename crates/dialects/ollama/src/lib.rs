@@ -1,4 +1,4 @@
-//! The Ollama dialect, client side (chat and generate) and wire side (chat).
+//! The Ollama dialect, client side (chat and generate) and wire side (chat for everybody, generate for its own clients).
 //!
 //! Streams are lines of JSON and the default: a request that says nothing of `stream` wants one. A call of a tool is
 //! always whole here, with an object as its arguments. There is no slot for proofs of reasoning ([`hub::Seal`]), so
@@ -27,11 +27,23 @@ use http::request::Parts;
 use hub::DialectId;
 
 use crate::chat::Chat;
+use crate::generate::Generate;
 
 /// The name of this dialect.
 pub const ID: DialectId = DialectId("ollama");
-/// The name of the form without messages. It has no wire of its own: its requests always pass through the hub.
+/// The name of the form without messages.
 pub const GENERATE_ID: DialectId = DialectId("ollama_generate");
+
+/// The form without messages as servers take it from their own clients. It has no routes: those are [`DIALECT`]'s.
+pub static GENERATE: Dialect = Dialect {
+    word: "ollama",
+    id: GENERATE_ID,
+    routes: &[],
+    framing: Framing::Ndjson,
+    recognises: |_| false,
+    client: None,
+    wire: Some(&Generate),
+};
 
 /// The dialect, for the registry.
 pub static DIALECT: Dialect = Dialect {

@@ -71,8 +71,12 @@ impl Watch {
     fn skim(&mut self, body: &[u8]) -> bool {
         let Ok(index) = scan::object(body) else { return false };
         let field = |key| index.find(body, key).filter(|json| *json != "null");
-        let Some(message) = field("message").filter(|json| json.starts_with('{')) else { return false };
-        if field("error").is_some() || field("done") != Some("true") || CALLS.find(message.as_bytes()).is_some() {
+        let message = field("message").filter(|json| json.starts_with('{'));
+        // The form without messages has its text at the top.
+        let prose =
+            || field("response").filter(|json| json.starts_with('"') && index.find(body, "tool_calls").is_none());
+        let Some(said) = message.or_else(prose) else { return false };
+        if field("error").is_some() || field("done") != Some("true") || CALLS.find(said.as_bytes()).is_some() {
             return false;
         }
         let Some(word) = field("done_reason").map_or(Some(""), plain) else { return false };

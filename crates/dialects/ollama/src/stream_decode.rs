@@ -1,4 +1,4 @@
-//! Reads the lines of a stream, and whole answers as the one line that they are.
+//! Reads the lines of a stream, and whole answers as the one line that they are, in both forms.
 //!
 //! Lines say nothing of where a block begins or ends: that is made here, from what they hold.
 
@@ -49,7 +49,9 @@ impl StreamDecoder for Decoder {
 
 /// Reads a line or a whole answer.
 pub(crate) fn parse(data: &[u8]) -> Result<Chunk<'_>, Fault> {
-    dialect::read::json(data).map_err(|error| Fault::garbled(format!("the upstream's answer is not Ollama's: {error}")))
+    let chunk: Chunk<'_> = dialect::read::json(data)
+        .map_err(|error| Fault::garbled(format!("the upstream's answer is not Ollama's: {error}")))?;
+    Ok(chunk.with_message())
 }
 
 /// The counts of a last line.

@@ -74,6 +74,13 @@ pub(crate) struct Chunk<'a> {
     pub(crate) model: Raw<'a>,
     #[serde(borrow)]
     pub(crate) message: Option<Message<'a>>,
+    /// The text of the form without messages, and what stands beside it there.
+    #[serde(borrow)]
+    response: Raw<'a>,
+    #[serde(borrow)]
+    thinking: Raw<'a>,
+    #[serde(borrow)]
+    tool_calls: Option<Vec<ToolCall<'a>>>,
     pub(crate) done: Option<bool>,
     #[serde(borrow)]
     pub(crate) done_reason: Option<Str<'a>>,
@@ -83,4 +90,15 @@ pub(crate) struct Chunk<'a> {
     pub(crate) eval_count: Raw<'a>,
     #[serde(borrow)]
     pub(crate) error: Raw<'a>,
+}
+
+impl<'a> Chunk<'a> {
+    /// The same with a message, which one form has and the other spreads over the line.
+    pub(crate) fn with_message(mut self) -> Self {
+        if self.message.is_none() && (self.response.is_some() || self.thinking.is_some() || self.tool_calls.is_some()) {
+            let (content, thinking, tool_calls) = (self.response, self.thinking, self.tool_calls.take());
+            self.message = Some(Message { content, thinking, tool_calls, ..Message::default() });
+        }
+        self
+    }
 }

@@ -33,6 +33,7 @@ pub(super) fn read(body: &Value, size: usize) -> Ask {
         max_tokens: members.get("max_tokens").and_then(Value::as_u64),
         stop: list(members, "stop_sequences").iter().filter_map(|word| Some(word.as_str()?.to_owned())).collect(),
         copies: 1,
+        prompt_form: false,
         prompt_tokens: (size / BYTES_PER_TOKEN) as u64,
         cache: cache(body, since > 0),
     }

@@ -35,7 +35,7 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    fn json(model: &str, body: &Value) -> Self {
+    pub(crate) fn json(model: &str, body: &Value) -> Self {
         Self { model: model.to_owned(), content_type: "application/json", body: body.to_string().into_bytes() }
     }
 }

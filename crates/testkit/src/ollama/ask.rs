@@ -19,10 +19,10 @@ pub(super) fn read(body: &Value, size: usize) -> Ask {
         model: model.strip_suffix(":latest").unwrap_or(model).to_owned(),
         stream: body["stream"] != false,
         stream_usage: true,
-        system: of_role(messages, "system").join("\n"),
-        text: of_role(news, "user").join("\n"),
+        system: words(of_role(messages, "system"), &body["system"]),
+        text: words(of_role(news, "user"), &body["prompt"]),
         results: of_role(news, "tool"),
-        media: news.iter().flat_map(|message| list(message, "images")).filter_map(picture).collect(),
+        media: news.iter().chain([body]).flat_map(|message| list(message, "images")).filter_map(picture).collect(),
         tools: list(body, "tools").iter().map(tool).collect(),
         choice: Choice::Auto,
         parallel: true,
@@ -32,9 +32,15 @@ pub(super) fn read(body: &Value, size: usize) -> Ask {
         max_tokens: options["num_predict"].as_u64(),
         stop: list(options, "stop").iter().filter_map(|word| Some(word.as_str()?.to_owned())).collect(),
         copies: 1,
+        prompt_form: body.get("messages").is_none(),
         prompt_tokens: (size / BYTES_PER_TOKEN) as u64,
         cache: Cache::Untouched,
     }
+}
+
+/// What messages say, or the one text that stands in their place.
+fn words(said: Vec<String>, one: &Value) -> String {
+    said.into_iter().chain(one.as_str().map(str::to_owned)).collect::<Vec<_>>().join("\n")
 }
 
 fn of_role(messages: &[Value], role: &str) -> Vec<String> {

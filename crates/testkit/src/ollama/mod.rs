@@ -1,4 +1,4 @@
-//! Ollama's `/api/chat`, as strict as the server, behind a key as the hosted one.
+//! Ollama's `/api/chat`, `/api/generate` and `/api/show`, as strict as the server, behind a key as the hosted one.
 //!
 //! Facts: the server's own request types and texts, and the types of the official SDK (ollama 0.7). The server passes
 //! over fields that it does not know; the fake refuses them, for a field that does nothing is a mistake of who sent it.
@@ -15,7 +15,7 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Ask};
-use crate::beside::{self, Answered};
+use crate::beside::{self, Answered, Side};
 use crate::delivery::{Frame, Framing};
 use crate::lively::Ids;
 use crate::provider::{Call, Provider, Refusal, Route};
@@ -31,7 +31,7 @@ impl Provider for Ollama {
 
     fn route(&self, method: &Method, path: &str) -> Result<Route, Refusal> {
         let (wanted, route) = match path {
-            "/api/chat" => (Method::POST, Route::Generate),
+            "/api/chat" | "/api/generate" => (Method::POST, Route::Generate),
             "/api/tags" => (Method::GET, Route::Models),
             _ => return Err(refusal(404, "404 page not found")),
         };
@@ -46,7 +46,10 @@ impl Provider for Ollama {
 
     fn check(&self, call: &Call<'_>) -> Result<Ask, Refusal> {
         let body = rules::parse(call.body)?;
-        rules::check(&body)?;
+        match call.path {
+            "/api/generate" => rules::check_prompt(&body)?,
+            _ => rules::check(&body)?,
+        }
         Ok(ask::read(&body, call.body.len()))
     }
 
@@ -117,7 +120,16 @@ impl Provider for Ollama {
     }
 
     fn beside(&self, head: &Parts, body: &[u8]) -> Option<Answered> {
-        beside::openai(head, body).filter(|_| head.uri.path().starts_with("/api/"))
+        if head.method != Method::POST {
+            return None;
+        }
+        match head.uri.path() {
+            "/api/show" => Some(show(body)),
+            "/api/chat" => loaded(body, "messages"),
+            "/api/generate" => loaded(body, "prompt"),
+            path if path.starts_with("/api/") => beside::openai(head, body),
+            _ => None,
+        }
     }
 
     fn id_header(&self) -> &'static str {
@@ -127,6 +139,27 @@ impl Provider for Ollama {
     fn framing(&self) -> Framing {
         Framing::Lines
     }
+}
+
+fn show(body: &[u8]) -> Answered {
+    let body = rules::parse(body)?;
+    let model = rules::check_show(&body)?;
+    let model = model.strip_suffix(":latest").unwrap_or(&model);
+    Ok(Side::json(model, &render::card(is_plain(model))))
+}
+
+/// The answer to a request that says nothing, and so wants the model loaded or let go.
+fn loaded(body: &[u8], said: &str) -> Option<Answered> {
+    let body = rules::parse(body).ok()?;
+    let nothing = match &body[said] {
+        Value::Null => true,
+        Value::String(words) => words.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        _ => false,
+    };
+    let model = body["model"].as_str().filter(|_| nothing)?;
+    let bare = model.strip_suffix(":latest").unwrap_or(model);
+    Some(Ok(Side::json(bare, &render::loaded(model, body["keep_alive"] == 0, said == "messages"))))
 }
 
 /// Whether a model of this name thinks, sees and calls: those of some names do nothing but talk.

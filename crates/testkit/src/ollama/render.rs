@@ -68,13 +68,53 @@ fn call(index: usize, id: &str, name: &str, arguments: &str, ids: &Ids) -> Optio
 }
 
 fn line(ask: &Ask, message: &Value) -> Value {
-    json!({"model": ask.model, "created_at": WHEN, "message": message, "done": false})
+    formed(ask, json!({"model": ask.model, "created_at": WHEN, "message": message, "done": false}))
+}
+
+/// A line in the form of its request: without messages, what one would hold stands at the top.
+fn formed(ask: &Ask, mut line: Value) -> Value {
+    if !ask.prompt_form {
+        return line;
+    }
+    let message = line["message"].take();
+    line.as_object_mut().into_iter().for_each(|line| _ = line.remove("message"));
+    for (name, value) in message.as_object().into_iter().flatten().filter(|(name, _)| *name != "role") {
+        line[if name == "content" { "response" } else { name }] = value.clone();
+    }
+    if line["done"] == true {
+        line["context"] = json!([1, 2, 3]);
+    }
+    line
+}
+
+/// What is said of a model that was loaded, or let go.
+pub(super) fn loaded(model: &str, leaves: bool, chat: bool) -> Value {
+    let reason = if leaves { "unload" } else { "load" };
+    let mut line = json!({"model": model, "created_at": WHEN, "done": true, "done_reason": reason});
+    match chat {
+        true => line["message"] = json!({"role": "assistant", "content": ""}),
+        false => line["response"] = json!(""),
+    }
+    line
+}
+
+/// What is told of a model that is asked about.
+pub(super) fn card(plain: bool) -> Value {
+    let able: &[&str] = if plain { &["completion"] } else { &["completion", "tools", "vision", "thinking", "insert"] };
+    json!({
+        "license": "", "modelfile": "", "parameters": "", "template": "{{ .Prompt }}", "modified_at": WHEN,
+        "details": {"parent_model": "", "format": "gguf", "family": "fake", "families": ["fake"],
+            "parameter_size": "8B", "quantization_level": "Q4_K_M"},
+        "model_info": {"general.architecture": "fake", "general.parameter_count": 8_030_261_312_u64,
+            "fake.context_length": 40_960, "fake.embedding_length": 4_096},
+        "capabilities": able,
+    })
 }
 
 /// The line that ends an answer, with its counts.
 fn last(answer: &Answer, ask: &Ask, message: &Value) -> Value {
     let usage = answer.usage;
-    json!({
+    let line = json!({
         "model": ask.model,
         "created_at": WHEN,
         "message": message,
@@ -86,5 +126,6 @@ fn last(answer: &Answer, ask: &Ask, message: &Value) -> Value {
         "prompt_eval_duration": 13_074_791,
         "eval_count": usage.output,
         "eval_duration": 52_479_709,
-    })
+    });
+    formed(ask, line)
 }

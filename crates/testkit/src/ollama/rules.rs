@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{invalid, is_plain, list, refusal, schema};
 use crate::media;
 use crate::provider::Refusal;
-use crate::schema::{Flaw, Path, Violation, check as check_schema, type_name};
+use crate::schema::{Flaw, Kind, Path, Violation, check as check_schema, type_name};
 
 type Checked = Result<(), Refusal>;
 
@@ -19,11 +19,9 @@ pub(super) fn parse(body: &[u8]) -> Result<Value, Refusal> {
     serde_json::from_slice(body).map_err(|error| invalid(error.to_string()))
 }
 
-/// Every rule.
+/// Every rule of a chat.
 pub(super) fn check(body: &Value) -> Checked {
-    check_schema(body, schema::CHAT, &Path::default()).map_err(|violation| mistyped(&violation))?;
-    check_think(&body["think"])?;
-    check_format(&body["format"])?;
+    check_shared(body, schema::CHAT)?;
     let messages = list(body, "messages");
     if messages.is_empty() {
         return Err(invalid("the fake loads no models: send a message"));
@@ -31,6 +29,37 @@ pub(super) fn check(body: &Value) -> Checked {
     messages.iter().try_for_each(check_message)?;
     list(body, "tools").iter().try_for_each(check_tool)?;
     check_abilities(body)
+}
+
+/// Every rule of a prompt without messages.
+pub(super) fn check_prompt(body: &Value) -> Checked {
+    check_shared(body, schema::GENERATE)?;
+    let says = |name: &str| body[name].as_str().is_some_and(|words| !words.is_empty());
+    if body["raw"] == true && (says("template") || says("system") || !list(body, "context").is_empty()) {
+        return Err(invalid("raw mode does not support template, system, or context"));
+    }
+    if says("suffix") && is_plain(body["model"].as_str().unwrap_or_default()) {
+        return Err(invalid("does not support insert"));
+    }
+    list(body, "images").iter().try_for_each(check_picture)?;
+    check_abilities(body)
+}
+
+/// The rules of a question about a model, and the model.
+pub(super) fn check_show(body: &Value) -> Result<String, Refusal> {
+    check_schema(body, schema::SHOW, &Path::default()).map_err(|violation| mistyped(&violation))?;
+    let named = ["model", "name"].into_iter().find_map(|field| body[field].as_str().filter(|name| !name.is_empty()));
+    named.map(str::to_owned).ok_or_else(|| invalid("model is required"))
+}
+
+fn check_shared(body: &Value, shape: Kind) -> Checked {
+    check_schema(body, shape, &Path::default()).map_err(|violation| mistyped(&violation))?;
+    let top = body["top_logprobs"].as_i64().unwrap_or_default();
+    if !(0..=20).contains(&top) {
+        return Err(invalid("top_logprobs must be between 0 and 20"));
+    }
+    check_think(&body["think"])?;
+    check_format(&body["format"])
 }
 
 fn mistyped(violation: &Violation) -> Refusal {
@@ -132,7 +161,7 @@ fn check_property(schema: &Value) -> Checked {
 fn check_abilities(body: &Value) -> Checked {
     let model = body["model"].as_str().unwrap_or_default();
     let thinks = body["think"] == true || body["think"].is_string();
-    let sees = list(body, "messages").iter().any(|message| !list(message, "images").is_empty());
+    let sees = list(body, "messages").iter().chain([body]).any(|said| !list(said, "images").is_empty());
     let wanted = [("thinking", thinks), ("tools", !list(body, "tools").is_empty()), ("images", sees)];
     match wanted.into_iter().find(|(_, wanted)| *wanted).filter(|_| is_plain(model)) {
         Some((ability, _)) => Err(invalid(format!("\"{model}\" does not support {ability}"))),

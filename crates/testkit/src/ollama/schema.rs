@@ -72,10 +72,42 @@ const OPTIONS: Kind = Kind::Object(&[
 const FIELDS: &[Field] = &[
     must("model", Kind::Text),
     null("messages", Kind::List(&MESSAGE)),
+    null("tools", Kind::List(&TOOL)),
+    SHARED[0],
+    SHARED[1],
+    SHARED[2],
+    SHARED[3],
+    SHARED[4],
+    SHARED[5],
+    SHARED[6],
+    SHARED[7],
+    SHARED[8],
+];
+
+const PROMPT: &[Field] = &[
+    must("model", Kind::Text),
+    null("prompt", Kind::Text),
+    null("suffix", Kind::Text),
+    null("system", Kind::Text),
+    null("template", Kind::Text),
+    null("context", Kind::List(&Kind::Int)),
+    null("raw", Kind::Bool),
+    null("images", Kind::List(&Kind::Text)),
+    SHARED[0],
+    SHARED[1],
+    SHARED[2],
+    SHARED[3],
+    SHARED[4],
+    SHARED[5],
+    SHARED[6],
+    SHARED[7],
+    SHARED[8],
+];
+
+const SHARED: [Field; 9] = [
     null("stream", Kind::Bool),
     null("format", Kind::Any),
     null("keep_alive", Kind::Either(&[Kind::Text, Kind::Number])),
-    null("tools", Kind::List(&TOOL)),
     null("options", OPTIONS),
     null("think", Kind::Any),
     null("truncate", Kind::Bool),
@@ -86,3 +118,14 @@ const FIELDS: &[Field] = &[
 
 /// POST /api/chat.
 pub(super) const CHAT: Kind = Kind::Object(FIELDS);
+/// POST /api/generate.
+pub(super) const GENERATE: Kind = Kind::Object(PROMPT);
+/// POST /api/show.
+pub(super) const SHOW: Kind = Kind::Object(&[
+    null("model", Kind::Text),
+    null("name", Kind::Text),
+    null("system", Kind::Text),
+    null("template", Kind::Text),
+    null("verbose", Kind::Bool),
+    null("options", Kind::Map),
+]);

@@ -100,6 +100,62 @@ fn a_plain_model_only_talks() {
     assert_eq!(accepted(&plain("think", json!(false))).think, Think::Off);
 }
 
+fn prompt(changes: &Value) -> Result<Ask, Refusal> {
+    let mut body = json!({"model": "ollama-model", "prompt": "hi"});
+    changes.as_object().unwrap().iter().for_each(|(name, value)| body[name] = value.clone());
+    let (body, headers) = (body.to_string(), HeaderMap::new());
+    let path = "/api/generate";
+    Ollama.check(&Call { headers: &headers, path, query: "", body: body.as_bytes(), route: &Route::Generate })
+}
+
+#[test]
+fn a_prompt_without_messages() {
+    let ask = prompt(&json!({"raw": true, "suffix": "}", "images": [PNG], "context": []})).unwrap();
+    assert_eq!((ask.text.as_str(), ask.media.len(), ask.prompt_form), ("hi", 1, true));
+    for (changes, part) in [
+        (json!({"raw": true, "system": "s"}), "raw mode does not support"),
+        (json!({"raw": true, "context": [1]}), "raw mode does not support"),
+        (json!({"messages": []}), "unknown field \"messages\""),
+        (json!({"tools": []}), "unknown field \"tools\""),
+        (json!({"images": ["x"]}), "illegal base64"),
+        (json!({"top_logprobs": 21}), "between 0 and 20"),
+        (json!({"model": "ollama-plain-model", "suffix": "x"}), "insert"),
+    ] {
+        let refusal = prompt(&changes).expect_err(&changes.to_string());
+        assert!(refusal.message.contains(part), "{:?} lacks {part:?}", refusal.message);
+    }
+    let answer: Answer = lively::answer(&ask);
+    let whole = Ollama.answer(&answer, &ask, &Ids::default());
+    assert!(whole["response"].as_str().unwrap().contains("hi") && whole.get("message").is_none(), "{whole}");
+    let lines: Vec<Value> = Ollama
+        .frames(&answer, &ask, &Ids::default())
+        .iter()
+        .map(|frame| serde_json::from_str(&frame.data).unwrap())
+        .collect();
+    for name in ["response", "thinking"] {
+        let said: String = lines.iter().filter_map(|line| line[name].as_str()).collect();
+        assert_eq!(whole[name].as_str().unwrap_or_default(), said);
+    }
+}
+
+#[test]
+fn what_asks_no_model_for_an_answer() {
+    let post = |path: &str, body: Value| {
+        let head =
+            http::Request::post(path).header("content-type", "application/json").body(()).unwrap().into_parts().0;
+        Ollama.beside(&head, body.to_string().as_bytes())
+    };
+    let said = |path: &str, body: Value| {
+        let side = post(path, body).unwrap().unwrap();
+        serde_json::from_slice::<Value>(&side.body).unwrap()
+    };
+    assert_eq!(said("/api/chat", json!({"model": "m"}))["done_reason"], "load");
+    assert_eq!(said("/api/generate", json!({"model": "m", "prompt": "", "keep_alive": 0}))["done_reason"], "unload");
+    assert!(post("/api/generate", json!({"model": "m", "prompt": "x"})).is_none());
+    assert_eq!(said("/api/show", json!({"model": "ollama-plain-model:latest"}))["capabilities"], json!(["completion"]));
+    assert!(post("/api/show", json!({})).unwrap().is_err() && post("/api/show", json!({"id": "m"})).unwrap().is_err());
+}
+
 #[test]
 fn paths_keys_and_unknown_models() {
     assert_eq!(Ollama.route(&Method::POST, "/api/chat"), Ok(Route::Generate));

@@ -32,6 +32,7 @@ pub(super) fn read(body: &Value, size: usize, vendor: bool) -> Ask {
         max_tokens: limit(members),
         stop: stops(members),
         copies: members.get("n").and_then(Value::as_u64).unwrap_or(1),
+        prompt_form: false,
         prompt_tokens: (size / BYTES_PER_TOKEN) as u64,
         cache: if since > 0 { Cache::Read } else { Cache::Untouched },
     }

@@ -35,6 +35,7 @@ pub(super) fn read(body: &Value, size: usize) -> Ask {
         max_tokens: body["max_output_tokens"].as_u64(),
         stop: Vec::new(),
         copies: 1,
+        prompt_form: false,
         prompt_tokens: (size / BYTES_PER_TOKEN) as u64,
         cache: if since > 0 { Cache::Read } else { Cache::Untouched },
     }

@@ -10,7 +10,7 @@ use dialect::splice::Pieces;
 use dialect::{Dialect, ModelTraits, WireQuirks};
 use http::HeaderValue;
 use http::header::{ACCEPT, AUTHORIZATION};
-use hub::Fault;
+use hub::{DialectId, Fault};
 use pool::Secret;
 use url::Url;
 
@@ -27,6 +27,7 @@ const LOCAL: &str = "http://127.0.0.1:11434";
 #[derive(Debug)]
 struct OllamaServer {
     chat: Endpoint,
+    generate: Endpoint,
     embed: Endpoint,
     embeddings: Endpoint,
     lister: Lister,
@@ -41,6 +42,12 @@ impl Upstream for OllamaServer {
 
     fn wire(&self, _model: &str) -> Option<&'static Dialect> {
         Some(&dialect_ollama::DIALECT)
+    }
+
+    /// Who asks with a prompt alone is asked for in that form, and so are raw prompts, templates and suffixes.
+    fn wire_for(&self, _model: &str, client: DialectId) -> Option<&'static Dialect> {
+        let plain = client == dialect_ollama::GENERATE_ID;
+        Some(if plain { &dialect_ollama::GENERATE } else { &dialect_ollama::DIALECT })
     }
 
     fn traits_of(&self, model: &str) -> Arc<ModelTraits> {
@@ -68,6 +75,7 @@ impl Upstream for OllamaServer {
     fn request(&self, call: Call<'_>, secret: &Secret) -> Result<http::Request<Pieces>, Fault> {
         let stream = call.stream;
         let endpoint = match call.purpose {
+            Purpose::Generate if call.wire == dialect_ollama::GENERATE_ID => &self.generate,
             Purpose::Generate => &self.chat,
             Purpose::Compact | Purpose::CountTokens | Purpose::Pass(_) => return Err(not_taken()),
             Purpose::Embed(EmbedCall::Many) => &self.embed,
@@ -98,6 +106,7 @@ fn place(number: usize, server: &Ollama) -> Option<Place> {
     let endpoint = |path| Endpoint::new(&base, path, &entry.headers);
     let upstream = OllamaServer {
         chat: endpoint("api/chat")?,
+        generate: endpoint("api/generate")?,
         embed: endpoint("api/embed")?,
         embeddings: endpoint("api/embeddings")?,
         lister: Lister::new(endpoint("api/tags")?, (AUTHORIZATION, "Bearer "), &lister::OLLAMA)
