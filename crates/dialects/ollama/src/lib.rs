@@ -40,6 +40,7 @@ pub static GENERATE: Dialect = Dialect {
     id: GENERATE_ID,
     routes: &[],
     framing: Framing::Ndjson,
+    headers: OwnHeaders::NONE,
     recognises: |_| false,
     client: None,
     wire: Some(&Generate),
