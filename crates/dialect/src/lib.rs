@@ -6,6 +6,7 @@
 mod arguments;
 mod balance;
 mod body;
+pub mod carrier;
 mod context;
 pub mod count;
 pub mod embed;

@@ -1,5 +1,6 @@
 //! Reads the content blocks of a client's turns into hub parts.
 
+use dialect::carrier;
 use hub::{CacheHint, CallKind, Citation, Fault, File, Foreign, Json, Media, Part, Source, Text, Thought, ToolCall};
 use serde_json::value::RawValue;
 
@@ -24,7 +25,7 @@ pub(crate) fn content(content: Content<'_>, place: &Place<'_, '_>) -> Result<Vec
             parts
         }
     };
-    seals::settle(&mut parts);
+    carrier::settle(&mut parts);
     Ok(parts)
 }
 

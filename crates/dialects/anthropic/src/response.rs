@@ -1,7 +1,7 @@
 //! Reads a whole answer of an upstream, and writes one for a client.
 
 use bytes::{Bytes, BytesMut};
-use dialect::{Memo, Reply, mint, object_arguments, unwrap_custom_input, wrap_custom_input};
+use dialect::{Memo, Reply, carrier, mint, object_arguments, unwrap_custom_input, wrap_custom_input};
 use hub::{CallKind, Fault, Foreign, Json, Part, Response, Seal, Text, Thought, ToolCall};
 use serde_json::value::RawValue;
 
@@ -236,7 +236,7 @@ fn thinking_block(text: &str, signature: &str, out: &mut BytesMut) {
 
 fn write_call(call: &ToolCall, number: u32, reply: &Reply, content: &mut Open<'_>) {
     if let Some(seal) = &call.seal {
-        thinking_block("", &seals::write_for_next(seal), content.item());
+        thinking_block("", &carrier::before_its_call(seal), content.item());
     }
     let mut block = Open::typed(content.item(), "tool_use");
     match call.id.as_str() {

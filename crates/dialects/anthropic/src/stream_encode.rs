@@ -5,7 +5,7 @@
 //! proof which follows its opening can still stand before it.
 
 use bytes::BytesMut;
-use dialect::{Reply, StreamEncoder, mint, wrap_custom_input};
+use dialect::{Reply, StreamEncoder, carrier, mint, wrap_custom_input};
 use hub::{Block as Kind, BlockId, CallKind, Citation, Event, Fault, Seal, Search, Stop, Usage};
 
 use crate::json::Open;
@@ -201,7 +201,7 @@ impl Encoder {
         match &current.kind {
             // A call's proof stands before it, or after it when it has begun.
             Kind::ToolCall { name, .. } if !current.begun && !name.is_empty() => {
-                self.carrier(&seals::write_for_next(seal), out);
+                self.carrier(&carrier::before_its_call(seal), out);
             }
             Kind::Thinking | Kind::Redacted | Kind::ToolCall { .. } => current.seal = Some(seal.clone()),
             Kind::Text | Kind::Refusal | Kind::Image { .. } | Kind::Audio { .. } | Kind::Foreign(_) => (),
@@ -299,7 +299,7 @@ impl Encoder {
         let Some(current) = self.current.take().filter(|current| current.begun) else { return };
         stop_frame(current.index, out);
         if let (Kind::ToolCall { .. }, Some(seal)) = (&current.kind, &seal) {
-            self.carrier(&seals::write_for_last(seal), out);
+            self.carrier(&carrier::behind_its_call(seal), out);
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use dialect::carrier;
 use hub::{
     CallKind, Fault, Foreign, Json, Losses, Media, Part, Request, Role, Source, Text, Thought, ToolCall, ToolResult,
     Turn,
@@ -87,7 +88,7 @@ impl<'a> Reader<'a> {
     /// A compacted history stands for turns that nobody else can read: without them this is another conversation.
     fn finish(self) -> Result<(), Fault> {
         for turn in &mut self.request.turns {
-            seals::settle(&mut turn.parts);
+            carrier::settle(&mut turn.parts);
         }
         self.request.turns.retain(|turn| !turn.parts.is_empty());
         match self.lost {

@@ -4,12 +4,13 @@
 //! object is there. A call that does not fit its tool is told as the function call that it was.
 
 use bytes::BytesMut;
+use dialect::carrier;
 use hub::{BlockId, Seal};
 
 use crate::items::Kind;
 use crate::stream_encode::Encoder;
 use crate::typed::Typed;
-use crate::{seals, typed_calls};
+use crate::typed_calls;
 
 /// A call in the making.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ impl Encoder {
     pub(crate) fn seal_held(&mut self, block: BlockId, seal: &Seal, out: &mut BytesMut) -> bool {
         let is_held = self.held.iter().any(|held| held.block == block);
         if is_held {
-            self.carry(seals::write_for_next(seal), out);
+            self.carry(carrier::before_its_call(seal), out);
         }
         is_held
     }

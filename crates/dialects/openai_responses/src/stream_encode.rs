@@ -8,7 +8,7 @@
 
 use bytes::BytesMut;
 use dialect::openai::tier;
-use dialect::{Object, Reply, StreamEncoder, mint};
+use dialect::{Object, Reply, StreamEncoder, carrier, mint};
 use hub::{Block, BlockId, CallKind, Citation, Event, Fault, FaultKind, Foreign, Seal, Stop, StopReason, Usage};
 
 use crate::held::Held;
@@ -304,7 +304,7 @@ impl Encoder {
     fn release(&mut self, seal: Option<&Seal>, out: &mut BytesMut) {
         let Some((block, call)) = self.pending.take() else { return };
         if let Some(seal) = seal {
-            self.carry(seals::write_for_next(seal), out);
+            self.carry(carrier::before_its_call(seal), out);
         }
         if let Some(call) = self.hold(block, call) {
             self.open_item(block, call, out);
@@ -376,7 +376,7 @@ impl Encoder {
         let Some((at, _)) = self.place(block) else { return };
         match &mut self.items[at].kind {
             Kind::Reasoning { proof, .. } => *proof = Some(seals::write(seal)),
-            Kind::Call { .. } => self.carry(seals::write_for_last(seal), out),
+            Kind::Call { .. } => self.carry(carrier::behind_its_call(seal), out),
             Kind::Message { .. } | Kind::Typed { .. } | Kind::Picture { .. } | Kind::Search(_) | Kind::Whole(_) => (),
         }
     }

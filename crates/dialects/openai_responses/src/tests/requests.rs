@@ -154,7 +154,7 @@ fn a_carried_proof_finds_its_call_again() {
     let seal = hub::Seal::new("gemini", "thought", "sig");
     let request = of_input(&json!([
         {"role": "user", "content": "x"},
-        {"type": "reasoning", "summary": [], "encrypted_content": crate::seals::write_for_next(&seal)},
+        {"type": "reasoning", "summary": [], "encrypted_content": dialect::carrier::before_its_call(&seal)},
         {"type": "function_call", "call_id": "c", "name": "t", "arguments": "{}"},
         {"type": "reasoning", "summary": [], "encrypted_content": "bos1:damaged"}
     ]));
