@@ -2,15 +2,12 @@
 
 use std::borrow::Cow;
 
-use dialect::{bare_base64, parse_data_url, sniff, type_by_name};
-use hub::{CacheHint, Detail, Fault, File, Media, Part, Source, Text};
+use dialect::openai::media;
+use hub::{CacheHint, Fault, File, Media, Part, Source, Text};
 use serde_json::value::RawValue;
 
 use crate::stream_decode::address_text;
 use crate::wire::{self, as_text};
-
-/// The type of files that nobody knows: their names may tell more.
-const UNTYPED: &str = "application/octet-stream";
 
 /// Where a part stands, for messages to people; written out only when something is wrong.
 #[derive(Clone, Copy, Debug)]
@@ -107,91 +104,39 @@ fn text_part(text: String, cache: Option<CacheHint>) -> Option<Part> {
 fn image(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Media, Fault> {
     let raw = part.image_url.ok_or_else(|| at.bad("an image_url part needs `image_url`"))?;
     let address = address_text(raw).ok_or_else(|| at.bad("`image_url` needs `url`"))?;
-    let (source, media_type) = source(at, &address)?;
+    let (source, media_type) = media::source(&address).map_err(|words| at.bad(words))?;
     let detail = serde_json::from_str::<wire::Address<'_>>(raw.get()).ok().and_then(|address| address.detail);
-    let detail = detail.and_then(|detail| match &*detail {
-        "low" => Some(Detail::Low),
-        "high" => Some(Detail::High),
-        "original" => Some(Detail::Original),
-        _ => None,
-    });
+    let detail = detail.and_then(|detail| media::detail(&detail));
     Ok(Media { source, media_type, detail, cache })
 }
 
 fn video(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Media, Fault> {
     let address = part.video_url.and_then(address_text).ok_or_else(|| at.bad("a video_url part needs a `url`"))?;
-    let (source, media_type) = source(at, &address)?;
+    let (source, media_type) = media::source(&address).map_err(|words| at.bad(words))?;
     Ok(Media { source, media_type, detail: None, cache })
-}
-
-/// Bytes from a data URL, their type corrected by what they are; or an http(s) address.
-fn source(at: At, address: &str) -> Result<(Source, Option<String>), Fault> {
-    if let Some(data) = parse_data_url(address) {
-        if data.base64.is_empty() {
-            return Err(at.bad("the data URL holds no data"));
-        }
-        let told = sniff(&data.base64).map(str::to_owned).or(data.media_type);
-        return Ok((Source::Base64(data.base64.into_owned()), told));
-    }
-    let lower = address.get(..8).unwrap_or(address).to_ascii_lowercase();
-    if lower.starts_with("http://") || lower.starts_with("https://") {
-        return Ok((Source::Url(address.to_owned()), None));
-    }
-    Err(at.bad("the address must be an http(s) URL or a base64 data URL"))
 }
 
 fn audio(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Media, Fault> {
     let audio = part.input_audio.as_ref().ok_or_else(|| at.bad("an input_audio part needs `input_audio`"))?;
-    // Some clients send a data URL where bare base64 belongs.
-    let (data, told) = match parse_data_url(&audio.data) {
-        Some(url) => (url.base64.into_owned(), url.media_type),
-        None => (audio.data.to_string(), None),
-    };
-    let format = audio.format.as_deref().map(|format| match format {
-        "mp3" => "audio/mpeg".to_owned(),
-        "m4a" => "audio/mp4".to_owned(),
-        other => format!("audio/{other}"),
-    });
-    let media_type = format.or(told).or_else(|| Some("audio/wav".to_owned()));
-    Ok(Media { source: Source::Base64(data), media_type, detail: None, cache })
+    Ok(media::sound(&audio.data, audio.format.as_deref(), cache))
 }
 
-/// A file: a data URL as OpenAI wants it, or bare base64 whose type its magic bytes or its name give away.
+/// A file: its bytes, or an id.
 fn file(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Part, Fault> {
     let wire::FilePart { file_data, filename, file_id } =
         part.file.as_ref().ok_or_else(|| at.bad("a file part needs `file`"))?;
-    let name = filename.as_deref().map(str::to_owned);
-    let file = |source, media_type| {
-        Part::File(File { source, media_type, name: name.clone(), context: None, cite: false, cache })
-    };
-    let Some(data) = file_data.as_deref().filter(|data| !data.is_empty()) else {
-        let id = file_id.as_deref().ok_or_else(|| at.bad("a file part needs `file_data` or `file_id`"))?;
-        return Ok(file(Source::FileId(id.to_owned()), None));
-    };
-    let url = parse_data_url(data);
-    let told = url.as_ref().and_then(|url| url.media_type.clone()).filter(|kind| kind != UNTYPED);
-    let base64 = url.map_or_else(|| bare_base64(data), |url| Some(url.base64.into_owned()));
-    let base64 = base64.filter(|data| !data.is_empty());
-    let base64 = base64.ok_or_else(|| at.bad("`file_data` must be a data URL or base64"))?;
-    let by_name = || filename.as_deref().and_then(type_by_name).map(str::to_owned);
-    let media_type = sniff(&base64).map(str::to_owned).or(told).or_else(by_name);
-    match media_type {
-        Some(kind) if kind.starts_with("image/") => {
-            Ok(Part::Image(Media { source: Source::Base64(base64), media_type: Some(kind), detail: None, cache }))
-        }
-        kind => Ok(file(Source::Base64(base64), kind)),
+    let name = filename.as_deref();
+    if let Some(data) = file_data.as_deref().filter(|data| !data.is_empty()) {
+        return media::file(data, name, cache).map_err(|words| at.bad(words));
     }
+    let id = file_id.as_deref().ok_or_else(|| at.bad("a file part needs `file_data` or `file_id`"))?;
+    let (source, name) = (Source::FileId(id.to_owned()), name.map(str::to_owned));
+    Ok(Part::File(File { source, media_type: None, name, context: None, cite: false, cache }))
 }
 
 /// The lifetime that a breakpoint asks for.
 pub(crate) fn cache_of(mark: Option<&wire::CacheControl<'_>>) -> Option<CacheHint> {
-    Some(match mark?.ttl.as_deref() {
-        Some("5m") => CacheHint::FiveMinutes,
-        Some("30m") => CacheHint::HalfHour,
-        Some("1h") => CacheHint::OneHour,
-        Some("12h" | "24h") => CacheHint::Long,
-        _ => CacheHint::Default,
-    })
+    Some(media::cache(mark?.ttl.as_deref()))
 }
 
 fn cache_slot(part: &mut Part) -> Option<&mut Option<CacheHint>> {

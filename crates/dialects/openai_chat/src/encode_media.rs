@@ -1,11 +1,8 @@
 //! Writes pictures, sounds, films and files as Chat's content parts.
 
-use base64::Engine as _;
-use dialect::{Object, Target, escape, is_pcm, is_text_type, sniff, wave};
-use hub::{Detail, Fault, File, Media, Part, Source};
-
-/// The picture types that OpenAI reads.
-const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/webp", "image/gif"];
+use dialect::openai::media::{self, data_url, detail_word, kind_of, picture_type, refuse};
+use dialect::{Object, Target, is_pcm, wave};
+use hub::{Fault, File, Media, Part, Source};
 
 /// Writes the fields of one part.
 pub(crate) fn write(part: &Part, target: &Target<'_>, object: &mut Object<'_>) -> Result<(), Fault> {
@@ -24,21 +21,14 @@ pub(crate) fn write(part: &Part, target: &Target<'_>, object: &mut Object<'_>) -
     }
 }
 
-fn refuse(target: &Target<'_>, what: &str, fix: &str) -> Fault {
-    Fault::unsupported("messages", format!("{} does not take {what}: {fix}", target.model))
-}
-
 fn image(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<(), Fault> {
     if target.traits.images == Some(false) {
         return Err(refuse(target, "pictures", "describe them in words, or use a model that sees"));
     }
-    let url = |object: &mut Object<'_>| address(media, "image/png", "image_url", object, detail(media.detail));
+    let url = |object: &mut Object<'_>| address(media, "image/png", "image_url", object, media.detail.map(detail_word));
     match &media.source {
         Source::Base64(data) => {
-            let kind = kind_of(media, data, "image/png");
-            if !IMAGES.contains(&kind) {
-                return Err(refuse(target, &format!("pictures of type {kind}"), "send png, jpeg, webp or gif"));
-            }
+            picture_type(media, data, target)?;
             url(object);
         }
         Source::Url(_) => url(object),
@@ -47,14 +37,6 @@ fn image(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<
         }
     }
     Ok(())
-}
-
-fn detail(detail: Option<Detail>) -> Option<&'static str> {
-    detail.map(|detail| match detail {
-        Detail::Low => "low",
-        Detail::High => "high",
-        Detail::Original => "original",
-    })
 }
 
 /// Writes `type` and the part's address: the URL itself, or a data URL.
@@ -70,21 +52,6 @@ fn address(media: &Media, fallback: &str, field: &str, object: &mut Object<'_>, 
     }
     inner.text_if("detail", detail);
     inner.close();
-}
-
-/// The type that the bytes show; else the one that the client told.
-fn kind_of<'a>(media: &'a Media, data: &str, fallback: &'a str) -> &'a str {
-    sniff(data).or(media.media_type.as_deref()).unwrap_or(fallback)
-}
-
-/// Writes a data URL without building it first: pictures are large.
-fn data_url(field: &str, media_type: &str, data: &str, object: &mut Object<'_>) {
-    let out = object.key(field);
-    out.extend_from_slice(b"\"data:");
-    escape(media_type, out);
-    out.extend_from_slice(b";base64,");
-    escape(data, out);
-    out.extend_from_slice(b"\"");
 }
 
 fn audio(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<(), Fault> {
@@ -134,34 +101,9 @@ fn write_file(file: &File, target: &Target<'_>, object: &mut Object<'_>) -> Resu
             _ => refuse(target, "documents from another provider's file store", fix),
         });
     };
-    let kind = file.media_type.as_deref().or_else(|| sniff(data)).unwrap_or("application/octet-stream");
     object.text("type", "file");
     let mut inner = Object::open(object.key("file"));
-    inner.text("filename", file.name.as_deref().unwrap_or(fallback_name(kind)));
-    data_url("file_data", kind, data, &mut inner);
+    media::write_file(file, data, &mut inner);
     inner.close();
     Ok(())
-}
-
-fn fallback_name(kind: &str) -> &'static str {
-    if kind == "application/pdf" { "document.pdf" } else { "document" }
-}
-
-/// A document that is text, headed by its title and what was said about it; `None` for other documents.
-pub(crate) fn file_text(file: &File) -> Option<String> {
-    let words = match &file.source {
-        Source::Text(words) => words.clone(),
-        Source::Base64(data) if is_text_type(file.media_type.as_deref()?) => {
-            let bytes = base64::engine::general_purpose::STANDARD.decode(data).ok()?;
-            String::from_utf8(bytes).ok()?
-        }
-        Source::Base64(_) | Source::Url(_) | Source::FileId(_) => return None,
-    };
-    let mut text = String::with_capacity(words.len() + 64);
-    for heading in [&file.name, &file.context].into_iter().flatten().filter(|heading| !heading.is_empty()) {
-        text.push_str(heading);
-        text.push_str("\n\n");
-    }
-    text.push_str(&words);
-    Some(text)
 }

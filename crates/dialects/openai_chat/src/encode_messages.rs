@@ -7,13 +7,14 @@
 use std::borrow::Cow;
 
 use bytes::{BufMut, BytesMut};
+use dialect::openai::media::file_text;
 use dialect::{NameMap, Object, Target, array, quoted, wrap_custom_input};
 use hub::{
     CacheHint, CallKind, Fault, Foreign, Losses, Part, Request, Role, Seal, Text, Thought, ToolCall, ToolResult,
 };
 
 use crate::ID;
-use crate::encode_media::{self, file_text};
+use crate::encode_media;
 use crate::response::extra_content;
 use crate::stream_encode::call_words;
 

@@ -2,14 +2,12 @@
 
 use std::borrow::Cow;
 
-use dialect::{bare_base64, parse_data_url, sniff, type_by_name};
-use hub::{CacheHint, Detail, Fault, File, Media, Part, Source, Text};
+use dialect::openai::media;
+use dialect::type_by_name;
+use hub::{CacheHint, Fault, File, Media, Part, Source, Text};
 use serde_json::value::RawValue;
 
 use crate::wire::{self, Raw, as_text};
-
-/// The type of files that nobody knows: their names may tell more.
-const UNTYPED: &str = "application/octet-stream";
 
 /// Where a part stands, for messages to people; written out only when something is wrong.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +104,7 @@ fn is_parts(json: &str) -> bool {
 
 /// One part; `None` when it is empty.
 fn part_of(at: At, part: &wire::Part<'_>) -> Result<Option<Part>, Fault> {
-    let cache = part.prompt_cache_breakpoint.as_ref().map(cache_of);
+    let cache = part.prompt_cache_breakpoint.as_ref().map(|mark| media::cache(mark.ttl.as_deref()));
     let kind = part.kind.as_deref().unwrap_or("input_text");
     Ok(match kind {
         // Clients mix the words of both sides and of Chat.
@@ -132,12 +130,7 @@ fn text_part(text: String, cache: Option<CacheHint>) -> Option<Part> {
 }
 
 fn image(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Media, Fault> {
-    let detail = part.detail.as_deref().and_then(|detail| match detail {
-        "low" => Some(Detail::Low),
-        "high" => Some(Detail::High),
-        "original" => Some(Detail::Original),
-        _ => None,
-    });
+    let detail = part.detail.as_deref().and_then(media::detail);
     let Some(raw) = part.image_url else {
         let id = part.file_id.as_deref().ok_or_else(|| at.bad("an input_image part needs `image_url`"))?;
         return Ok(Media { source: Source::FileId(id.to_owned()), media_type: None, detail, cache });
@@ -145,81 +138,31 @@ fn image(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Medi
     let address = as_text(raw)
         .or_else(|| serde_json::from_str::<wire::Address<'_>>(raw.get()).ok().map(|address| address.url.0))
         .ok_or_else(|| at.bad("`image_url` must be a text"))?;
-    let (source, media_type) = source(at, &address)?;
+    let (source, media_type) = media::source(&address).map_err(|words| at.bad(words))?;
     Ok(Media { source, media_type, detail, cache })
-}
-
-/// Bytes from a data URL, their type corrected by what they are; or an http(s) address.
-fn source(at: At, address: &str) -> Result<(Source, Option<String>), Fault> {
-    if let Some(data) = parse_data_url(address) {
-        if data.base64.is_empty() {
-            return Err(at.bad("the data URL holds no data"));
-        }
-        let told = sniff(&data.base64).map(str::to_owned).or(data.media_type);
-        return Ok((Source::Base64(data.base64.into_owned()), told));
-    }
-    let lower = address.get(..8).unwrap_or(address).to_ascii_lowercase();
-    if lower.starts_with("http://") || lower.starts_with("https://") {
-        return Ok((Source::Url(address.to_owned()), None));
-    }
-    Err(at.bad("the address must be an http(s) URL or a base64 data URL"))
 }
 
 fn audio(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Media, Fault> {
     let audio = part.input_audio.as_ref();
     let data =
         audio.and_then(|audio| audio.data.as_deref()).ok_or_else(|| at.bad("an input_audio part needs `data`"))?;
-    // Some clients send a data URL where bare base64 belongs.
-    let (data, told) = match parse_data_url(data) {
-        Some(url) => (url.base64.into_owned(), url.media_type),
-        None => (data.to_owned(), None),
-    };
-    let format = audio.and_then(|audio| audio.format.as_deref()).map(|format| match format {
-        "mp3" => "audio/mpeg".to_owned(),
-        "m4a" => "audio/mp4".to_owned(),
-        other => format!("audio/{other}"),
-    });
-    let media_type = format.or(told).or_else(|| Some("audio/wav".to_owned()));
-    Ok(Media { source: Source::Base64(data), media_type, detail: None, cache })
+    Ok(media::sound(data, audio.and_then(|audio| audio.format.as_deref()), cache))
 }
 
-/// A file: a data URL as OpenAI wants it, bare base64 whose type its magic bytes or its name give away, or an address.
+/// A file: its bytes, an address, or an id.
 fn file(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Part, Fault> {
-    let name = part.filename.as_deref().map(str::to_owned);
-    let file = |source, media_type| {
-        Part::File(File { source, media_type, name: name.clone(), context: None, cite: false, cache })
-    };
-    let by_name = || name.as_deref().and_then(type_by_name).map(str::to_owned);
-    let Some(data) = part.file_data.as_deref().filter(|data| !data.is_empty()) else {
-        return match (part.file_url.as_deref(), part.file_id.as_deref()) {
-            (Some(url), _) => {
-                let kind = type_by_name(url.split(['?', '#']).next().unwrap_or(url)).map(str::to_owned);
-                Ok(file(Source::Url(url.to_owned()), by_name().or(kind)))
-            }
-            (None, Some(id)) => Ok(file(Source::FileId(id.to_owned()), None)),
-            (None, None) => Err(at.bad("an input_file part needs `file_data`, `file_url` or `file_id`")),
-        };
-    };
-    let url = parse_data_url(data);
-    let told = url.as_ref().and_then(|url| url.media_type.clone()).filter(|kind| kind != UNTYPED);
-    let base64 = url.map_or_else(|| bare_base64(data), |url| Some(url.base64.into_owned()));
-    let base64 = base64.filter(|data| !data.is_empty());
-    let base64 = base64.ok_or_else(|| at.bad("`file_data` must be a data URL or base64"))?;
-    match sniff(&base64).map(str::to_owned).or(told).or_else(by_name) {
-        Some(kind) if kind.starts_with("image/") => {
-            Ok(Part::Image(Media { source: Source::Base64(base64), media_type: Some(kind), detail: None, cache }))
+    let name = part.filename.as_deref();
+    if let Some(data) = part.file_data.as_deref().filter(|data| !data.is_empty()) {
+        return media::file(data, name, cache).map_err(|words| at.bad(words));
+    }
+    let (source, media_type) = match (part.file_url.as_deref(), part.file_id.as_deref()) {
+        (Some(url), _) => {
+            let kind = || type_by_name(url.split(['?', '#']).next().unwrap_or(url));
+            (Source::Url(url.to_owned()), name.and_then(type_by_name).or_else(kind))
         }
-        kind => Ok(file(Source::Base64(base64), kind)),
-    }
-}
-
-/// The lifetime that a breakpoint asks for.
-fn cache_of(mark: &wire::CacheMark<'_>) -> CacheHint {
-    match mark.ttl.as_deref() {
-        Some("5m") => CacheHint::FiveMinutes,
-        Some("30m") => CacheHint::HalfHour,
-        Some("1h") => CacheHint::OneHour,
-        Some("12h" | "24h") => CacheHint::Long,
-        _ => CacheHint::Default,
-    }
+        (None, Some(id)) => (Source::FileId(id.to_owned()), None),
+        (None, None) => return Err(at.bad("an input_file part needs `file_data`, `file_url` or `file_id`")),
+    };
+    let (media_type, name) = (media_type.map(str::to_owned), name.map(str::to_owned));
+    Ok(Part::File(File { source, media_type, name, context: None, cite: false, cache }))
 }

@@ -6,11 +6,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use base64::Engine as _;
 use bytes::{BufMut, BytesMut};
-use dialect::{NameMap, Object, Target, array, escape, is_text_type, quoted, sniff};
+use dialect::openai::media::{self, data_url, detail_word, file_text, picture_type, refuse};
+use dialect::{NameMap, Object, Target, array, quoted};
 use hub::{
-    CacheHint, CallKind, Detail, Fault, File, Foreign, Losses, Media, Part, Request, Role, Source, Text, Thought, Tool,
+    CacheHint, CallKind, Fault, File, Foreign, Losses, Media, Part, Request, Role, Source, Text, Thought, Tool,
     ToolCall, ToolResult,
 };
 
@@ -21,8 +21,6 @@ use crate::{ID, seals, typed_calls};
 const MAX_BREAKPOINTS: u8 = 4;
 /// Longest id of a call.
 const MAX_CALL_ID: usize = 64;
-/// The picture types that OpenAI reads.
-const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 
 /// Writes the items of one request.
 pub(crate) struct Items<'a, 'l> {
@@ -410,10 +408,6 @@ fn media(part: &Part, target: &Target<'_>, object: &mut Object<'_>) -> Result<()
     }
 }
 
-fn refuse(target: &Target<'_>, what: &str, fix: &str) -> Fault {
-    Fault::unsupported("messages", format!("{} does not take {what}: {fix}", target.model))
-}
-
 fn image(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<(), Fault> {
     if target.traits.images == Some(false) {
         return Err(refuse(target, "pictures", "describe them in words, or use a model that sees"));
@@ -421,10 +415,7 @@ fn image(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<
     object.text("type", "input_image");
     match &media.source {
         Source::Base64(data) => {
-            let kind = sniff(data).or(media.media_type.as_deref()).unwrap_or("image/png");
-            if !IMAGES.contains(&kind) {
-                return Err(refuse(target, &format!("pictures of type {kind}"), "send png, jpeg, webp or gif"));
-            }
+            let kind = picture_type(media, data, target)?;
             data_url("image_url", kind, data, object);
         }
         Source::Url(url) => object.text("image_url", url),
@@ -432,24 +423,8 @@ fn image(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<
             return Err(refuse(target, "pictures from another provider's file store", "send the picture itself"));
         }
     }
-    let detail = match media.detail {
-        None => "auto",
-        Some(Detail::Low) => "low",
-        Some(Detail::High) => "high",
-        Some(Detail::Original) => "original",
-    };
-    object.text("detail", detail);
+    object.text("detail", media.detail.map_or("auto", detail_word));
     Ok(())
-}
-
-/// Writes a data URL without building it first: pictures are large.
-fn data_url(field: &str, media_type: &str, data: &str, object: &mut Object<'_>) {
-    let out = object.key(field);
-    out.extend_from_slice(b"\"data:");
-    escape(media_type, out);
-    out.extend_from_slice(b";base64,");
-    escape(data, out);
-    out.extend_from_slice(b"\"");
 }
 
 fn audio(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<(), Fault> {
@@ -473,35 +448,11 @@ fn audio(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<
 fn write_file(file: &File, target: &Target<'_>, object: &mut Object<'_>) -> Result<(), Fault> {
     object.text("type", "input_file");
     match &file.source {
-        Source::Base64(data) => {
-            let kind = file.media_type.as_deref().or_else(|| sniff(data)).unwrap_or("application/octet-stream");
-            let fallback = if kind == "application/pdf" { "document.pdf" } else { "document" };
-            object.text("filename", file.name.as_deref().unwrap_or(fallback));
-            data_url("file_data", kind, data, object);
-        }
+        Source::Base64(data) => media::write_file(file, data, object),
         Source::Url(url) => quoted(url, object.key("file_url")),
         Source::FileId(_) | Source::Text(_) => {
             return Err(refuse(target, "documents from another provider's file store", "send its bytes"));
         }
     }
     Ok(())
-}
-
-/// A document that is text, headed by its title and what was said about it; `None` for other documents.
-fn file_text(file: &File) -> Option<String> {
-    let words = match &file.source {
-        Source::Text(words) => words.clone(),
-        Source::Base64(data) if is_text_type(file.media_type.as_deref()?) => {
-            let bytes = base64::engine::general_purpose::STANDARD.decode(data).ok()?;
-            String::from_utf8(bytes).ok()?
-        }
-        Source::Base64(_) | Source::Url(_) | Source::FileId(_) => return None,
-    };
-    let mut text = String::with_capacity(words.len() + 64);
-    for heading in [&file.name, &file.context].into_iter().flatten().filter(|heading| !heading.is_empty()) {
-        text.push_str(heading);
-        text.push_str("\n\n");
-    }
-    text.push_str(&words);
-    Some(text)
 }
