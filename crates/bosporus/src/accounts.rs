@@ -4,8 +4,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use config::Config;
@@ -13,17 +11,15 @@ use gateway::{Folder, Remark, Shelf};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::args::Watching;
+use crate::bell::{Bell, Ringer};
 use crate::environment;
 use crate::reload::Reloader;
-use crate::watch::writes;
+use crate::watch::watcher;
 
 /// Between two looks without a notification.
 const POLL: Duration = Duration::from_secs(2);
 /// Between a change and the look that decides, and between two looks at files that change without a pause.
 const SETTLE: Duration = Duration::from_millis(100);
-/// How long the end of the watch is waited for.
-const FAREWELL: Duration = Duration::from_secs(1);
-
 /// The accounts of the folder that a configuration names, nothing read yet.
 pub(crate) fn of(config: &Config) -> Shelf {
     at(&config.auth_dir_in(environment::folder("HOME").as_deref()))
@@ -59,48 +55,22 @@ fn tell(remarks: &[Remark]) {
 /// A running watch. Dropping it ends the thread.
 #[derive(Debug)]
 pub(crate) struct AccountWatch {
-    bell: Option<SyncSender<()>>,
-    stopped: Arc<std::sync::atomic::AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-    /// Disconnected when the thread has ended.
-    ended: Receiver<()>,
+    _thread: Ringer<Rung>,
 }
+
+/// Whether something has been written in the folder.
+type Rung = bool;
 
 impl AccountWatch {
     /// Watches from now on; what `shelf` knows is known.
     pub(crate) fn start(reloader: Arc<Reloader>, shelf: Shelf, watching: Watching) -> Result<Self, String> {
-        let (bell, rung) = mpsc::sync_channel(1);
-        let (running, ended) = mpsc::channel();
-        let stopped = Arc::default();
         let folder = reloader.auth_dir();
-        let watch = Round {
-            reloader,
-            shelf,
-            folder,
-            moved: false,
-            rung,
-            rope: bell.clone(),
-            watching,
-            stopped: Arc::clone(&stopped),
+        let work = move |bell: &Arc<Bell<Rung>>| {
+            let bell = Arc::clone(bell);
+            Round { reloader, shelf, folder, moved: false, bell, watching }.run();
         };
-        let work = move || {
-            watch.run();
-            drop(running);
-        };
-        let thread = std::thread::Builder::new().name("accounts".to_owned()).spawn(work);
-        let thread = thread.map_err(|error| format!("cannot watch the account files: {error}"))?;
-        Ok(Self { bell: Some(bell), stopped, thread: Some(thread), ended })
-    }
-}
-
-impl Drop for AccountWatch {
-    fn drop(&mut self) {
-        self.stopped.store(true, std::sync::atomic::Ordering::Release);
-        // A bell that is rung already wakes the thread, too.
-        _ = self.bell.take().map(|bell| bell.try_send(()));
-        let ended = self.ended.recv_timeout(FAREWELL) == Err(RecvTimeoutError::Disconnected);
-        // A thread that panicked has said so itself.
-        let _ = self.thread.take().filter(|_| ended).map(JoinHandle::join);
+        let started = Ringer::start("accounts", work);
+        Ok(Self { _thread: started.map_err(|error| format!("cannot watch the account files: {error}"))? })
     }
 }
 
@@ -111,19 +81,14 @@ struct Round {
     folder: PathBuf,
     /// The folder is another one: what is in use is of the old one.
     moved: bool,
-    rung: Receiver<()>,
-    rope: SyncSender<()>,
+    bell: Arc<Bell<Rung>>,
     watching: Watching,
-    stopped: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Round {
     fn run(mut self) {
         let mut notices = self.notices();
-        loop {
-            if self.wait(POLL) {
-                return;
-            }
+        while self.bell.wait(POLL, |rung| *rung).is_some() {
             let folder = self.reloader.auth_dir();
             if folder != self.folder {
                 self.folder = folder;
@@ -155,7 +120,7 @@ impl Round {
                 return false;
             }
             // Whoever replaces files without a pause is followed some ten times a second.
-            if self.pause() {
+            if self.bell.pause(SETTLE) {
                 return true;
             }
             if !again {
@@ -164,42 +129,18 @@ impl Round {
         }
     }
 
-    /// Waits for a bell; true when it is time to stop.
-    fn wait(&self, patience: Duration) -> bool {
-        // The rope is ours, so the other end is always there.
-        _ = self.rung.recv_timeout(patience);
-        self.stopped.load(std::sync::atomic::Ordering::Acquire)
-    }
-
-    /// Lets a moment pass in which bells are kept; true when it is time to stop.
-    fn pause(&self) -> bool {
-        let until = Instant::now() + SETTLE;
-        let mut rung = false;
-        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            rung |= self.rung.recv_timeout(left).is_ok();
-            if self.stopped.load(std::sync::atomic::Ordering::Acquire) {
-                return true;
-            }
-        }
-        if rung {
-            _ = self.rope.try_send(());
-        }
-        false
-    }
-
     /// The system's notifications; `None` where there are none to be had.
     fn notices(&self) -> Option<RecommendedWatcher> {
         if self.watching != Watching::Auto {
             return None;
         }
-        let rope = self.rope.clone();
-        let ring = move |event: notify::Result<Event>| {
-            if event.is_ok_and(|event| writes(&event.kind) && concerns(&event)) {
-                // One that rings already is enough.
-                _ = rope.try_send(());
+        let rope = Arc::clone(&self.bell);
+        let ring = move |event: &Event| {
+            if concerns(event) {
+                rope.ring(|rung| *rung = true);
             }
         };
-        let mut watcher = notify::recommended_watcher(ring).ok()?;
+        let mut watcher = watcher(ring)?;
         watcher.watch(&self.folder, RecursiveMode::NonRecursive).ok()?;
         Some(watcher)
     }

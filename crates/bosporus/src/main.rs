@@ -2,6 +2,7 @@
 
 mod accounts;
 mod args;
+mod bell;
 mod environment;
 mod explain;
 mod hash_key;

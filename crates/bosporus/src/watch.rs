@@ -13,9 +13,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::Reloaded;
@@ -25,6 +23,7 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::oneshot;
 
 use crate::args::Watching;
+use crate::bell::{Bell, Ringer};
 use crate::reload::Reloader;
 
 /// Between two looks without a notification.
@@ -37,34 +36,19 @@ const LOOKS: u32 = 10;
 /// Links that lead from one to the next.
 const MOST_LINKS: usize = 16;
 
-/// How long the end of the watch is waited for: a disk that hangs must not hold up the end of the program.
-const FAREWELL: Duration = Duration::from_secs(1);
-
 /// A running watch. Dropping it ends the thread.
 #[derive(Debug)]
-pub(crate) struct Watch {
-    bell: Arc<Bell>,
-    thread: Option<JoinHandle<()>>,
-    /// Disconnected when the thread has ended.
-    ended: Receiver<()>,
-}
-
-/// What the watching thread waits for.
-#[derive(Debug, Default)]
-struct Bell {
-    rung: Mutex<Rung>,
-    changed: Condvar,
-}
+pub(crate) struct Watch(Ringer<Rung>);
 
 /// Who asked for a reload and waits for its outcome.
 type Asker = oneshot::Sender<Result<Reloaded, String>>;
 
+/// What the watching thread waits for.
 #[derive(Debug, Default)]
 struct Rung {
     file: bool,
     signal: bool,
     asked: Vec<Asker>,
-    stop: bool,
 }
 
 impl Rung {
@@ -89,78 +73,30 @@ struct Look {
 impl Watch {
     /// Watches from now on.
     pub(crate) fn start(reloader: Arc<Reloader>, watching: Watching) -> Result<Self, String> {
-        let bell = Arc::new(Bell::default());
-        let rope = Arc::clone(&bell);
-        let thread = std::thread::Builder::new().name("config".to_owned());
-        let (running, ended) = mpsc::channel();
-        let thread = thread.spawn(move || {
-            run(&rope, &reloader, watching);
-            drop(running);
-        });
-        let thread = thread.map_err(|error| format!("cannot watch the configuration: {error}"))?;
-        Ok(Self { bell, thread: Some(thread), ended })
+        let started = Ringer::start("config", move |bell| run(bell, &reloader, watching));
+        Ok(Self(started.map_err(|error| format!("cannot watch the configuration: {error}"))?))
     }
 
     /// Takes the file over now, changed or not.
     pub(crate) fn hang_up(&self) {
-        self.bell.ring(|rung| rung.signal = true);
+        self.0.ring(|rung| rung.signal = true);
     }
 
     /// The same, for somebody who waits for the outcome. Nothing is told when the watch ends before that.
     pub(crate) fn ask(&self, asker: Asker) {
-        self.bell.ring(|rung| rung.asked.push(asker));
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.bell.ring(|rung| rung.stop = true);
-        let ended = self.ended.recv_timeout(FAREWELL) == Err(RecvTimeoutError::Disconnected);
-        // A thread that panicked has said so itself.
-        let _ = self.thread.take().filter(|_| ended).map(JoinHandle::join);
-    }
-}
-
-// === impl Bell ===
-
-impl Bell {
-    fn ring(&self, what: impl FnOnce(&mut Rung)) {
-        what(&mut self.rung.lock().unwrap_or_else(PoisonError::into_inner));
-        self.changed.notify_all();
-    }
-
-    /// Waits until something has rung, at most until the next look is due, and takes note of it.
-    fn wait(&self) -> Rung {
-        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_timeout_while(rung, POLL, |rung| !(rung.file || rung.insists() || rung.stop));
-        let (mut rung, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let stop = rung.stop;
-        std::mem::replace(&mut *rung, Rung { stop, ..Rung::default() })
-    }
-
-    /// Waits out what happens to the file; true when it is time to stop. A signal is kept for later.
-    fn pause(&self) -> bool {
-        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_timeout_while(rung, SETTLE, |rung| !rung.stop);
-        let (mut rung, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        rung.file = false;
-        rung.stop
+        self.0.ring(|rung| rung.asked.push(asker));
     }
 }
 
 // === the thread ===
 
-fn run(bell: &Arc<Bell>, reloader: &Reloader, watching: Watching) {
+fn run(bell: &Arc<Bell<Rung>>, reloader: &Reloader, watching: Watching) {
     let text = reloader.text();
     let (mut own, mut seen) = (print_of(Some(&text), &[]), print_of(Some(&text), &reloader.further_files()));
     drop(text);
     let notified = || (watching == Watching::Auto).then(|| notices(bell, reloader)).flatten();
     let mut notices_now = notified();
-    loop {
-        let rung = bell.wait();
-        if rung.stop {
-            return;
-        }
+    while let Some(rung) = bell.wait(POLL, |rung| rung.file || rung.insists()) {
         let first = Look::at(reloader);
         if !rung.insists() && first.print == seen {
             continue;
@@ -193,11 +129,13 @@ fn run(bell: &Arc<Bell>, reloader: &Reloader, watching: Watching) {
 }
 
 /// Looks until two looks in a row saw the same; `None` when it is time to stop.
-fn settle(bell: &Bell, reloader: &Reloader, mut last: Look) -> Option<Look> {
+fn settle(bell: &Bell<Rung>, reloader: &Reloader, mut last: Look) -> Option<Look> {
     for looks in 1_u32.. {
-        if bell.pause() {
+        if bell.pause(SETTLE) {
             return None;
         }
+        // The look that follows sees it. Whoever insists is kept for later.
+        bell.ring(|rung| rung.file = false);
         let next = Look::at(reloader);
         let whole = looks >= LOOKS && next.inode != last.inode;
         if next.print == last.print || whole {
@@ -234,15 +172,15 @@ fn print_of(bytes: Option<&[u8]>, further: &[PathBuf]) -> u64 {
 
 /// The system's notifications of what may change the file, and of what they tell; `None` where there are none to be
 /// had.
-fn notices(bell: &Arc<Bell>, reloader: &Reloader) -> Option<(RecommendedWatcher, Watched)> {
+fn notices(bell: &Arc<Bell<Rung>>, reloader: &Reloader) -> Option<(RecommendedWatcher, Watched)> {
     let watched = Watched::by(reloader);
     let (rope, names) = (Arc::clone(bell), watched.names.clone());
-    let ring = move |event: notify::Result<Event>| {
-        if event.is_ok_and(|event| writes(&event.kind) && concerns(&names, &event)) {
+    let ring = move |event: &Event| {
+        if concerns(&names, event) {
             rope.ring(|rung| rung.file = true);
         }
     };
-    let mut watcher = notify::recommended_watcher(ring).ok()?;
+    let mut watcher = watcher(ring)?;
     let heard = watched.folders.iter().filter(|folder| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok());
     (heard.count() > 0).then_some((watcher, watched))
 }
@@ -299,8 +237,20 @@ fn concerns(names: &HashSet<OsString>, event: &Event) -> bool {
     event.need_rescan() || event.paths.is_empty() || event.paths.iter().any(known)
 }
 
+/// The system's notifications, of nothing yet: `ring` is called when something has been written.
+pub(crate) fn watcher(ring: impl Fn(&Event) + Send + 'static) -> Option<RecommendedWatcher> {
+    let notice = move |event: notify::Result<Event>| {
+        if let Ok(event) = event
+            && writes(&event.kind)
+        {
+            ring(&event);
+        }
+    };
+    notify::recommended_watcher(notice).ok()
+}
+
 /// Our own looks are events, too; they must not lead to further looks.
-pub(crate) fn writes(kind: &EventKind) -> bool {
+fn writes(kind: &EventKind) -> bool {
     !matches!(kind, EventKind::Access(access) if *access != AccessKind::Close(AccessMode::Write))
 }
 
