@@ -162,6 +162,7 @@ async fn pages_of_named_origins_may_call() {
     let got = send(&gateway, Method::POST, Chat.path(), &headers, Chat.body("demo", false).to_string()).await;
     assert_eq!((got.status.as_u16(), got.header("access-control-allow-origin")), (200, Some(PAGE)));
     assert!(got.header("vary").unwrap_or_default().to_lowercase().contains("origin"));
+    assert_eq!(got.header("access-control-expose-headers"), Some("*"));
     assert_eq!(got.header("access-control-allow-credentials"), None);
     // A page must be able to read why it was refused.
     let refused = send(&gateway, Method::GET, "/v1/models", &[("origin", PAGE)], "").await;
