@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use hub::{Fault, Losses, Request, SoundForm, Stop, Usage};
 
 use crate::splice::Edit;
-use crate::{ModelTraits, NameMap, ThinkingTraits};
+use crate::{ModelTraits, NameMap, Peel, ThinkingTraits};
 
 /// What routing needs to know of a request before anyone parses it.
 #[derive(Clone, Debug)]
@@ -124,6 +124,8 @@ pub struct Memo {
     pub stop: Vec<String>,
     /// The client does not want to see what the model thinks.
     pub hides: bool,
+    /// What the answer's texts come in and the client does not want.
+    pub peel: Peel,
     /// The form of sound that was asked for, where an answer does not name it.
     pub sound: Option<SoundForm>,
     /// The upstream puts reasoning between `<think>` tags.

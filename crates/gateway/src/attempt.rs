@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use config::payload::Rule;
 use dialect::splice::Pieces;
-use dialect::{ClientSide, Dialect, Encoded, Framer, Framing, Memo, Relay, Signal, Target, WireSide, splice};
+use dialect::{ClientSide, Dialect, Encoded, Framer, Framing, Memo, Peeler, Relay, Signal, Target, WireSide, splice};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hub::{Assembler, Cutter, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, Veil, replay};
@@ -163,7 +163,7 @@ impl Attempt<'_> {
         let mut committed = match (stream, is_stream(&reply.headers, wire.framing)) {
             (true, true) if reframed => {
                 let framer = Framer::new(wire.framing, self.snapshot.config.limits.line_bytes);
-                let events = Events::of_wire(reply.body, framer, side.stream_decoder(Memo::default()));
+                let events = Events::of_wire(reply.body, framer, side, Memo::default());
                 Box::pin(self.gated(events, inbound, &losses, record)).await
             }
             (true, true) => {
@@ -251,6 +251,7 @@ impl Attempt<'_> {
         let mut losses = decoded.losses.clone();
         let Encoded { body, headers, mut memo, losses: more } = encoded;
         memo.hides = decoded.request.thinking.is_hidden();
+        memo.peel.bare = decoded.request.format.is_bare();
         losses.extend(more);
         fidelity::hold(inbound.adjust.fidelity, &losses, Some(wire), model)?;
         record.losses = audible(&losses);
@@ -258,8 +259,7 @@ impl Attempt<'_> {
         match (stream, is_stream(&reply.headers, wire.framing)) {
             (true, true) => {
                 let framer = Framer::new(wire.framing, self.snapshot.config.limits.line_bytes);
-                let (stop, hides) = (memo.stop.clone(), memo.hides);
-                let events = Events::of_wire(reply.body, framer, side.stream_decoder(memo)).veiled(hides).cut_at(stop);
+                let events = Events::of_wire(reply.body, framer, side, memo);
                 Box::pin(self.gated(events, inbound, &losses, record)).await
             }
             (true, false) => Box::pin(self.played(side, inbound, reply, &memo, &losses)).await,
@@ -277,6 +277,7 @@ impl Attempt<'_> {
         look_for_json(&body)?;
         let mut response = side.decode_response(&body, memo)?;
         Veil::new(memo.hides).apply(&mut response);
+        Peeler::new(memo.peel).apply(&mut response);
         Cutter::new(memo.stop.clone()).apply(&mut response);
         Ok(response)
     }
@@ -308,8 +309,7 @@ impl Attempt<'_> {
     ) -> Result<Committed, Fault> {
         let limits = &self.snapshot.config.limits;
         let framer = Framer::new(wire.framing, limits.line_bytes);
-        let (stop, hides) = (memo.stop.clone(), memo.hides);
-        let events = Events::of_wire(reply.body, framer, side.stream_decoder(memo)).veiled(hides).cut_at(stop);
+        let events = Events::of_wire(reply.body, framer, side, memo);
         let response = assemble(events, limits.reply_bytes).await?;
         self.answer(&response, inbound, losses)
     }

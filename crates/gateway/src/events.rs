@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use dialect::{Framer, StreamDecoder};
+use dialect::{Framer, Memo, Peeler, StreamDecoder, WireSide};
 use hub::{Cutter, Event, Fault, Grammar, Veil};
 use tokio::time::Sleep;
 use transport::UpstreamBody;
@@ -21,11 +21,14 @@ pub(crate) struct Events {
     stopped: bool,
     grammar: Grammar,
     veil: Veil,
+    peeler: Peeler,
     cutter: Cutter,
-    /// What came from the source, when the veil and the cutter look at it first.
+    /// What came from the source, when others look at it first.
     raw: Vec<Event>,
     /// What the veil let through of one event.
     shown: Vec<Event>,
+    /// What the peeler made of that.
+    peeled: Vec<Event>,
 }
 
 enum Source {
@@ -35,9 +38,13 @@ enum Source {
 }
 
 impl Events {
-    /// Events of an upstream's stream.
-    pub(crate) fn of_wire(body: UpstreamBody, framer: Framer, decoder: Box<dyn StreamDecoder>) -> Self {
-        Self::new(Source::Wire { body, framer, decoder, linger: Linger::default() })
+    /// Events of an upstream's stream, less what the client does not want: thoughts, what its answer is wrapped in, and
+    /// what comes after a stop string.
+    pub(crate) fn of_wire(body: UpstreamBody, framer: Framer, side: &dyn WireSide, memo: Memo) -> Self {
+        let (veil, peeler, cutter) = (Veil::new(memo.hides), Peeler::new(memo.peel), Cutter::new(memo.stop.clone()));
+        let decoder = side.stream_decoder(memo);
+        let source = Source::Wire { body, framer, decoder, linger: Linger::default() };
+        Self { veil, peeler, cutter, ..Self::new(source) }
     }
 
     /// Events of a script, at its pace.
@@ -57,20 +64,12 @@ impl Events {
             stopped: false,
             grammar: Grammar::default(),
             veil: Veil::default(),
+            peeler: Peeler::default(),
             cutter: Cutter::default(),
             raw: Vec::new(),
             shown: Vec::new(),
+            peeled: Vec::new(),
         }
-    }
-
-    /// The same, without what the model thought where the client asked for that.
-    pub(crate) fn veiled(self, hides: bool) -> Self {
-        Self { veil: Veil::new(hides), ..self }
-    }
-
-    /// The same, cut at the first of `strings` in the visible text.
-    pub(crate) fn cut_at(self, strings: Vec<String>) -> Self {
-        Self { cutter: Cutter::new(strings), ..self }
     }
 
     /// The next events, appended to `out`. `None` at the end. Events that came before a fault are in `out`.
@@ -79,7 +78,7 @@ impl Events {
             return Poll::Ready(None);
         }
         let from = out.len();
-        let next = if self.cutter.is_idle() && self.veil.is_idle() {
+        let next = if self.cutter.is_idle() && self.veil.is_idle() && self.peeler.is_idle() {
             self.poll_source(cx, out)
         } else {
             self.poll_cut(cx, out)
@@ -108,7 +107,8 @@ impl Events {
         let next = self.poll_source(cx, &mut raw);
         for event in raw.drain(..) {
             self.veil.push(event, &mut self.shown);
-            self.shown.drain(..).for_each(|event| self.cutter.push(event, out));
+            self.shown.drain(..).for_each(|event| self.peeler.push(event, &mut self.peeled));
+            self.peeled.drain(..).for_each(|event| self.cutter.push(event, out));
         }
         self.raw = raw;
         if self.cutter.has_cut() { Poll::Ready(Some(Ok(()))) } else { next }

@@ -437,6 +437,13 @@ pub enum Format {
     Schema(Schema),
 }
 
+impl Format {
+    /// Whether the answer is one word, wanted without quotation marks.
+    pub fn is_bare(&self) -> bool {
+        matches!(self, Self::Schema(schema) if schema.bare)
+    }
+}
+
 /// A contract for the answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schema {
@@ -448,6 +455,8 @@ pub struct Schema {
     pub schema: Json,
     /// The provider must hold to it.
     pub strict: Option<bool>,
+    /// The answer is one word, wanted without quotation marks.
+    pub bare: bool,
 }
 
 /// Tier, identity and cache keys.

@@ -84,6 +84,8 @@ pub(crate) enum Shape {
     Free,
     Json,
     Schema(Value),
+    /// A single word, without quotation marks.
+    Word(String),
 }
 
 /// What a fake reads out of a request that passed the checks.

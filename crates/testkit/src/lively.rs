@@ -55,6 +55,7 @@ fn text(ask: &Ask) -> String {
         Shape::Free => prose(ask),
         Shape::Json => json!({"answer": clip(&ask.text)}).to_string(),
         Shape::Schema(schema) => sample(schema, schema, 0).to_string(),
+        Shape::Word(word) => word.clone(),
     }
 }
 

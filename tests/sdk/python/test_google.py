@@ -1,6 +1,7 @@
 """The official Google client, generateContent, against each upstream dialect."""
 
 import asyncio
+import enum
 import json
 import os
 
@@ -205,6 +206,35 @@ class Person(BaseModel):
 def test_structured_output(google, upstream):
     answer = ask(google, upstream, "a person", response_mime_type="application/json", response_schema=Person)
     assert answer.parsed.tags == ['sample <text> & "quotes"']
+
+
+@upstreams
+@both_ways
+def test_structured_list(google, upstream, stream):
+    wanted = dict(response_mime_type="application/json", response_schema=list[Person])
+    if stream:
+        parts, _ = streamed(google, upstream, "people", **wanted)
+        people = json.loads("".join(part.text or "" for part in parts if not part.thought))
+    else:
+        people = [person.model_dump() for person in ask(google, upstream, "people", **wanted).parsed]
+    assert people[0]["tags"] == ['sample <text> & "quotes"']
+
+
+class Instrument(enum.Enum):
+    PERCUSSION = "Percussion"
+    STRING = "String"
+
+
+@upstreams
+@both_ways
+def test_one_word(google, upstream, stream):
+    wanted = dict(response_mime_type="text/x.enum", response_schema=Instrument)
+    if stream:
+        parts, _ = streamed(google, upstream, "an instrument", **wanted)
+        assert "".join(part.text or "" for part in parts if not part.thought) == "Percussion"
+    else:
+        answer = ask(google, upstream, "an instrument", **wanted)
+        assert (answer.text, answer.parsed) == ("Percussion", Instrument.PERCUSSION)
 
 
 @upstreams

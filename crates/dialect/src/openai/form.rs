@@ -1,8 +1,11 @@
-//! How the form of an answer is asked for in words, where OpenAI's fields alone do not do.
+//! How the form of an answer is asked for: the schema in OpenAI's fields, and words where these alone do not do.
 
 use std::borrow::Cow;
 
-use hub::{Format, Part, Request, Text};
+use hub::{Format, Part, Request, Schema, Text};
+
+use crate::openai::schema;
+use crate::{Object, Peel};
 
 /// Asks for JSON. OpenAI refuses its JSON mode unless the conversation has the word.
 const JSON_ONLY: &str = "Answer with a single JSON value and nothing else.";
@@ -18,6 +21,28 @@ pub fn note(request: &Request, system: &[Text], structured: Option<bool>) -> Opt
         Format::Json if !names_json(request, system) => Some(Cow::Borrowed(JSON_ONLY)),
         Format::Schema(_) | Format::Json | Format::Text => None,
     }
+}
+
+/// Writes name, purpose and schema of a contract, and strictness where the client said a word or `always`. Gives what
+/// must be taken off the answer again.
+pub fn contract(schema: &Schema, always: bool, object: &mut Object<'_>) -> Peel {
+    object.text("name", &name(schema.name.as_deref().unwrap_or_default()));
+    object.text_if("description", schema.description.as_deref());
+    let wrapped = schema::wrapped(schema.schema.as_str());
+    let json = wrapped.as_deref().unwrap_or(schema.schema.as_str());
+    object.raw("schema", json);
+    if always || schema.strict.is_some() {
+        // Without a word, the Responses API would try it.
+        object.flag("strict", schema.strict == Some(true) && schema::is_strict(json));
+    }
+    Peel { key: wrapped.is_some().then_some(schema::ANSWER), bare: false }
+}
+
+/// A name is required, of at most 64 letters, digits, `_` and `-`.
+fn name(name: &str) -> String {
+    let legal = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' };
+    let name: String = name.chars().map(legal).take(64).collect();
+    if name.is_empty() { "response".to_owned() } else { name }
 }
 
 fn names_json(request: &Request, system: &[Text]) -> bool {

@@ -49,6 +49,37 @@ pub fn repair(schema: &str) -> Cow<'_, str> {
     repaired.json.as_ref().map_or(Cow::Borrowed(text), |json| Cow::Owned(json.clone()))
 }
 
+/// The key under which [`wrapped`] puts an answer.
+pub const ANSWER: &str = "answer";
+
+/// The schema of an answer that is no object, as the only property of one; `None` where it may stay as it is. OpenAI
+/// takes objects only, without alternatives at the root. Definitions stay where references look for them.
+pub fn wrapped(schema: &str) -> Option<String> {
+    let root = Node::parse(schema)?;
+    let kind = root.get("type");
+    let other = kind.is_some_and(|kind| kind != "\"object\"")
+        || CHOICES.into_iter().chain(["$ref", "enum", "const", "items"]).any(|key| root.has(key));
+    let is_definition = |value: &[u8]| value.starts_with(b"\"#/$defs/") || value.starts_with(b"\"#/definitions/");
+    if !other || !values(&REF, schema.as_bytes()).all(is_definition) {
+        return None;
+    }
+    let mut out = BytesMut::with_capacity(schema.len() + 128);
+    let mut object = Object::open(&mut out);
+    object.text("type", "object");
+    let mut properties = Object::open(object.key("properties"));
+    let mut answer = Object::open(properties.key(ANSWER));
+    let (definitions, own): (Vec<_>, Vec<_>) =
+        root.fields.iter().partition(|(key, _)| matches!(key.as_ref(), "$defs" | "definitions"));
+    own.into_iter().for_each(|(key, value)| answer.named(key).extend_from_slice(value.as_bytes()));
+    answer.close();
+    properties.close();
+    object.array("required", &[ANSWER], |key, out| quoted(key, out));
+    object.flag("additionalProperties", false);
+    definitions.into_iter().for_each(|(key, value)| object.named(key).extend_from_slice(value.as_bytes()));
+    object.close();
+    Some(crate::into_text(out))
+}
+
 fn written(root: &Node<'_>, text: &str) -> String {
     let mut out = BytesMut::with_capacity(text.len() + 64);
     write_root(root, &mut out);
@@ -56,6 +87,7 @@ fn written(root: &Node<'_>, text: &str) -> String {
 }
 
 static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"type\""));
+static REF: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"$ref\""));
 static REQUIRED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"required\""));
 static TRUE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"true"));
 static NULLABLE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"nullable\""));

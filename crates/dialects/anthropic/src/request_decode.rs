@@ -282,7 +282,7 @@ fn format(body: &Body) -> Result<Format, Fault> {
     match (&*format.kind, format.schema) {
         ("json_schema", Some(schema)) => {
             let schema = Json::trusted(schema.get());
-            Ok(Format::Schema(Schema { name: None, description: None, schema, strict: Some(true) }))
+            Ok(Format::Schema(Schema { name: None, description: None, schema, strict: Some(true), bare: false }))
         }
         _ => Err(Fault::bad_request("output_config.format: type json_schema with a schema is expected")
             .at("output_config.format")),

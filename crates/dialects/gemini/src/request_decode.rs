@@ -297,7 +297,10 @@ impl Answer {
 
     fn format(self) -> Format {
         match (self.schema, self.mime.as_deref()) {
-            (Some(schema), _) => Format::Schema(Schema { name: None, description: None, schema, strict: None }),
+            (Some(schema), mime) => {
+                let bare = mime == Some("text/x.enum");
+                Format::Schema(Schema { name: None, description: None, schema, strict: None, bare })
+            }
             (None, Some("application/json" | "APPLICATION_JSON")) => Format::Json,
             (None, _) => Format::Text,
         }

@@ -110,7 +110,7 @@ fn format(body: &Body) -> Result<Format, Fault> {
         Some("json") => Ok(Format::Json),
         None if raw.get().starts_with('{') => {
             let schema = Json::trusted(raw.get());
-            Ok(Format::Schema(Schema { name: None, description: None, schema, strict: None }))
+            Ok(Format::Schema(Schema { name: None, description: None, schema, strict: None, bare: false }))
         }
         _ => Err(Fault::bad_request("invalid `format`: expected \"json\" or a JSON schema").at("format")),
     }

@@ -75,6 +75,7 @@ fn format(body: &Body) -> Result<Format, Fault> {
                 description: description.map(wire::Str::owned),
                 schema: Json::trusted(schema.get()),
                 strict,
+                bare: false,
             }))
         }
         // Without a schema this promises no more than any JSON.

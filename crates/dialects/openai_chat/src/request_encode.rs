@@ -3,8 +3,8 @@
 //! Identical requests give identical bytes, or prompt caches would miss.
 
 use bytes::BytesMut;
-use dialect::openai::{form, schema, tier};
-use dialect::{Effort, Encoded, MaxTokensField, Memo, Object, Target, quoted};
+use dialect::openai::{form, tier};
+use dialect::{Effort, Encoded, MaxTokensField, Memo, Object, Peel, Target, quoted};
 use http::HeaderMap;
 use hub::{Fault, Format, Losses, Part, Request, Schema, Source};
 
@@ -33,7 +33,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     plan.write(&mut body, &mut losses);
     limits(request, target, &mut body, &mut losses);
     sampling(request, target, &mut body, &mut losses);
-    format(request, target, &mut body, &mut losses);
+    let peel = format(request, target, &mut body, &mut losses);
     for (field, json) in reasoning::fields(&request.thinking, target, &mut losses) {
         body.raw(field, &json);
     }
@@ -52,6 +52,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         custom: plan.custom,
         stop: request.sampling.stop[own_stops(request, target)..].to_vec(),
         sound,
+        peel,
         think_tags: target.traits.quirks.think_tags,
         ..Memo::default()
     };
@@ -173,7 +174,7 @@ fn stop(stops: &[String], body: &mut Object<'_>) {
     }
 }
 
-fn format(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
+fn format(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) -> Peel {
     match &request.format {
         Format::Text => (),
         Format::Json => body.raw("response_format", "{\"type\":\"json_object\"}"),
@@ -181,29 +182,19 @@ fn format(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses:
             losses.approximated("response_format", "the schema was sent as an instruction");
             body.raw("response_format", "{\"type\":\"json_object\"}");
         }
-        Format::Schema(schema) => write_schema(schema, body),
+        Format::Schema(schema) => return write_schema(schema, body),
     }
+    Peel::default()
 }
 
-fn write_schema(schema: &Schema, body: &mut Object<'_>) {
+fn write_schema(schema: &Schema, body: &mut Object<'_>) -> Peel {
     let mut format = Object::open(body.key("response_format"));
     format.text("type", "json_schema");
     let mut inner = Object::open(format.key("json_schema"));
-    inner.text("name", &schema_name(schema.name.as_deref().unwrap_or_default()));
-    inner.text_if("description", schema.description.as_deref());
-    inner.raw("schema", schema.schema.as_str());
-    if let Some(strict) = schema.strict {
-        inner.flag("strict", strict && schema::is_strict(schema.schema.as_str()));
-    }
+    let peel = form::contract(schema, false, &mut inner);
     inner.close();
     format.close();
-}
-
-/// A name is required, of at most 64 letters, digits, `_` and `-`.
-fn schema_name(name: &str) -> String {
-    let legal = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' };
-    let name: String = name.chars().map(legal).take(64).collect();
-    if name.is_empty() { "response".to_owned() } else { name }
+    peel
 }
 
 fn service(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {

@@ -107,6 +107,7 @@ fn format(format: Option<wire::Format<'_>>) -> Result<Format, Fault> {
             description: format.description.map(Str::owned),
             schema: Json::trusted(schema.get()),
             strict: format.strict,
+            bare: false,
         })),
         (Some(other), _) => Err(Fault::unsupported(
             "text.format.type",

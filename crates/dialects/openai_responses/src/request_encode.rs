@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 
 use bytes::BytesMut;
-use dialect::openai::{form, schema, tier};
-use dialect::{Effort, Encoded, Memo, Object, Target, quoted};
+use dialect::openai::{form, tier};
+use dialect::{Effort, Encoded, Memo, Object, Peel, Target, quoted};
 use http::HeaderMap;
 use hub::{Fault, Format, Losses, Mode, Part, Request, Role, Schema, Show, Source, Text};
 
@@ -41,7 +41,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     plan.write(&mut body, &mut losses);
     limits(request, target, &mut body, &mut losses);
     sampling(request, target, &mut body, &mut losses);
-    text(request, target, &mut body, &mut losses);
+    let peel = text(request, target, &mut body, &mut losses);
     let thinks = thinking(request, target, &mut body, &mut losses);
     include(thinks || replays(request), plan.searches() && target.traits.quirks.search_sources, &mut body);
     service(request, &mut body, &mut losses);
@@ -55,7 +55,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         body: out.freeze(),
         headers: HeaderMap::new(),
         // Responses has no stop strings: the gateway matches them.
-        memo: Memo { names: plan.names, stop: request.sampling.stop.clone(), ..Memo::default() },
+        memo: Memo { names: plan.names, stop: request.sampling.stop.clone(), peel, ..Memo::default() },
         losses,
     })
 }
@@ -185,10 +185,11 @@ fn sampling(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losse
 }
 
 /// The form of the answer and its verbosity share one object.
-fn text(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) {
+fn text(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &mut Losses) -> Peel {
     let verbosity = request.sampling.verbosity.as_deref();
+    let mut peel = Peel::default();
     if request.format == Format::Text && verbosity.is_none() {
-        return;
+        return peel;
     }
     let mut text = Object::open(body.key("text"));
     match &request.format {
@@ -198,28 +199,19 @@ fn text(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses: &
             losses.approximated("response_format", "the schema was sent as an instruction");
             text.raw("format", "{\"type\":\"json_object\"}");
         }
-        Format::Schema(schema) => write_schema(schema, &mut text),
+        Format::Schema(schema) => peel = write_schema(schema, &mut text),
     }
     text.text_if("verbosity", verbosity);
     text.close();
+    peel
 }
 
-fn write_schema(schema: &Schema, text: &mut Object<'_>) {
+fn write_schema(schema: &Schema, text: &mut Object<'_>) -> Peel {
     let mut format = Object::open(text.key("format"));
     format.text("type", "json_schema");
-    format.text("name", &schema_name(schema.name.as_deref().unwrap_or_default()));
-    format.text_if("description", schema.description.as_deref());
-    format.raw("schema", schema.schema.as_str());
-    // Without a word, strict would be tried.
-    format.flag("strict", schema.strict == Some(true) && schema::is_strict(schema.schema.as_str()));
+    let peel = form::contract(schema, true, &mut format);
     format.close();
-}
-
-/// A name is required, of at most 64 letters, digits, `_` and `-`.
-fn schema_name(name: &str) -> String {
-    let legal = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' };
-    let name: String = name.chars().map(legal).take(64).collect();
-    if name.is_empty() { "response".to_owned() } else { name }
+    peel
 }
 
 /// Writes the wanted reasoning; whether the model may reason at all by what is sent.

@@ -88,6 +88,7 @@ fn think(thinking: &Value) -> Think {
 fn shape(config: &Value) -> Shape {
     let schema = config.get("responseJsonSchema").cloned().or_else(|| config.get("responseSchema").map(lowered));
     match (schema, config["responseMimeType"].as_str()) {
+        (Some(schema), Some("text/x.enum")) => Shape::Word(schema["enum"][0].as_str().unwrap_or_default().to_owned()),
         (Some(schema), _) => Shape::Schema(schema),
         (None, Some("application/json")) => Shape::Json,
         _ => Shape::Free,

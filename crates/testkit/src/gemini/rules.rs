@@ -251,7 +251,7 @@ fn check_choice(choice: &Value, names: &[String]) -> Checked {
 }
 
 fn check_format(config: &Value, functions: bool, class: Class) -> Checked {
-    let json = config["responseMimeType"] == "application/json";
+    let json = config["responseMimeType"] == "application/json" || config["responseMimeType"] == "text/x.enum";
     let schemas = ["responseSchema", "responseJsonSchema"].map(|name| config.get(name));
     match schemas {
         [Some(_), Some(_)] => return Err(invalid("Only one of response_schema and response_json_schema may be set.")),

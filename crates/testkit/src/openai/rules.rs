@@ -235,6 +235,18 @@ pub(crate) fn check_parameters(function: &Value, name: &str, param: &str) -> Che
     }
 }
 
+/// The first thing in the schema of an answer that the API refuses.
+pub(crate) fn answer_flaw(schema: &Value, strict: bool) -> Option<String> {
+    let kind = schema["type"].as_str().unwrap_or("None");
+    if kind != "object" {
+        return Some(format!("schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{kind}\"'"));
+    }
+    match ["anyOf", "oneOf", "allOf", "enum", "not"].into_iter().find(|word| schema.get(*word).is_some()) {
+        Some(word) => Some(format!("schema must have type 'object' and not have '{word}' at the top level")),
+        None => schema_flaw(schema, strict),
+    }
+}
+
 /// The first thing in a schema that the API refuses.
 pub(crate) fn schema_flaw(schema: &Value, strict: bool) -> Option<String> {
     let kind = schema["type"].as_str();
@@ -296,7 +308,7 @@ fn check_format(body: &Map<String, Value>) -> Checked {
     let name = inner["name"].as_str().unwrap_or_default();
     check_name(name, "response_format.json_schema.name")?;
     let Some(schema) = inner.get("schema") else { return Ok(()) };
-    match schema_flaw(schema, inner["strict"] == true) {
+    match answer_flaw(schema, inner["strict"] == true) {
         Some(flaw) => Err(Refusal::invalid(format!("Invalid schema for response_format '{name}': {flaw}."))
             .param("response_format")
             .code("invalid_json_schema")),

@@ -155,6 +155,7 @@ fn output_formats() {
     accepted(&format("reply", &schema));
     refused(&format("a reply", &schema), "does not match pattern");
     refused(&format("reply", &json!({"type": "object", "properties": {}})), "additionalProperties");
+    refused(&format("reply", &json!({"type": "array", "items": schema})), "got 'type: \"array\"'");
     refused(&json!({"response_format": {"type": "json_object"}}), "must contain the word 'json'");
     refused(&json!({"response_format": {"type": "json_schema"}}), "Missing required parameter");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::openai::rules::{check_name, check_parameters, is_set, list, refusal, schema_flaw, text};
+use crate::openai::rules::{answer_flaw, check_name, check_parameters, is_set, list, refusal, text};
 use crate::provider::Refusal;
 use crate::responses::{conversation, schema};
 use crate::schema::{Path, check as check_schema};
@@ -124,7 +124,7 @@ fn check_format(body: &Map<String, Value>) -> Checked {
     }
     let name = format["name"].as_str().unwrap_or_default();
     check_name(name, "text.format.name")?;
-    match schema_flaw(&format["schema"], format["strict"] == true) {
+    match answer_flaw(&format["schema"], format["strict"] == true) {
         Some(flaw) => Err(Refusal::invalid(format!("Invalid schema for response_format '{name}': {flaw}."))
             .param("text.format.schema")
             .code("invalid_json_schema")),

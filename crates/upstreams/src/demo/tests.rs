@@ -79,7 +79,12 @@ fn the_cap_cuts() {
 fn a_schema_is_kept() {
     let mut request = ask("x");
     let schema = r#"{"type":"object","properties":{"n":{"type":"integer","minimum":3},"s":{"enum":["a","b"]}},"required":["n","s"]}"#;
-    request.format =
-        hub::Format::Schema(hub::Schema { name: None, description: None, schema: Json::trusted(schema), strict: None });
+    request.format = hub::Format::Schema(hub::Schema {
+        name: None,
+        description: None,
+        schema: Json::trusted(schema),
+        strict: None,
+        bare: false,
+    });
     assert!(matches!(&answer(&request).parts[..], [Part::Text(text)] if text.text == r#"{"n":3,"s":"a"}"#));
 }

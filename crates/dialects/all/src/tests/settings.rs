@@ -269,6 +269,61 @@ fn the_form_of_an_answer_arrives_in_every_wires_words() {
     }
 }
 
+/// What becomes of a whole answer's text on its way through the engine's filters.
+fn peeled(peel: dialect::Peel, text: &str) -> String {
+    let parts = vec![hub::Part::Text(hub::Text::plain(text))];
+    let mut response = hub::Response { parts, ..hub::Response::default() };
+    dialect::Peeler::new(peel).apply(&mut response);
+    match &response.parts[0] {
+        hub::Part::Text(text) => text.text.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// OpenAI takes objects only: anything else is asked for as the only property of one, and taken out of the answer.
+#[test]
+fn answers_that_are_no_objects_are_asked_for_in_one() {
+    let object = json!({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"],
+        "additionalProperties": false});
+    let list = json!({"type": "array", "items": {"$ref": "#/$defs/p"}, "$defs": {"p": object}});
+    let other = json!({"type": "array", "items": {"anyOf": [{"type": "string"}, {"$ref": "#"}]}});
+    for client in ALL.iter().map(|dialect| dialect.id.0) {
+        let fields = form(client, Some(&list)).unwrap();
+        for wire in ["openai_chat", "openai_responses"] {
+            let (encoded, body) = encode(client, &fields, wire, &ModelTraits::default()).unwrap();
+            let format =
+                if wire == "openai_chat" { &body["response_format"]["json_schema"] } else { &body["text"]["format"] };
+            let wanted = json!({"type": "object", "additionalProperties": false, "required": ["answer"],
+                "properties": {"answer": {"type": "array", "items": {"$ref": "#/$defs/p"}}}, "$defs": {"p": object}});
+            assert_eq!(format["schema"], wanted, "{client} {wire}");
+            assert_eq!(peeled(encoded.memo.peel, r#"{"answer":[{"a":"b"}]}"#), r#"[{"a":"b"}]"#);
+            // References to the root would lead elsewhere.
+            let (encoded, _) =
+                encode(client, &form(client, Some(&other)).unwrap(), wire, &ModelTraits::default()).unwrap();
+            assert_eq!(encoded.memo.peel.key, None);
+        }
+        // Others take any value.
+        assert_eq!(written(client, &fields, "ollama")["format"], list);
+        assert_eq!(
+            encode(client, &fields, "gemini", &ModelTraits::default()).unwrap().0.memo.peel,
+            dialect::Peel::default()
+        );
+    }
+}
+
+#[test]
+fn one_word_of_some_is_asked_for_as_json() {
+    let word = json!({"type": "STRING", "enum": ["a", "b"]});
+    let fields = json!({"generationConfig": {"responseMimeType": "text/x.enum", "responseSchema": word}});
+    assert_eq!(written("gemini", &fields, "ollama")["format"], json!({"type": "string", "enum": ["a", "b"]}));
+    let chat = &written("gemini", &fields, "openai_chat")["response_format"]["json_schema"]["schema"];
+    assert_eq!(chat["properties"]["answer"], json!({"type": "string", "enum": ["a", "b"]}));
+    let request = ask("gemini", &fields).0;
+    assert!(request.format.is_bare());
+    let peel = dialect::Peel { key: Some("answer"), bare: true };
+    assert_eq!((peeled(peel, r#"{"answer": "b"}"#), peeled(peel, "b")), ("b".to_owned(), "b".to_owned()));
+}
+
 #[test]
 fn geminis_newer_form_is_read() {
     let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});

@@ -161,6 +161,7 @@ fn format() -> impl Strategy<Value = Format> {
             description: Some("d".into()),
             schema: Json::trusted(schema),
             strict: None,
+        bare: false,
         })),
     ]
 }

@@ -380,6 +380,7 @@ fn schema() -> Format {
         description: Some("An answer.".into()),
         schema: Json::trusted(r#"{"type":"object","properties":{"x":{"type":"string","maxLength":3}}}"#),
         strict: None,
+        bare: false,
     })
 }
 

@@ -90,8 +90,13 @@ fn options_and_formats_are_written() {
     request.sampling.temperature = Some(0.5);
     request.sampling.stop = vec!["x".into()];
     request.sampling.seed = Some(4);
-    let schema =
-        Schema { name: None, description: None, schema: Json::trusted("{\n\"type\":\"object\"}"), strict: None };
+    let schema = Schema {
+        name: None,
+        description: None,
+        schema: Json::trusted("{\n\"type\":\"object\"}"),
+        strict: None,
+        bare: false,
+    };
     request.format = Format::Schema(schema);
     let quirks = WireQuirks { context_window: Some(32_768), ..WireQuirks::default() };
     let traits = ModelTraits { quirks, max_output: Some(8), ..ModelTraits::default() };

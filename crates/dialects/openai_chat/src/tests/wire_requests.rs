@@ -452,7 +452,13 @@ fn reasoning_becomes_the_nearest_effort() {
 
 #[test]
 fn answers_by_schema() {
-    let schema = Schema { name: None, description: None, schema: Json::trusted(r#"{"z":1,"a":1.0}"#), strict: None };
+    let schema = Schema {
+        name: None,
+        description: None,
+        schema: Json::trusted(r#"{"z":1,"a":1.0}"#),
+        strict: None,
+        bare: false,
+    };
     let request = Request { format: Format::Schema(schema), ..user(vec![text("x")]) };
     let made = encode_for(&request, &ModelTraits::default()).unwrap();
     let bytes = std::str::from_utf8(&made.body).unwrap();
