@@ -114,7 +114,7 @@ impl Answer {
             (None, Some(result), _) => format!("The tool says: {result} That is all I wanted to know."),
             (None, None, hub::Format::Text) => words::echo(&said),
             (None, None, hub::Format::Json) => words::json_echo(&said),
-            (None, None, hub::Format::Schema(schema)) => words::sample(schema.schema.as_str()),
+            (None, None, hub::Format::Schema(schema)) => words::sample(schema),
         };
         let mut answer = Self {
             thoughts: wants_thoughts.then(|| words::ponder(&said)),

@@ -87,4 +87,7 @@ fn a_schema_is_kept() {
         bare: false,
     });
     assert!(matches!(&answer(&request).parts[..], [Part::Text(text)] if text.text == r#"{"n":3,"s":"a"}"#));
+    let hub::Format::Schema(schema) = &mut request.format else { unreachable!() };
+    (schema.schema, schema.bare) = (Json::trusted(r#"{"enum":["a","b"]}"#), true);
+    assert!(matches!(&answer(&request).parts[..], [Part::Text(text)] if text.text == "a"));
 }

@@ -1,6 +1,6 @@
 //! What the demo says, and how it counts.
 
-use hub::{Part, Request, Source, Tool, ToolKind};
+use hub::{Part, Request, Schema, Source, Tool, ToolKind};
 use serde_json::{Map, Value};
 
 /// Longest quotation of the user's words, in characters.
@@ -91,8 +91,12 @@ pub(super) fn sample_arguments(tool: &Tool) -> String {
 }
 
 /// A value that fits a schema.
-pub(super) fn sample(schema: &str) -> String {
-    serde_json::from_str(schema).map_or_else(|_| "null".into(), |schema| value(&schema, 0).to_string())
+pub(super) fn sample(schema: &Schema) -> String {
+    match serde_json::from_str(schema.schema.as_str()).map(|schema| value(&schema, 0)) {
+        Ok(Value::String(word)) if schema.bare => word,
+        Ok(value) => value.to_string(),
+        Err(_) => "null".into(),
+    }
 }
 
 /// Deepest nesting of a made-up value.
