@@ -44,11 +44,10 @@ impl Peeler {
                 self.texts.push((block, Skin::new(self.peel)));
                 out.push(Event::Open { block, kind: Block::Text });
             }
-            Event::Delta { block, text } => {
-                let skin = self.texts.iter_mut().find(|(known, _)| *known == block);
-                let text = skin.map_or_else(|| text.clone(), |(_, skin)| skin.push(&text));
-                told(block, text, out);
-            }
+            Event::Delta { block, text } => match self.texts.iter_mut().find(|(known, _)| *known == block) {
+                Some((_, skin)) => told(block, skin.push(&text), out),
+                None => out.push(Event::Delta { block, text }),
+            },
             Event::Close { block } => {
                 if let Some((_, skin)) = self.texts.extract_if(.., |(known, _)| *known == block).next() {
                     told(block, skin.finish(), out);

@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use config::payload::Rule;
 use dialect::splice::Pieces;
-use dialect::{ClientSide, Dialect, Encoded, Framer, Framing, Memo, Peeler, Relay, Signal, Target, WireSide, splice};
+use dialect::{ClientSide, Dialect, Encoded, Framer, Framing, Memo, Relay, Signal, Target, WireSide, splice};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use hub::{Assembler, Cutter, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, Veil, replay};
+use hub::{Assembler, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, replay};
 use pool::Secret;
 use tokio::time::timeout;
 use transport::{Deadlines, Payload, UpstreamReply};
@@ -27,6 +27,7 @@ use crate::record::Record;
 use crate::relay::{Filter, Relayed};
 use crate::restore::{Rename, Restore};
 use crate::seats::Seat;
+use crate::sieve::Sieve;
 use crate::snapshot::Snapshot;
 use crate::translate::Translated;
 use crate::{faults, fetched, headers, wrap};
@@ -276,9 +277,7 @@ impl Attempt<'_> {
         let body = reply.body.collect(limit).await.map_err(|error| faults::of_read(&error))?;
         look_for_json(&body)?;
         let mut response = side.decode_response(&body, memo)?;
-        Veil::new(memo.hides).apply(&mut response);
-        Peeler::new(memo.peel).apply(&mut response);
-        Cutter::new(memo.stop.clone()).apply(&mut response);
+        Sieve::of(memo).apply(&mut response);
         Ok(response)
     }
 

@@ -5,14 +5,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use dialect::{Framer, Memo, Peeler, StreamDecoder, WireSide};
-use hub::{Cutter, Event, Fault, Grammar, Veil};
+use dialect::{Framer, Memo, StreamDecoder, WireSide};
+use hub::{Event, Fault, Grammar};
 use tokio::time::Sleep;
 use transport::UpstreamBody;
 use upstreams::Script;
 
 use crate::faults;
 use crate::outflow::Linger;
+use crate::sieve::Sieve;
 
 /// A source of events. After a fault or the last event nothing more comes.
 pub(crate) struct Events {
@@ -20,15 +21,9 @@ pub(crate) struct Events {
     over: bool,
     stopped: bool,
     grammar: Grammar,
-    veil: Veil,
-    peeler: Peeler,
-    cutter: Cutter,
-    /// What came from the source, when others look at it first.
+    sieve: Sieve,
+    /// What came from the source, when the sieve looks at it first.
     raw: Vec<Event>,
-    /// What the veil let through of one event.
-    shown: Vec<Event>,
-    /// What the peeler made of that.
-    peeled: Vec<Event>,
 }
 
 enum Source {
@@ -38,13 +33,11 @@ enum Source {
 }
 
 impl Events {
-    /// Events of an upstream's stream, less what the client does not want: thoughts, what its answer is wrapped in, and
-    /// what comes after a stop string.
+    /// Events of an upstream's stream, as far as the client gets them.
     pub(crate) fn of_wire(body: UpstreamBody, framer: Framer, side: &dyn WireSide, memo: Memo) -> Self {
-        let (veil, peeler, cutter) = (Veil::new(memo.hides), Peeler::new(memo.peel), Cutter::new(memo.stop.clone()));
+        let sieve = Sieve::of(&memo);
         let decoder = side.stream_decoder(memo);
-        let source = Source::Wire { body, framer, decoder, linger: Linger::default() };
-        Self { veil, peeler, cutter, ..Self::new(source) }
+        Self { sieve, ..Self::new(Source::Wire { body, framer, decoder, linger: Linger::default() }) }
     }
 
     /// Events of a script, at its pace.
@@ -63,12 +56,8 @@ impl Events {
             over: false,
             stopped: false,
             grammar: Grammar::default(),
-            veil: Veil::default(),
-            peeler: Peeler::default(),
-            cutter: Cutter::default(),
+            sieve: Sieve::default(),
             raw: Vec::new(),
-            shown: Vec::new(),
-            peeled: Vec::new(),
         }
     }
 
@@ -78,15 +67,11 @@ impl Events {
             return Poll::Ready(None);
         }
         let from = out.len();
-        let next = if self.cutter.is_idle() && self.veil.is_idle() && self.peeler.is_idle() {
-            self.poll_source(cx, out)
-        } else {
-            self.poll_cut(cx, out)
-        };
+        let next = if self.sieve.is_idle() { self.poll_source(cx, out) } else { self.poll_sifted(cx, out) };
         self.check(&out[from..]);
         self.stopped |= matches!(out.last(), Some(Event::Stop(_)));
         // After a cut nothing more is wanted: the upstream is let go at once.
-        if matches!(next, Poll::Ready(None | Some(Err(_)))) || self.cutter.has_cut() {
+        if matches!(next, Poll::Ready(None | Some(Err(_)))) || self.sieve.has_cut() {
             self.over = true;
         }
         next
@@ -102,16 +87,12 @@ impl Events {
         poll_fn(|cx| self.poll_next(cx, out)).await
     }
 
-    fn poll_cut(&mut self, cx: &mut Context<'_>, out: &mut Vec<Event>) -> Poll<Option<Result<(), Fault>>> {
+    fn poll_sifted(&mut self, cx: &mut Context<'_>, out: &mut Vec<Event>) -> Poll<Option<Result<(), Fault>>> {
         let mut raw = std::mem::take(&mut self.raw);
         let next = self.poll_source(cx, &mut raw);
-        for event in raw.drain(..) {
-            self.veil.push(event, &mut self.shown);
-            self.shown.drain(..).for_each(|event| self.peeler.push(event, &mut self.peeled));
-            self.peeled.drain(..).for_each(|event| self.cutter.push(event, out));
-        }
+        raw.drain(..).for_each(|event| self.sieve.push(event, out));
         self.raw = raw;
-        if self.cutter.has_cut() { Poll::Ready(Some(Ok(()))) } else { next }
+        if self.sieve.has_cut() { Poll::Ready(Some(Ok(()))) } else { next }
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>, out: &mut Vec<Event>) -> Poll<Option<Result<(), Fault>>> {

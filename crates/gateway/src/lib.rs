@@ -56,6 +56,7 @@ mod routes;
 mod scope;
 mod seats;
 mod serve;
+mod sieve;
 mod snapshot;
 mod socket;
 mod sync;
