@@ -38,15 +38,21 @@ async fn look_anew(gateway: &Gateway, auths: &Auths, fake: &FakeGoogle, name: &s
 /// A token that ends within the time that tokens are renewed ahead of.
 const NEAR: u64 = 299;
 
-#[tokio::test]
-async fn a_credential_in_use_is_renewed_ahead_of_its_end_and_nobody_waits() {
-    let (fake, other) = (fake().await, fake().await);
+/// A gateway whose only account is in use, with a token that is near its end.
+async fn in_use(fake: &FakeGoogle) -> (Auths, Gateway) {
     let auths = Auths::with(&[("a.json", &fake.account_file())]);
     let gateway = start(&auths).await;
     fake.set_lives(NEAR);
     for _ in 0..2 {
         assert_eq!(ask(&gateway).await.status, 200);
     }
+    (auths, gateway)
+}
+
+#[tokio::test]
+async fn a_credential_in_use_is_renewed_ahead_of_its_end_and_nobody_waits() {
+    let (fake, other) = (fake().await, fake().await);
+    let (auths, gateway) = in_use(&fake).await;
     fake.set_lives(3600);
     let gate = Gate::new();
     fake.script_exchange(Exchange::Held(gate.clone()));
@@ -70,12 +76,7 @@ async fn a_credential_in_use_is_renewed_ahead_of_its_end_and_nobody_waits() {
 #[tokio::test]
 async fn a_renewal_ahead_that_fails_costs_nothing_while_the_credential_lasts() {
     let (fake, other) = (fake().await, fake().await);
-    let auths = Auths::with(&[("a.json", &fake.account_file())]);
-    let gateway = start(&auths).await;
-    fake.set_lives(NEAR);
-    for _ in 0..2 {
-        assert_eq!(ask(&gateway).await.status, 200);
-    }
+    let (auths, gateway) = in_use(&fake).await;
     fake.script_exchange(Exchange::Raw(500, "<html>".to_owned()));
     look_anew(&gateway, &auths, &other, "b").await;
     assert!(soon(gateway.logged("not renewed: ")).await);

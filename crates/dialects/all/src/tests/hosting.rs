@@ -6,22 +6,9 @@ use serde_json::{Value, json};
 
 use super::matrix::draw_losses;
 use super::rules::{lost, refused, sent, translated};
+use super::settings::question as ask;
 
 const WIRES: [&str; 4] = ["openai_chat", "openai_responses", "anthropic", "gemini"];
-
-/// A question of a client with these fields beside it.
-fn ask(client: &str, fields: &Value) -> Value {
-    let mut body = match client {
-        "gemini" => json!({"contents": [{"role": "user", "parts": [{"text": "q"}]}]}),
-        "openai_responses" => json!({"model": "m", "input": "q"}),
-        "anthropic" => json!({"model": "m", "max_tokens": 500, "messages": [{"role": "user", "content": "q"}]}),
-        _ => json!({"model": "m", "messages": [{"role": "user", "content": "q"}]}),
-    };
-    for (name, value) in fields.as_object().unwrap() {
-        body[name] = value.clone();
-    }
-    body
-}
 
 /// A model of OpenAI's own, as far as it differs here.
 fn own() -> ModelTraits {

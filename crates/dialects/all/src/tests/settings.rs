@@ -9,8 +9,8 @@ use super::matrix::head;
 use super::side;
 use crate::ALL;
 
-/// A request of a client with these fields beside a question.
-fn ask(client: &str, fields: &Value) -> (Request, Losses) {
+/// A question of a client with these fields beside it.
+pub(super) fn question(client: &str, fields: &Value) -> Value {
     let mut body = match client {
         "gemini" => json!({"contents": [{"role": "user", "parts": [{"text": "q"}]}]}),
         "openai_responses" => json!({"model": "m", "input": "q"}),
@@ -20,8 +20,13 @@ fn ask(client: &str, fields: &Value) -> (Request, Losses) {
     for (name, value) in fields.as_object().unwrap() {
         body[name] = value.clone();
     }
+    body
+}
+
+/// The same, read.
+fn ask(client: &str, fields: &Value) -> (Request, Losses) {
     let dialect = ALL.iter().find(|dialect| dialect.id.0 == client).unwrap();
-    let body = Body::parse(Bytes::from(body.to_string())).unwrap();
+    let body = Body::parse(Bytes::from(question(client, fields).to_string())).unwrap();
     let decoded = dialect.client.unwrap().decode_request(&head(dialect), &body).unwrap();
     (decoded.request, decoded.losses)
 }
