@@ -96,6 +96,28 @@ fn among_enough_successes_failures_of_the_site_do_not_bench() {
 }
 
 #[test]
+fn as_many_failures_as_successes_bench() {
+    let mut health = Health::default();
+    note(&mut health, trouble(FaultKind::UpstreamFailed, None), 0);
+    note(&mut health, trouble(FaultKind::UpstreamFailed, None), 1);
+    for _ in 0..3 {
+        answer(&mut health, 1, 1);
+    }
+    assert!(note(&mut health, trouble(FaultKind::UpstreamFailed, None), 2).benched);
+}
+
+#[test]
+fn what_happened_in_the_same_moment_counts() {
+    let mut health = Health::default();
+    note(&mut health, trouble(FaultKind::RateLimited, Some(30)), 5);
+    assert!(!answer(&mut health, 4, 6).recovered, "it began before the trouble");
+    assert!(answer(&mut health, 5, 6).recovered);
+    note(&mut health, trouble(FaultKind::QuotaExhausted, Some(30)), 7);
+    assert!(!health.replenish(at(6)).recovered, "credit was read before the trouble");
+    assert!(health.replenish(at(7)).recovered);
+}
+
+#[test]
 fn old_failures_fade() {
     let mut health = Health::default();
     note(&mut health, trouble(FaultKind::UpstreamFailed, None), 0);
