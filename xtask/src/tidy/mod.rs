@@ -10,6 +10,7 @@ mod metadata;
 mod names;
 mod paper;
 mod policy;
+mod proofs;
 mod sizes;
 mod tree;
 mod words;
@@ -77,6 +78,7 @@ pub fn run(root: &Path) -> io::Result<Findings> {
     names::check(&tree, &mut findings);
     words::check(&tree, &mut findings);
     paper::check(&tree, &mut findings);
+    proofs::check(&tree, &mut findings);
     manifests::check(&tree, &mut findings);
     layers::check(&metadata, &mut findings);
     policy::check(&metadata, &policy, &mut findings);

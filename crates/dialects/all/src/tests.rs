@@ -11,6 +11,7 @@ mod instructing;
 mod matrix;
 mod registry;
 mod relaying;
+mod repeats;
 mod rethinking;
 mod rounds;
 mod rules;
