@@ -361,11 +361,16 @@ mod tests {
     #[test]
     fn forgotten_answers_leave_no_trail() {
         let (store, now) = (Store::default(), Instant::now());
+        store.keep(fresh("stays", None, 1), &limits(), now);
         for number in 0..1_000 {
             let id = format!("r{number}");
             store.keep(fresh(&id, None, 1), &limits(), now);
             store.forget(&id, &caller("a"));
         }
         assert!(store.lock().order.len() < 200);
+        // What was not forgotten still leaves when its time comes.
+        assert!(kept(&store, "stays", now).is_some());
+        store.keep(fresh("next", None, 1), &limits(), now + limits().ttl);
+        assert_eq!(store.lock().count, 1);
     }
 }
