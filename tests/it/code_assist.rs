@@ -149,5 +149,7 @@ async fn what_the_program_asks_before_it_works_is_answered_here() {
         let got = call(&gateway, method, &json!({"project": "bosporus"})).await;
         assert!(got.status == 200 && got.json().is_object(), "{method}: {}", got.text());
     }
+    let long = json!({"metrics": "x".repeat(8 << 20)});
+    assert_eq!(call(&gateway, "recordCodeAssistMetrics", &long).await.status, 200, "what is long is read to its end");
     assert!(fake.requests().is_empty(), "no upstream hears of it");
 }

@@ -23,6 +23,7 @@ mod drain;
 mod edges;
 mod embed;
 mod errors;
+mod every_route;
 mod failover;
 mod fidelity;
 mod flags;

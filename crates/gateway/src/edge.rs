@@ -216,7 +216,11 @@ impl Exchange<'_> {
                 let peek = self.route.client.peek(head, &body)?;
                 self.model(scope, catalogue, &peek.model)
             }
-            Operation::Fixed(answer) | Operation::Greet(answer) => Ok(respond(answer())),
+            Operation::Fixed(answer) | Operation::Greet(answer) => {
+                let limits = &self.snapshot.config.limits;
+                transport::body::discard(incoming, limits.body_bytes, limits.body_read_timeout).await;
+                Ok(respond(answer()))
+            }
             Operation::Socket(side) => socket::open(self.worker, head, self.route, side),
             Operation::Kept => kept::answer(&self.asking(record.as_deref(), false), head, self.rest).map(respond),
             Operation::Generate

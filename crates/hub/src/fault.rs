@@ -214,13 +214,28 @@ impl FaultKind {
     }
 }
 
+/// Most bytes of a message: room for a vendor's longest list of reasons. Readers of JSON repeat the value that they do
+/// not like, which may be all of the request.
+const MOST_WORDS: usize = 4_000;
+/// Most bytes of a field's path, in which names that a client chose may stand.
+const MOST_PATH: usize = 500;
+
+/// The text, without its middle where it is longer than that: the end says what was expected.
+fn within(most: usize, text: Cow<'static, str>) -> Cow<'static, str> {
+    if text.len() <= most {
+        return text;
+    }
+    let (head, tail) = (text.floor_char_boundary(most * 3 / 4), text.ceil_char_boundary(text.len() - most / 4));
+    Cow::Owned([&text[..head], " \u{2026} ", &text[tail..]].concat())
+}
+
 impl Fault {
-    /// A fault of `kind`, blamed as the kind suggests.
+    /// A fault of `kind`, blamed as the kind suggests. What is longer than a person reads loses its middle.
     pub fn new(kind: FaultKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             kind,
             blame: kind.blame(),
-            message: message.into(),
+            message: within(MOST_WORDS, message.into()),
             param: None,
             code: None,
             retry_after: None,
@@ -246,7 +261,7 @@ impl Fault {
     /// Names the field at fault.
     #[must_use]
     pub fn at(mut self, param: impl Into<Cow<'static, str>>) -> Self {
-        self.param = Some(param.into());
+        self.param = Some(within(MOST_PATH, param.into()));
         self
     }
 
@@ -302,6 +317,16 @@ mod tests {
             assert_eq!(kind.status(), StatusCode::BAD_GATEWAY);
             assert_eq!(kind.blame(), Blame::Account);
         }
+    }
+
+    #[test]
+    fn long_words_lose_their_middle() {
+        let fault = Fault::bad_request(format!("invalid: \"{}\", expected a number", "é".repeat(MOST_WORDS)));
+        assert!(fault.message.len() < MOST_WORDS + 9, "{}", fault.message.len());
+        assert!(fault.message.starts_with("invalid: \"é") && fault.message.ends_with("expected a number"));
+        let vendors = "x".repeat(MOST_WORDS);
+        assert_eq!(Fault::bad_request(vendors.clone()).message, vendors);
+        assert!(Fault::bad_request("no").at("a".repeat(MOST_WORDS)).param.is_some_and(|path| path.len() < 600));
     }
 
     #[test]

@@ -91,6 +91,25 @@ where
     }
 }
 
+/// Reads a body that nobody looks at, and keeps nothing of it: who is answered in the middle of an upload may find its
+/// connection torn down instead of the answer. What is longer than `limit`, or takes longer than `within`, is left.
+pub async fn discard<B>(mut body: B, limit: usize, within: Duration)
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    if body.is_end_stream() || body.size_hint().lower() > limit as u64 {
+        return;
+    }
+    let mut seen = 0;
+    let work = async {
+        while let Ok(Some(chunk)) = chunk(&mut body, limit, seen).await {
+            seen += chunk.len();
+        }
+    };
+    _ = timeout(within, work).await;
+}
+
 async fn gather<B>(mut body: B, limit: usize) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,

@@ -77,3 +77,15 @@ async fn a_trickle_ends_at_the_deadline() {
     let error = collect(body, 5, SECOND).await.unwrap_err();
     assert_eq!((error.status().as_u16(), error.to_string()), (408, "the body did not arrive within 1s".to_owned()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_looks_at_is_read_within_bounds() {
+    let left = async |mut body: Parts, limit| {
+        discard(&mut body, limit, SECOND).await;
+        body.chunks.len()
+    };
+    assert_eq!(left(parts(&["a", "", "b", "c"]), 3).await, 0);
+    assert_eq!(left(parts(&["aa", "bb", "c"]), 3).await, 1, "the chunk that is too much ends it");
+    assert_eq!(left(Parts { announced: Some(9), ..parts(&["a", "b"]) }, 3).await, 2);
+    assert_eq!(left(Parts { hangs: true, ..parts(&["a"]) }, 3).await, 0, "and so does the clock");
+}

@@ -14,9 +14,11 @@ use hub::{
     Block, BlockId, CallKind, Citation, Event, Json, Part, Prompt, Request, Role, StopReason, Text, Thinking, Tool,
     ToolCall, ToolKind, ToolResult, Turn,
 };
+use serde_json::{Value, json};
 
 use super::hostile::request;
 use super::matrix::head;
+use super::repeats::conversation;
 use crate::ALL;
 
 /// The size at which memory is counted first.
@@ -212,6 +214,60 @@ fn requests_cost_no_more_than_they_are_large() {
             };
             let found = grows(&prepare);
             assert_eq!(found, None, "{} to {}: {name}", client.id, wire.id);
+        }
+    }
+}
+
+/// A request with so many tools, each with a schema of its own.
+fn with_tools(client: &Dialect, count: usize) -> String {
+    let made = MADE.fetch_add(1, Ordering::Relaxed);
+    let schema = |at: usize| json!({"type": "object", "properties": {format!("p{made}_{at}"): {"type": "string"}}});
+    let tool = |at: usize| match client.word {
+        "claude" => json!({"name": format!("t{at}"), "input_schema": schema(at)}),
+        "gemini" => json!({"name": format!("t{at}"), "parametersJsonSchema": schema(at)}),
+        "responses" => json!({"type": "function", "name": format!("t{at}"), "parameters": schema(at)}),
+        _ => json!({"type": "function", "function": {"name": format!("t{at}"), "parameters": schema(at)}}),
+    };
+    let tools: Vec<Value> = (0..count).map(tool).collect();
+    let mut body = conversation(client, 1);
+    body["tools"] = if client.word == "gemini" { json!([{"functionDeclarations": tools}]) } else { json!(tools) };
+    body.to_string()
+}
+
+/// A request whose last question comes in so many pieces.
+fn in_pieces(client: &Dialect, count: usize) -> String {
+    let piece = match client.word {
+        "responses" => json!({"type": "input_text", "text": "a"}),
+        "gemini" => json!({"text": "a"}),
+        _ => json!({"type": "text", "text": "a"}),
+    };
+    let pieces = json!(vec![piece; count]);
+    let mut body = conversation(client, 0);
+    match client.word {
+        "gemini" => body["contents"][0]["parts"] = pieces,
+        "responses" => body["input"][0]["content"] = pieces,
+        // Ollama's messages are texts, so there are as many of them.
+        "ollama" => body["messages"] = json!(vec![json!({"role": "user", "content": "a"}); count]),
+        _ => body["messages"][0]["content"] = pieces,
+    }
+    body.to_string()
+}
+
+#[test]
+fn many_rounds_tools_and_pieces_cost_no_more_than_they_are_many() {
+    type Many = (&'static str, fn(&Dialect, usize) -> String);
+    let many: [Many; 3] = [
+        ("rounds", |client, count| conversation(client, count.div_ceil(4)).to_string()),
+        ("tools", with_tools),
+        ("pieces", in_pieces),
+    ];
+    for (client, wire) in pairs() {
+        for (name, made) in many {
+            let prepare = |size: usize| {
+                let text = made(client, size);
+                Box::new(move || pass(client, wire, &text)) as Work<'static>
+            };
+            assert_eq!(grows(&prepare), None, "{} to {}: {name}", client.id, wire.id);
         }
     }
 }

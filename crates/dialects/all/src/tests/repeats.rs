@@ -66,7 +66,8 @@ fn round(client: &Dialect, number: usize) -> Vec<Value> {
     }
 }
 
-fn conversation(client: &Dialect, rounds: usize) -> Value {
+/// A conversation of that many rounds, and a question at its end.
+pub(super) fn conversation(client: &Dialect, rounds: usize) -> Value {
     let mut turns: Vec<Value> = (0..rounds).flat_map(|number| round(client, number)).collect();
     turns.push(round(client, rounds).swap_remove(0));
     match client.word {
