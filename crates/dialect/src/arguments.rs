@@ -8,10 +8,11 @@ use crate::{quoted, scan};
 
 /// The arguments as a JSON object: as they are when they are one, `{}` when empty, else wrapped as `{"_raw": text}`.
 ///
-/// History cannot be repaired by the client, so damaged arguments are carried, not refused.
+/// History cannot be repaired by the client, so damaged arguments are carried, not refused. Servers write `null` for the
+/// arguments of a tool that takes none.
 pub fn object_arguments(arguments: &str) -> Cow<'_, str> {
     let trimmed = arguments.trim();
-    if trimmed.is_empty() {
+    if matches!(trimmed, "" | "null") {
         return Cow::Borrowed("{}");
     }
     if scan::object(trimmed.as_bytes()).is_ok() {
@@ -109,6 +110,8 @@ mod tests {
     #[test]
     fn only_objects_pass_as_they_are() {
         assert_eq!(object_arguments(""), "{}");
+        assert_eq!(object_arguments(" null"), "{}");
+        assert_eq!(object_arguments("\"null\""), "{\"_raw\":\"\\\"null\\\"\"}");
         assert_eq!(object_arguments(" {\"id\": 9007199254740993} "), "{\"id\": 9007199254740993}");
         assert_eq!(object_arguments("[1]"), "{\"_raw\":\"[1]\"}");
         assert_eq!(object_arguments("{\"a\":"), "{\"_raw\":\"{\\\"a\\\":\"}");

@@ -4,10 +4,12 @@
 use base64::Engine as _;
 use hub::{CacheHint, Detail, Fault, File, Media, Part, Source};
 
-use crate::{Object, Target, bare_base64, escape, is_text_type, parse_data_url, sniff, type_by_name};
+use crate::{Object, Target, bare_base64, escape, is_pcm, is_text_type, parse_data_url, sniff, type_by_name, wave};
 
 /// The picture types that OpenAI reads.
 const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/webp", "image/gif"];
+/// The type of sound files that all take.
+const WAVE: &str = "audio/wav";
 /// The type of files that nobody knows: their names may tell more.
 const UNTYPED: &str = "application/octet-stream";
 
@@ -32,19 +34,29 @@ pub fn source(address: &str) -> Result<(Source, Option<String>), &'static str> {
     Err("the address must be an http(s) URL or a base64 data URL")
 }
 
-/// A sound: bare base64, or a data URL where that belongs, as some clients send it.
+/// A sound: bare base64, or a data URL where that belongs, as some clients send it. Bare samples, which go by the word
+/// that answers have for them, get their header here: whatever wire they leave on reads files.
 pub fn sound(data: &str, format: Option<&str>, cache: Option<CacheHint>) -> Media {
-    let (data, told) = match parse_data_url(data) {
+    let (mut data, told) = match parse_data_url(data) {
         Some(url) => (url.base64.into_owned(), url.media_type),
         None => (data.to_owned(), None),
     };
-    let format = format.map(|format| match format {
-        "mp3" => "audio/mpeg".to_owned(),
-        "m4a" => "audio/mp4".to_owned(),
-        other => format!("audio/{other}"),
-    });
-    let media_type = format.or(told).or_else(|| Some("audio/wav".to_owned()));
-    Media { source: Source::Base64(data), media_type, detail: None, cache }
+    let mut media_type = match format {
+        Some("mp3") => "audio/mpeg".to_owned(),
+        Some("m4a") => "audio/mp4".to_owned(),
+        Some("pcm16") => "audio/pcm".to_owned(),
+        Some(other) => format!("audio/{other}"),
+        None => told.unwrap_or_else(|| WAVE.to_owned()),
+    };
+    if let Some(file) = file_of_samples(&data, &media_type) {
+        (data, media_type) = (file, WAVE.to_owned());
+    }
+    Media { source: Source::Base64(data), media_type: Some(media_type), detail: None, cache }
+}
+
+/// Bare samples as the file that players read; `None` for everything else.
+fn file_of_samples(data: &str, media_type: &str) -> Option<String> {
+    is_pcm(media_type).then(|| wave(data, media_type)).flatten()
 }
 
 /// The bytes of a file: a data URL as OpenAI wants it, or bare base64 whose type its magic bytes or its name give away.
@@ -139,6 +151,33 @@ pub fn write_file(file: &File, data: &str, object: &mut Object<'_>) {
     let fallback = if kind == "application/pdf" { "document.pdf" } else { "document" };
     object.text("filename", file.name.as_deref().unwrap_or(fallback));
     data_url("file_data", kind, data, object);
+}
+
+/// Writes a sound. OpenAI reads wav and mp3, and bare samples as the former; `more` says that the place, which is only
+/// like OpenAI's, may take other types.
+///
+/// # Errors
+/// A fault for what it does not read.
+pub fn write_sound(media: &Media, target: &Target<'_>, more: bool, object: &mut Object<'_>) -> Result<(), Fault> {
+    let Source::Base64(data) = &media.source else {
+        return Err(refuse(target, "sound by address", "send its bytes"));
+    };
+    let kind = media.media_type.as_deref().unwrap_or(WAVE);
+    let file = file_of_samples(data, kind);
+    let (kind, data) = file.as_ref().map_or((kind, data), |file| (WAVE, file));
+    let format = match kind.strip_prefix("audio/").unwrap_or(kind) {
+        "mpeg" | "mp3" => "mp3",
+        "wav" | "x-wav" | "wave" | "vnd.wave" => "wav",
+        other if !more => return Err(refuse(target, &format!("sound of type {other}"), "send mp3 or wav")),
+        "mp4" | "x-m4a" => "m4a",
+        other => other,
+    };
+    object.text("type", "input_audio");
+    let mut inner = Object::open(object.key("input_audio"));
+    inner.text("data", data);
+    inner.text("format", format);
+    inner.close();
+    Ok(())
 }
 
 /// A document that is text, headed by its title and what was said about it; `None` for other documents.

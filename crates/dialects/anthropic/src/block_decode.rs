@@ -77,10 +77,18 @@ fn result(block: Block<'_>, place: &Place<'_, '_>) -> Result<hub::ToolResult, Fa
     let parts = match block.content {
         // An object or a number is data: its JSON text is the result.
         Content::Other => inner.text().map(|json| Part::Text(Text::plain(json))).into_iter().collect(),
-        other => content(other, &inner)?,
+        other => content(other, &inner)?.into_iter().map(told).collect(),
     };
     let is_error = block.is_error.unwrap_or(false);
     Ok(hub::ToolResult { call_id, name: None, parts, is_error, cache: cache(block.cache_control.as_ref()) })
+}
+
+/// A block of a type that nobody knows is data, too: what a tool gave must reach the model.
+fn told(mut part: Part) -> Part {
+    if let Part::Foreign(foreign) = &mut part {
+        foreign.gist.get_or_insert_with(|| foreign.json.as_str().to_owned());
+    }
+    part
 }
 
 fn image(block: Block<'_>, place: &Place<'_, '_>) -> Result<Media, Fault> {

@@ -16,6 +16,7 @@ mod message_encode;
 mod models;
 mod names;
 mod place;
+mod plain_results;
 mod relay;
 mod request_decode;
 mod request_encode;

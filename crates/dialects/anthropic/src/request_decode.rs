@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use crate::block_decode;
 use crate::names::ID;
 use crate::place::Place;
+use crate::plain_results;
 use crate::wire::{self, Content};
 
 /// Fields that this decoder reads.
@@ -127,8 +128,18 @@ fn turns(body: &Body) -> Result<Vec<Turn>, Fault> {
     let Some(text) = body.raw("messages") else {
         return Err(Fault::bad_request("messages: Field required").at("messages"));
     };
+    match dialect::read::text(text) {
+        Ok(messages) => turns_of(messages, text),
+        Err(error) => {
+            let fault = || diagnose(&Place::new("messages", text), &error);
+            let mended = plain_results::as_texts(text).ok_or_else(fault)?;
+            turns_of(dialect::read::text(&mended).map_err(|_| fault())?, &mended)
+        }
+    }
+}
+
+fn turns_of(messages: Vec<wire::Message<'_>>, text: &str) -> Result<Vec<Turn>, Fault> {
     let place = Place::new("messages", text);
-    let messages: Vec<wire::Message<'_>> = dialect::read::text(text).map_err(|error| diagnose(&place, &error))?;
     if messages.is_empty() {
         return Err(Fault::bad_request("messages: at least one message is required").at("messages"));
     }

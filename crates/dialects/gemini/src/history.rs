@@ -119,6 +119,7 @@ impl<'a> History<'a, '_> {
         let mut media = Vec::new();
         for part in &result.parts {
             match part {
+                Part::Text(text) if text.text.is_empty() => (),
                 Part::Text(text) => words.push(Cow::Borrowed(&text.text)),
                 Part::Refusal(text) => words.push(Cow::Borrowed(text)),
                 part => match media_item(part, self.target, self.losses)? {

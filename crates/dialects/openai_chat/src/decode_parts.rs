@@ -71,6 +71,20 @@ fn list(at: At, raw: &RawValue) -> Result<Vec<Part>, Fault> {
     Ok(parts)
 }
 
+/// The types of parts that [`part_of`] reads.
+pub(crate) const PARTS: [&str; 10] = [
+    "text",
+    "input_text",
+    "output_text",
+    "refusal",
+    "image_url",
+    "input_image",
+    "video_url",
+    "input_audio",
+    "file",
+    "thinking",
+];
+
 /// One part; `None` when it is empty.
 pub(crate) fn part_of(at: At, part: &wire::Part<'_>) -> Result<Option<Part>, Fault> {
     let cache = cache_of(part.cache_control.as_ref()).or_else(|| cache_of(part.prompt_cache_breakpoint.as_ref()));

@@ -1,14 +1,14 @@
 //! Writes pictures, sounds, films and files as Chat's content parts.
 
 use dialect::openai::media::{self, data_url, detail_word, kind_of, picture_type, refuse};
-use dialect::{Object, Target, is_pcm, wave};
+use dialect::{Object, Target};
 use hub::{Fault, File, Media, Part, Source};
 
 /// Writes the fields of one part.
 pub(crate) fn write(part: &Part, target: &Target<'_>, object: &mut Object<'_>) -> Result<(), Fault> {
     match part {
         Part::Image(media) => image(media, target, object),
-        Part::Audio(media) => audio(media, target, object),
+        Part::Audio(media) => media::write_sound(media, target, !target.traits.quirks.openai_tools, object),
         Part::Video(media) => video(media, target, object),
         Part::File(file) => write_file(file, target, object),
         // Their callers write these as text or calls.
@@ -52,32 +52,6 @@ fn address(media: &Media, fallback: &str, field: &str, object: &mut Object<'_>, 
     }
     inner.text_if("detail", detail);
     inner.close();
-}
-
-fn audio(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<(), Fault> {
-    let Source::Base64(data) = &media.source else {
-        return Err(refuse(target, "sound by address", "send its bytes"));
-    };
-    let kind = media.media_type.as_deref().unwrap_or("audio/wav");
-    // Bare samples are no file: OpenAI reads them with a header.
-    let file = is_pcm(kind).then(|| wave(data, kind)).flatten();
-    let (kind, data) = file.as_ref().map_or((kind, data), |file| ("audio/wav", file));
-    let format = match kind.strip_prefix("audio/").unwrap_or(kind) {
-        "mpeg" | "mp3" => "mp3",
-        "wav" | "x-wav" | "wave" | "vnd.wave" => "wav",
-        // Servers that are like OpenAI's take more than it does.
-        other if target.traits.quirks.openai_tools => {
-            return Err(refuse(target, &format!("sound of type {other}"), "send mp3 or wav"));
-        }
-        "mp4" | "x-m4a" => "m4a",
-        other => other,
-    };
-    object.text("type", "input_audio");
-    let mut inner = Object::open(object.key("input_audio"));
-    inner.text("data", data);
-    inner.text("format", format);
-    inner.close();
-    Ok(())
 }
 
 /// Not OpenAI's own, but what the servers that see films take.

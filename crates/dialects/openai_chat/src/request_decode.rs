@@ -13,7 +13,7 @@ use hub::{
 use serde_json::value::RawValue;
 
 use crate::calls::seal_of;
-use crate::decode_parts::{At, cache_of, content, part_of};
+use crate::decode_parts::{At, PARTS, cache_of, content, part_of};
 use crate::wire::{self, as_text, lenient};
 use crate::{ID, decode_knobs, decode_tools};
 
@@ -275,5 +275,6 @@ fn result_parts(index: usize, raw: wire::Raw<'_>) -> Result<Vec<Part>, Fault> {
 /// Whether a list is one of content parts, and not data that a tool gave out as a list.
 fn is_parts(json: &str) -> bool {
     let list: Vec<&RawValue> = serde_json::from_str(json).unwrap_or_default();
-    list.iter().all(|entry| serde_json::from_str::<wire::Part<'_>>(entry.get()).is_ok_and(|part| part.kind.is_some()))
+    let known = |part: wire::Part<'_>| part.kind.is_some_and(|kind| PARTS.contains(&&*kind));
+    list.iter().all(|entry| serde_json::from_str(entry.get()).is_ok_and(known))
 }

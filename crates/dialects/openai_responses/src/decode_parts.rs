@@ -77,7 +77,7 @@ pub(crate) fn output(at: At, raw: Raw<'_>) -> Result<Vec<Part>, Fault> {
         Some(text) => {
             Ok(pictures_in_text(at, &text).unwrap_or_else(|| text_part(text.into_owned(), None).into_iter().collect()))
         }
-        None if is_parts(raw.get()) => list(at, raw),
+        None if raw.get() == "[]" || is_parts(raw.get()) => list(at, raw),
         None => Ok(vec![Part::Text(Text::plain(raw.get()))]),
     }
 }

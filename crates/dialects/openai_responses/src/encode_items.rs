@@ -395,7 +395,7 @@ fn call_id(id: &str) -> Cow<'_, str> {
 fn media(part: &Part, target: &Target<'_>, object: &mut Object<'_>) -> Result<(), Fault> {
     match part {
         Part::Image(media) => image(media, target, object),
-        Part::Audio(media) => audio(media, target, object),
+        Part::Audio(media) => media::write_sound(media, target, false, object),
         Part::Video(_) => Err(refuse(target, "films", "send pictures of it")),
         Part::File(file) => write_file(file, target, object),
         // Their callers write these as text or items.
@@ -424,24 +424,6 @@ fn image(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<
         }
     }
     object.text("detail", media.detail.map_or("auto", detail_word));
-    Ok(())
-}
-
-fn audio(media: &Media, target: &Target<'_>, object: &mut Object<'_>) -> Result<(), Fault> {
-    let Source::Base64(data) = &media.source else {
-        return Err(refuse(target, "sound by address", "send its bytes"));
-    };
-    let kind = media.media_type.as_deref().unwrap_or("audio/wav");
-    let format = match kind.strip_prefix("audio/").unwrap_or(kind) {
-        "mpeg" | "mp3" => "mp3",
-        "wav" | "x-wav" | "wave" | "vnd.wave" => "wav",
-        other => return Err(refuse(target, &format!("sound of type {other}"), "send mp3 or wav")),
-    };
-    object.text("type", "input_audio");
-    let mut inner = Object::open(object.key("input_audio"));
-    inner.text("data", data);
-    inner.text("format", format);
-    inner.close();
     Ok(())
 }
 

@@ -88,22 +88,72 @@ fn a_result_holds_words_as_words() {
     assert_eq!(result["parts"], json!([{"inlineData": {"mimeType": "image/png", "data": PNG}}]));
 }
 
-#[test]
-fn a_result_of_any_shape_is_its_json() {
-    let body = |content: Value| {
-        json!({"model": "m", "messages": [
-            {"role": "user", "content": "q"},
+/// A conversation in which a tool has answered so, in each client's form that takes any shape.
+fn answered(client: &str, content: &Value) -> Value {
+    let asked = json!({"role": "user", "content": "q"});
+    match client {
+        "anthropic" => json!({"model": "m", "max_tokens": 20, "messages": [
+            asked,
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "f", "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": content}]},
+        ]}),
+        "openai_responses" => json!({"model": "m", "input": [
+            asked,
+            {"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "1", "output": content},
+        ]}),
+        "openai_chat" => json!({"model": "m", "messages": [
+            asked,
+            {"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f"}}]},
+            {"role": "tool", "tool_call_id": "1", "content": content},
+        ]}),
+        _ => json!({"model": "m", "messages": [
+            asked,
             {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": {}}}]},
             {"role": "tool", "tool_name": "f", "content": content},
-        ]})
-    };
-    for (content, words) in [
-        (json!({"a": 1}), "{\"a\":1}"),
-        (json!([1, 2]), "[1,2]"),
-        (json!(5), "5"),
-        (json!(null), ""),
-        (json!("t"), "t"),
-    ] {
-        assert_eq!(results(&sent("ollama", "openai_chat", &body(content))), [words]);
+        ]}),
     }
+}
+
+#[test]
+fn a_result_of_any_shape_is_its_json() {
+    for client in ["anthropic", "openai_responses", "openai_chat", "ollama"] {
+        for (content, words) in [
+            (json!({"a": 1}), "{\"a\":1}"),
+            (json!([1, 2]), "[1,2]"),
+            (json!([{"a": 1}]), "[{\"a\":1}]"),
+            (json!(5), "5"),
+            (json!(null), ""),
+            (json!("t"), "t"),
+        ] {
+            let wire = if client == "openai_chat" { "openai_responses" } else { "openai_chat" };
+            let found = sent(client, wire, &answered(client, &content));
+            match wire {
+                "openai_chat" => assert_eq!(results(&found), [words], "{client}"),
+                _ => assert_eq!(found["input"][2]["output"], words, "{client}"),
+            }
+        }
+    }
+    // An empty list is one of parts where there are parts, and data where there are none.
+    for (client, words) in [("anthropic", ""), ("openai_responses", ""), ("ollama", "[]")] {
+        assert_eq!(results(&sent(client, "openai_chat", &answered(client, &json!([])))), [words], "{client}");
+    }
+}
+
+#[test]
+fn parts_of_unknown_types_are_what_the_tool_gave() {
+    let rows = json!([{"type": "row", "v": "seven"}, {"type": "text", "text": "tail"}]);
+    let words = sent("anthropic", "openai_chat", &answered("anthropic", &rows));
+    assert_eq!(results(&words)[0][0]["text"], "{\"type\":\"row\",\"v\":\"seven\"}");
+    let words = sent("openai_chat", "openai_responses", &answered("openai_chat", &rows));
+    assert_eq!(words["input"][2]["output"], rows.to_string());
+    let words = sent("openai_responses", "openai_chat", &answered("openai_responses", &rows));
+    assert_eq!(results(&words), [&*rows.to_string()]);
+}
+
+#[test]
+fn empty_texts_leave_no_lines_behind() {
+    let texts = json!([{"type": "text", "text": ""}, {"type": "text"}, {"type": "text", "text": "tail"}]);
+    let found = sent("anthropic", "gemini", &answered("anthropic", &texts));
+    assert_eq!(found["contents"][2]["parts"][0]["functionResponse"]["response"], json!({"output": "tail"}));
 }

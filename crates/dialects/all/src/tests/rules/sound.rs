@@ -224,7 +224,17 @@ fn samples_in_a_history_are_sent_with_a_header() {
     let blob =
         json!({"inlineData": {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": STANDARD.encode(samples())}});
     let body = json!({"contents": [{"role": "user", "parts": [blob]}]});
-    let sound = sent("gemini", "openai_chat", &body)["messages"][0]["content"][0]["input_audio"].clone();
-    assert_eq!(sound["format"], "wav");
-    assert!(sound["data"].as_str().unwrap().starts_with("UklGR"));
+    let chat = sent("gemini", "openai_chat", &body)["messages"][0]["content"][0]["input_audio"].clone();
+    let responses = sent("gemini", "openai_responses", &body)["input"][0]["content"][0]["input_audio"].clone();
+    for sound in [chat, responses] {
+        assert_eq!(sound["format"], "wav");
+        assert!(sound["data"].as_str().unwrap().starts_with("UklGR"));
+    }
+    // Chat's word for them in answers turns up in questions.
+    let sound = json!({"type": "input_audio", "input_audio": {"data": STANDARD.encode(samples()), "format": "pcm16"}});
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": [sound]}]});
+    let blob = sent("openai_chat", "gemini", &body)["contents"][0]["parts"][0]["inlineData"].clone();
+    assert_eq!(blob["mimeType"], "audio/wav");
+    let file = STANDARD.decode(blob["data"].as_str().unwrap()).unwrap();
+    assert_eq!((&file[24..28], &file[44..]), (&24_000_u32.to_le_bytes()[..], &samples()[..]));
 }
