@@ -49,7 +49,7 @@ pub struct ModelTraits {
     /// Takes its provider's web search together with function tools.
     pub search_with_tools: Option<bool>,
     /// Refuses calls of the current turn that come back without the proof of its reasoning.
-    pub insists_on_proofs: bool,
+    pub insists_on_proofs: Option<bool>,
     /// Habits of the server.
     pub quirks: WireQuirks,
 }

@@ -28,9 +28,9 @@ impl Effort {
         if wish.is_off() {
             return Self::off(traits, losses);
         }
-        let Some(effort) = wish.effort() else { return Self::Unsaid };
+        let Some(effort) = wish.effort().or_else(|| unnamed(wish, traits)) else { return Self::Unsaid };
         let sent = effort.nearest(&traits.levels).unwrap_or(effort);
-        if sent != effort || matches!((wish.mode, wish.level), (Some(Mode::Budget(_)), None)) {
+        if sent != effort || wish.level.is_none() {
             losses.approximated("thinking", format!("sent as effort {}", sent.word()));
         }
         Self::At(sent)
@@ -60,6 +60,12 @@ impl Effort {
     }
 }
 
+/// The effort for a wish that names none. A model that can be told not to think may take silence for that, as OpenAI's
+/// do from GPT-5.1 on; one that always thinks is told nothing.
+fn unnamed(wish: &Thinking, traits: &ThinkingTraits) -> Option<Level> {
+    (wish.mode == Some(Mode::Auto) && traits.can_disable != Some(false)).then_some(Level::Medium)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,7 +84,9 @@ mod tests {
             ("high", &open, Effort::At(Level::High), 0),
             ("8192", &open, Effort::At(Level::Medium), 1),
             ("none", &open, Effort::Off, 0),
-            ("auto", &open, Effort::Unsaid, 0),
+            ("auto", &open, Effort::At(Level::Medium), 1),
+            ("auto", &always, Effort::Unsaid, 0),
+            ("auto", &never, Effort::Unsaid, 0),
             ("high", &never, Effort::Unsaid, 1),
             ("none", &never, Effort::Unsaid, 0),
             ("medium", &always, Effort::At(Level::Low), 1),

@@ -9,7 +9,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::{Losses, Part, Request, Role, Text, ToolResult, Turn};
+use crate::{Losses, Part, Request, Role, Text, ToolResult, Turn, veil};
 
 /// What stands in for a result that never came.
 const NO_RESULT: &str = "no result recorded (interrupted)";
@@ -86,6 +86,9 @@ impl Mender<'_> {
         let mut calls = Vec::new();
         let Some(turn) = self.out.last_mut() else { return calls };
         for mut part in parts {
+            if let Part::Thinking(thought) = &mut part {
+                veil::lift(thought);
+            }
             if let Part::ToolCall(call) = &mut part {
                 let theirs = call.id.clone();
                 call.id = self.used.unique(&theirs);

@@ -1,14 +1,33 @@
 //! Keeps back what a model thought from whoever asked not to be shown it, where the wire has no switch for that or the
-//! model thinks all the same. Proofs pass: without them the next turn could not go on.
+//! model thinks all the same. Proofs pass: without them the next turn could not go on. Some vendors take a proof only
+//! with the very words that it proves, so those travel inside it.
 
-use crate::{Block, BlockId, Event, Part, Response};
+use std::borrow::Cow;
+
+use crate::{Block, BlockId, Carried, Event, Part, Response, Seal, Thought};
+
+/// The vendor of a proof that has words in it.
+const VEILED: &str = "veiled";
+/// What such a proof proves.
+const WORDS: &str = "words";
+/// The most words that are kept for a proof, in bytes. Of more, none: a part of them is not what was proved.
+const MAX: usize = 1 << 19;
 
 /// Hides the thoughts of one answer. Idle unless told to.
 #[derive(Debug, Default)]
 pub struct Veil {
     drawn: bool,
-    /// Open thoughts, and whether their client knows of them.
-    thoughts: Vec<(BlockId, bool)>,
+    thoughts: Vec<Hidden>,
+}
+
+/// An open thought.
+#[derive(Debug)]
+struct Hidden {
+    block: BlockId,
+    /// The client knows of it.
+    told: bool,
+    /// `None` once there were too many.
+    words: Option<String>,
 }
 
 impl Veil {
@@ -28,18 +47,15 @@ impl Veil {
             return out.push(event);
         }
         match event {
-            Event::Open { block, kind: Block::Thinking } => self.thoughts.push((block, false)),
-            Event::Delta { block, .. } | Event::Cite { block, .. } if self.known(block).is_some() => (),
-            Event::Seal { block, seal } => {
-                if let Some(told) = self.known(block).filter(|told| !**told) {
-                    *told = true;
-                    out.push(Event::Open { block, kind: Block::Thinking });
-                }
-                out.push(Event::Seal { block, seal });
+            Event::Open { block, kind: Block::Thinking } => {
+                self.thoughts.push(Hidden { block, told: false, words: Some(String::new()) });
             }
+            Event::Delta { block, ref text } if let Some(thought) = self.open(block) => thought.keep(text),
+            Event::Cite { block, .. } if self.open(block).is_some() => (),
+            Event::Seal { block, seal } => self.seal(block, seal, out),
             Event::Close { block } => {
-                let thought = self.thoughts.extract_if(.., |(known, _)| *known == block).next();
-                if thought.is_none_or(|(_, told)| told) {
+                let thought = self.thoughts.extract_if(.., |thought| thought.block == block).next();
+                if thought.is_none_or(|thought| thought.told) {
                     out.push(Event::Close { block });
                 }
             }
@@ -47,8 +63,16 @@ impl Veil {
         }
     }
 
-    fn known(&mut self, block: BlockId) -> Option<&mut bool> {
-        self.thoughts.iter_mut().find(|(known, _)| *known == block).map(|(_, told)| told)
+    fn seal(&mut self, block: BlockId, seal: Seal, out: &mut Vec<Event>) {
+        let Some(thought) = self.open(block) else { return out.push(Event::Seal { block, seal }) };
+        if !std::mem::replace(&mut thought.told, true) {
+            out.push(Event::Open { block, kind: Block::Thinking });
+        }
+        out.push(Event::Seal { block, seal: veiled(thought.words.as_deref().unwrap_or_default(), seal) });
+    }
+
+    fn open(&mut self, block: BlockId) -> Option<&mut Hidden> {
+        self.thoughts.iter_mut().find(|thought| thought.block == block)
     }
 
     /// Hides the thoughts of a whole answer.
@@ -58,7 +82,8 @@ impl Veil {
         }
         response.parts.retain_mut(|part| match part {
             Part::Thinking(thought) => {
-                thought.text.clear();
+                let words = std::mem::take(&mut thought.text);
+                thought.seal = thought.seal.take().map(|seal| veiled(&words, seal));
                 thought.seal.is_some()
             }
             _ => true,
@@ -66,10 +91,45 @@ impl Veil {
     }
 }
 
+impl Hidden {
+    fn keep(&mut self, text: &str) {
+        self.words = self.words.take().filter(|words| words.len() + text.len() <= MAX).map(|words| words + text);
+    }
+}
+
+/// The proof with its words inside.
+fn veiled(words: &str, seal: Seal) -> Seal {
+    if words.is_empty() || words.len() > MAX {
+        return seal;
+    }
+    let data = format!("{}:{words}{}", words.len(), seal.pack());
+    Seal { vendor: Cow::Borrowed(VEILED), kind: Cow::Borrowed(WORDS), data }
+}
+
+/// Gives a thought of the history the words back that its proof came with. A damaged one proves nothing.
+pub(crate) fn lift(thought: &mut Thought) {
+    if let Some(seal) = thought.seal.take_if(|seal| seal.vendor == VEILED)
+        && let Some((words, seal)) = parted(&seal.data)
+    {
+        thought.text = words.to_owned();
+        thought.seal = Some(seal);
+    }
+}
+
+fn parted(data: &str) -> Option<(&str, Seal)> {
+    let (length, rest) = data.split_once(':')?;
+    let (words, seal) = rest.split_at_checked(length.parse().ok()?)?;
+    match Seal::unpack(seal) {
+        Carried::Packed(seal) => Some((words, seal)),
+        Carried::Native(_) | Carried::Damaged => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Assembler, Grammar, Seal, StopReason, Text, Thought, replay};
+    use crate::{Assembler, Grammar, StopReason, Text, replay};
+    use proptest::prelude::*;
 
     fn answer() -> Response {
         let thought =
@@ -108,5 +168,25 @@ mod tests {
         Veil::default().apply(&mut whole);
         assert_eq!(whole, answer());
         assert_eq!(through(&mut Veil::default(), answer()), answer());
+    }
+
+    proptest! {
+        #[test]
+        fn words_come_back_with_their_proof(text in ".{0,40}", data in ".{0,40}") {
+            let thought = Thought { text, seal: Some(Seal::new("anthropic", "signature", data)), redacted: false };
+            let mut whole = Response { parts: vec![Part::Thinking(thought.clone())], ..Response::default() };
+            Veil::new(true).apply(&mut whole);
+            let Some(Part::Thinking(mut hidden)) = whole.parts.pop() else { panic!("the proof is gone") };
+            prop_assert_eq!(hidden.text.as_str(), "");
+            lift(&mut hidden);
+            prop_assert_eq!(hidden, thought);
+        }
+
+        #[test]
+        fn damaged_words_prove_nothing(data in ".{0,40}|[0-9]{1,20}:.{0,9}bos1:a:b:1:x") {
+            let mut thought = Thought { seal: Some(Seal::new(VEILED, WORDS, data)), ..Thought::default() };
+            lift(&mut thought);
+            prop_assert!(thought.seal.is_none_or(|seal| seal.vendor != VEILED));
+        }
     }
 }

@@ -256,7 +256,7 @@ impl Family<'static> {
         traits.structured_output = self.structured_output.or(traits.structured_output);
         traits.format_with_tools = self.format_with_tools.or(traits.format_with_tools);
         traits.search_with_tools = self.search_with_tools.or(traits.search_with_tools);
-        traits.insists_on_proofs = self.insists_on_proofs.unwrap_or(traits.insists_on_proofs);
+        traits.insists_on_proofs = self.insists_on_proofs.or(traits.insists_on_proofs);
         if let Some(thinking) = &self.thinking {
             traits.thinking = thinking.traits();
         }

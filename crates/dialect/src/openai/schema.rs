@@ -91,6 +91,8 @@ static REF: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"$ref\""
 static REQUIRED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"required\""));
 static TRUE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"true"));
 static NULLABLE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"nullable\""));
+static ITEMS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"items\""));
+static NULL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"null"));
 
 /// A cheap search for what broken schemas hold, and few others. A false alarm costs time, not meaning: what looks broken
 /// is read.
@@ -98,7 +100,9 @@ fn looks_broken(text: &str) -> bool {
     let bytes = text.as_bytes();
     let odd_type = values(&TYPE, bytes).any(|value| value.starts_with(b"\"array\"") || is_list_or_shouted(value));
     let odd_required = || values(&REQUIRED, bytes).any(|value| !value.starts_with(b"[") && !value.starts_with(b"{"));
-    odd_type || odd_required() || NULLABLE.find(bytes).is_some() || TRUE.find(bytes).is_some()
+    let tuple = || values(&ITEMS, bytes).any(|value| value.starts_with(b"["));
+    let holds = |word: &Finder<'_>| word.find(bytes).is_some();
+    odd_type || odd_required() || holds(&NULLABLE) || holds(&TRUE) || holds(&NULL) || tuple()
 }
 
 /// Whether types come in a list, or one in capitals.
@@ -115,11 +119,14 @@ fn is_sound(node: &Node<'_>, depth: u8) -> bool {
     let is_list = kind.contains("\"array\"");
     let holds = node.has("items") || node.has("prefixItems");
     let odd_required = node.get("required").is_some_and(|value| !value.starts_with('['));
-    if kind.bytes().any(|byte| byte.is_ascii_uppercase()) || (is_list && !holds) || odd_required || node.has("nullable")
-    {
+    let shouted = kind.bytes().any(|byte| byte.is_ascii_uppercase());
+    let old = node.has("nullable") || node.fields.iter().any(|(key, value)| is_void(key, value) || is_old(key, value));
+    if shouted || (is_list && !holds) || odd_required || old {
         return false;
     }
-    let below = |text: &str| text != "true" && Node::parse(text).is_none_or(|node| is_sound(&node, depth + 1));
+    let below = |text: &str| {
+        !matches!(text, "true" | "null") && Node::parse(text).is_none_or(|node| is_sound(&node, depth + 1))
+    };
     node.fields.iter().all(|(key, value)| match key.as_ref() {
         "properties" | "$defs" | "definitions" | "patternProperties" | "dependentSchemas" => {
             Node::parse(value).is_none_or(|map| map.fields.iter().all(|(_, value)| below(value)))
@@ -134,6 +141,20 @@ fn is_sound(node: &Node<'_>, depth: u8) -> bool {
         }
         _ => true,
     })
+}
+
+/// A keyword that says nothing: servers that write every field of a struct send `null` for what is not set.
+fn is_void(key: &str, value: &str) -> bool {
+    value == "null" && !matches!(key, "default" | "const" | "example")
+}
+
+/// Forms of older drafts of JSON Schema: a list of items one by one, and bounds that are flags on other bounds.
+fn is_old(key: &str, value: &str) -> bool {
+    match key {
+        "items" => value.starts_with('['),
+        "exclusiveMinimum" | "exclusiveMaximum" => matches!(value, "true" | "false"),
+        _ => false,
+    }
 }
 
 /// What follows each occurrence of a key.
@@ -195,9 +216,11 @@ impl<'a> Node<'a> {
         self.fields.iter().filter(|(_, value)| says_so(value)).map(|(name, _)| name.to_string()).collect()
     }
 
-    /// The list under `required`, if it is one.
+    /// The names under `required`: a list, or one name alone.
     fn required(&self) -> Vec<String> {
-        self.get("required").and_then(|value| serde_json::from_str(value).ok()).unwrap_or_default()
+        let value = self.get("required").unwrap_or_default();
+        let one = || serde_json::from_str(value).map(|name| vec![name]);
+        serde_json::from_str(value).or_else(|_| one()).unwrap_or_default()
     }
 
     /// The schemas that the root is made of: the branches of a choice, or what a reference names.
@@ -281,7 +304,7 @@ fn write_map(map: &Node<'_>, out: &mut BytesMut, depth: u8) {
 
 fn write_schema(text: &str, out: &mut BytesMut, depth: u8) {
     let node = match (text, Node::parse(text)) {
-        ("true", _) => return out.extend_from_slice(b"{}"),
+        ("true" | "null", _) => return out.extend_from_slice(b"{}"),
         (_, Some(node)) if depth < DEPTH => node,
         _ => return out.extend_from_slice(text.as_bytes()),
     };
@@ -289,6 +312,9 @@ fn write_schema(text: &str, out: &mut BytesMut, depth: u8) {
     for (key, value) in &node.fields {
         match key.as_ref() {
             "required" | "nullable" => (),
+            // A bound that was exclusive by a flag beside it.
+            "minimum" if node.get("exclusiveMinimum") == Some("true") => object.raw("exclusiveMinimum", value),
+            "maximum" if node.get("exclusiveMaximum") == Some("true") => object.raw("exclusiveMaximum", value),
             "type" if node.get("nullable") == Some("true") => write_nullable(value, &mut object),
             _ => write_keyword(key, value, &mut object, depth),
         }
@@ -312,6 +338,12 @@ fn write_nullable(kind: &str, object: &mut Object<'_>) {
 }
 
 fn write_keyword(key: &str, value: &str, object: &mut Object<'_>, depth: u8) {
+    let key = match key {
+        _ if is_void(key, value) => return,
+        "items" if is_old(key, value) => "prefixItems",
+        key if is_old(key, value) => return,
+        key => key,
+    };
     let out = object.named(key);
     match key {
         "properties" | "$defs" | "definitions" | "patternProperties" | "dependentSchemas" => match Node::parse(value) {
@@ -319,7 +351,6 @@ fn write_keyword(key: &str, value: &str, object: &mut Object<'_>, depth: u8) {
             None => out.extend_from_slice(value.as_bytes()),
         },
         "anyOf" | "oneOf" | "allOf" | "prefixItems" => write_list(value, out, depth),
-        "items" if value.starts_with('[') => write_list(value, out, depth),
         "items" | "not" | "if" | "then" | "else" | "contains" | "propertyNames" | "additionalProperties"
             if value.starts_with('{') =>
         {

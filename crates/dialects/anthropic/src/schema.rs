@@ -69,27 +69,45 @@ pub(crate) fn is_object(schema: &str) -> bool {
 }
 
 /// Whether a tool's schema can go as it is. Looks at the root only, and at the mistakes below it that Anthropic refuses
-/// and others make: `required: true` on a property, and types in capitals.
+/// and others make: `required` that is no list, types in capitals, nulls, and the forms of older drafts.
 fn is_sound(schema: &str) -> bool {
     let bytes = schema.as_bytes();
     let Ok(root) = dialect::scan::object(bytes) else { return false };
     let combined = ["anyOf", "oneOf", "allOf"].iter().any(|key| root.position(bytes, key).is_some());
-    root.find(bytes, "type") == Some("\"object\"") && !combined && !has_required_flag(schema) && !is_shouted(schema)
+    root.find(bytes, "type") == Some("\"object\"") && !combined && !has_mistakes(schema)
 }
 
 /// A false alarm costs time, not meaning: a property may be called so.
-fn is_shouted(schema: &str) -> bool {
-    memmem::find_iter(schema.as_bytes(), b"\"type\"").any(|at| {
-        let rest = schema[at + 6..].trim_start().strip_prefix(':').unwrap_or_default().trim_start();
-        rest.trim_start_matches(['[', ' ', '"']).starts_with(|first: char| first.is_ascii_uppercase())
+fn has_mistakes(schema: &str) -> bool {
+    let any = |key: &str, is_odd: fn(&str) -> bool| {
+        memmem::find_iter(schema.as_bytes(), key).any(|at| {
+            let value = schema[at + key.len()..].trim_start().strip_prefix(':');
+            value.is_some_and(|value| is_odd(value.trim_start()))
+        })
+    };
+    let is_shouted =
+        |kind: &str| kind.trim_start_matches(['[', ' ', '"']).starts_with(|c: char| c.is_ascii_uppercase());
+    any("\"required\"", |value| !value.starts_with(['[', '{']))
+        || any("\"type\"", is_shouted)
+        || any("\"items\"", |value| value.starts_with('['))
+        || any("\"exclusiveMinimum\"", is_flag)
+        || any("\"exclusiveMaximum\"", is_flag)
+        || has_voids(schema)
+}
+
+/// Keywords whose value may be null; of all others null says that nothing was set.
+const NULLABLE: [&str; 3] = ["default", "const", "example"];
+
+fn has_voids(schema: &str) -> bool {
+    memmem::find_iter(schema.as_bytes(), "null").any(|at| {
+        let Some(key) = schema[..at].trim_end().strip_suffix(':') else { return false };
+        let key = key.trim_end().trim_end_matches('"');
+        !NULLABLE.iter().any(|word| key.strip_suffix(word).is_some_and(|rest| rest.ends_with('"')))
     })
 }
 
-fn has_required_flag(schema: &str) -> bool {
-    memmem::find_iter(schema.as_bytes(), b"\"required\"").any(|at| {
-        let rest = schema[at + 10..].trim_start();
-        rest.strip_prefix(':').is_some_and(|value| value.trim_start().starts_with(['t', 'f']))
-    })
+fn is_flag(value: &str) -> bool {
+    value.starts_with(['t', 'f'])
 }
 
 fn repair_root<'a>(mut fields: Fields<'a>, bent: &mut Vec<&'static str>) -> Fields<'a> {
@@ -182,9 +200,13 @@ fn common<'a>(left: Vec<Node<'a>>, right: &[Node<'a>]) -> Vec<Node<'a>> {
     left.into_iter().filter(|node| wanted.contains(&node.json())).collect()
 }
 
-/// Repairs one schema and those below it: types in capitals, `nullable`, `required: true` on a property.
+/// Repairs one schema and those below it: types in capitals, `nullable`, `required` that is no list, nulls, older drafts.
 fn repair(node: Node<'_>) -> Node<'_> {
-    let Node::Object(mut fields) = node else { return node };
+    let Node::Object(mut fields) = node else {
+        return if node.is_leaf("null") { Node::Object(Fields::default()) } else { node };
+    };
+    fields.0.retain(|(key, value)| !value.is_leaf("null") || NULLABLE.contains(&&**key));
+    modernise(&mut fields);
     lower_type(&mut fields);
     if fields.take("nullable").is_some_and(|flag| flag.is_leaf("true")) {
         allow_null(&mut fields);
@@ -192,6 +214,25 @@ fn repair(node: Node<'_>) -> Node<'_> {
     promote_required(&mut fields);
     each_schema(&mut fields, &repair);
     Node::Object(fields)
+}
+
+/// Older drafts list items one by one under `items`, and make bounds exclusive by a flag beside them.
+fn modernise(fields: &mut Fields<'_>) {
+    if let Some(list) = fields.0.iter_mut().find(|(key, value)| key == "items" && matches!(value, Node::Array(_))) {
+        list.0 = Cow::Borrowed("prefixItems");
+    }
+    for (flag, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
+        let Some(Node::Leaf(json)) = fields.get(flag) else { continue };
+        let exclusive = match &**json {
+            "true" => true,
+            "false" => false,
+            _ => continue,
+        };
+        fields.take(flag);
+        if let Some(bound) = fields.0.iter_mut().find(|(key, _)| exclusive && key == bound) {
+            bound.0 = Cow::Borrowed(flag);
+        }
+    }
 }
 
 /// Applies `change` to every schema that is a direct part of this one. Property names are data: a property called
@@ -247,8 +288,11 @@ fn promote_required(fields: &mut Fields<'_>) {
             }
         }
     }
-    if matches!(fields.get("required"), Some(Node::Leaf(_))) {
+    if let Some(leaf @ Node::Leaf(_)) = fields.get("required") {
+        // One name alone is a list of one.
+        let name = leaf.as_text();
         fields.take("required");
+        names.extend(name.map(|name| Node::text(&name)));
     }
     if !names.is_empty() {
         let before = list_of(fields.take("required"));

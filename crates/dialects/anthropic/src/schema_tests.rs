@@ -56,6 +56,22 @@ fn broken_servers_schemas_are_repaired() {
 }
 
 #[test]
+fn nulls_and_older_drafts_are_brought_up_to_date() {
+    tool(
+        r#"{"type":"object","properties":null,"required":null,"description":null}"#,
+        r#"{"type":"object","properties":{}}"#,
+    );
+    tool(
+        r#"{"type":"object","properties":{"a":{"type":"string","default":null,"enum":null},"b":null},"required":"a"}"#,
+        r#"{"type":"object","properties":{"a":{"type":"string","default":null},"b":{}},"required":["a"]}"#,
+    );
+    tool(
+        r#"{"type":"object","properties":{"a":{"type":"array","items":[{"type":"string"}]},"b":{"minimum":1,"exclusiveMinimum":true,"exclusiveMaximum":false}}}"#,
+        r#"{"type":"object","properties":{"a":{"type":"array","prefixItems":[{"type":"string"}]},"b":{"exclusiveMinimum":1}}}"#,
+    );
+}
+
+#[test]
 fn capital_types_and_nullable_become_json_schema() {
     tool(
         r#"{"type":"OBJECT","properties":{"s":{"type":"STRING","description":"type: STRING","nullable":true},"l":{"type":"ARRAY","items":{"type":"INTEGER"}}},"required":["s"]}"#,

@@ -133,7 +133,7 @@ impl<'a> History<'a, '_> {
             [only] => std::mem::take(only),
             many => Cow::Owned(many.join("\n")),
         };
-        if !self.target.traits.insists_on_proofs {
+        if self.target.traits.insists_on_proofs != Some(true) {
             // Older models know nothing of media inside a result.
             beside.append(&mut media);
         }
@@ -169,7 +169,8 @@ impl<'a> History<'a, '_> {
     /// A call with its proof. The first call of each step of the current turn must have one on newer models.
     fn call(&mut self, call: &'a ToolCall, own: Option<&'a Seal>, needed: bool) -> Item<'a> {
         let seal = own.map(|seal| seal.data.as_str());
-        let needed = needed && self.target.traits.insists_on_proofs;
+        // A model of which nothing is known is a new one.
+        let needed = needed && self.target.traits.insists_on_proofs != Some(false);
         if seal.is_none() && needed {
             self.losses.silent("messages.thinking");
         }

@@ -28,8 +28,8 @@ pub(crate) fn edits(body: &Body, target: &Target<'_>, losses: &mut Losses) -> Ve
     for wrapper in WRAPPERS.into_iter().filter(|wrapper| body.has(wrapper)) {
         edits.push(Edit::set_in(wrapper, "model", Node::text(&named).json()));
     }
-    if let Some(contents) = body.raw("contents").and_then(|text| without_foreign(text, target.traits.insists_on_proofs))
-    {
+    let insists = target.traits.insists_on_proofs != Some(false);
+    if let Some(contents) = body.raw("contents").and_then(|text| without_foreign(text, insists)) {
         let path = vec![Cow::Borrowed("contents")];
         edits.push(Edit { path, change: Change::Set(contents) });
         losses.dropped(

@@ -72,7 +72,9 @@ fn decode_plain(body: &Body, model: String) -> Result<Decoded, Fault> {
         return Err(Fault::unsupported("cachedContent", words));
     }
     let mut losses = Losses::default();
-    let mut request = Request { model, ..Request::default() };
+    // Thoughts are shown to those who ask for them (ai.google.dev/gemini-api/docs/thinking, 2026-11).
+    let thinking = Thinking { show: Show::No, ..Thinking::default() };
+    let mut request = Request { model, thinking, ..Request::default() };
     read_system(body, &mut request, &mut losses)?;
     read_turns(body, &mut request)?;
     tools_decode::read(body, &mut request)?;
@@ -252,11 +254,7 @@ fn thinking(raw: &RawValue) -> Thinking {
         tokens => Mode::Budget(u32::try_from(tokens).unwrap_or(u32::MAX)),
     });
     let level = config.thinking_level.as_deref().and_then(Level::from_word);
-    let show = match config.include_thoughts {
-        Some(true) => Show::Yes,
-        Some(false) => Show::No,
-        None => Show::Default,
-    };
+    let show = if config.include_thoughts == Some(true) { Show::Yes } else { Show::No };
     Thinking { mode, level, show }
 }
 

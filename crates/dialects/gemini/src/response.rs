@@ -163,17 +163,23 @@ pub(crate) fn text_part(text: &str, out: &mut BytesMut) {
     part.close();
 }
 
-/// A thought, or a proof on an empty part of its own.
+/// A thought; or a proof alone, which is not called a thought: those are for clients that asked for them.
 pub(crate) fn thought_part(text: &str, seal: Option<&Seal>, out: &mut BytesMut) {
-    let bare = seal.is_some_and(|seal| {
-        seal.vendor == seals::VENDOR && text.is_empty() && matches!(&*seal.kind, seals::TEXT | seals::EMPTY)
-    });
+    part_of_thought(text, !text.is_empty(), seal, out);
+}
+
+/// The proof of a thought whose words were sent before it, if there were any.
+pub(crate) fn proof_part(follows: bool, seal: &Seal, out: &mut BytesMut) {
+    part_of_thought("", follows, Some(seal), out);
+}
+
+fn part_of_thought(text: &str, thought: bool, seal: Option<&Seal>, out: &mut BytesMut) {
     if text.is_empty() && seal.is_none() {
         return;
     }
     let mut part = Object::open(out);
     part.text("text", text);
-    if !bare {
+    if thought {
         part.flag("thought", true);
     }
     if let Some(seal) = seal {

@@ -146,6 +146,11 @@ fn root(fields: &mut Fields<'_>, lost: &mut Lost) {
         let map = std::mem::take(fields);
         fields.set("properties", Node::Object(map));
     }
+    if let Some(reference) = fields.take("$ref") {
+        let branch = Node::Object(Fields(vec![(Cow::Borrowed("$ref"), reference)]));
+        let branches = fields.resolved(vec![branch]);
+        merge(fields, branches, true);
+    }
     for key in ["allOf", "anyOf", "oneOf"] {
         if let Some(Node::Array(branches)) = fields.take(key) {
             let branches = fields.resolved(branches);
@@ -217,6 +222,7 @@ fn union<'a>(mut left: Vec<Node<'a>>, right: Vec<Node<'a>>) -> Vec<Node<'a>> {
 /// One schema and all below it. Property names are data: a property called `format` is never taken for the keyword.
 fn lowered<'a>(mut fields: Fields<'a>, lost: &mut Lost) -> Fields<'a> {
     keep_last(&mut fields);
+    fields.0.retain(|(key, value)| !value.is_leaf("null") || matches!(&**key, "default" | "const" | "example"));
     if let Some(reference) = fields.take("$ref") {
         return referring(reference, fields, lost);
     }
@@ -351,12 +357,15 @@ fn promote_required(fields: &mut Fields<'_>) {
             }
         }
     }
-    if names.is_empty() {
+    let one = fields.get("required").is_some_and(|names| matches!(names, Node::Leaf(_)));
+    if names.is_empty() && !one {
         return;
     }
     let before = match fields.take("required") {
         Some(Node::Array(list)) => list,
-        _ => Vec::new(),
+        // One name alone is a list of one.
+        Some(leaf) => leaf.as_text().map(|name| Node::text(&name)).into_iter().collect(),
+        None => Vec::new(),
     };
     fields.set("required", Node::Array(union(before, names)));
 }

@@ -28,9 +28,9 @@ const NOBODY: &str = "none";
 /// Google's documented stand-in for a proof that was lost (ai.google.dev, thought signatures).
 pub(crate) const LOST: &str = "skip_thought_signature_validator";
 
-/// The proof in a `thoughtSignature`; none for an empty or damaged one. `kind` says where it stood.
+/// The proof in a `thoughtSignature`; none for an empty or damaged one, or a stand-in. `kind` says where it stood.
 pub(crate) fn read(field: Option<&str>, kind: &'static str) -> Option<Seal> {
-    let field = field.filter(|text| !text.is_empty())?;
+    let field = field.filter(|text| !text.is_empty() && *text != LOST)?;
     let standard = standard(field);
     let bytes = STANDARD.decode(standard.as_bytes()).ok();
     let inner = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
@@ -100,7 +100,7 @@ mod tests {
     fn native_proofs_are_bare_and_damaged_ones_are_dropped() {
         assert_eq!(read(Some("AB-_"), TEXT), Some(Seal::new(VENDOR, TEXT, "AB+/")));
         assert_eq!(read(Some(&STANDARD.encode("bos1:x:y:9:z")), TEXT), None);
-        assert_eq!(read(Some(""), TEXT), None);
+        assert_eq!((read(Some(""), TEXT), read(Some(LOST), THOUGHT)), (None, None));
         assert_eq!(write(&Seal::new(VENDOR, THOUGHT, "AB+/")), "AB+/");
     }
 }

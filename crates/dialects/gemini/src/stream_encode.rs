@@ -6,7 +6,9 @@ use dialect::{Envelope, Object, Reply, StreamEncoder};
 use hub::{Block, BlockId, Citation, Event, Fault, Foreign, Seal, Stop, StopReason, ToolCall, Usage};
 
 use crate::grounding::{self, Support};
-use crate::response::{blob_part, call_part, finish_reason, identity, is_cut, is_whole, text_part, thought_part};
+use crate::response::{
+    blob_part, call_part, finish_reason, identity, is_cut, is_whole, proof_part, text_part, thought_part,
+};
 use crate::said::Said;
 use crate::{ID, fault, usage};
 
@@ -41,7 +43,8 @@ enum Open {
         from: usize,
         sources: Vec<Citation>,
     },
-    Thinking,
+    /// Whether words of it were sent.
+    Thinking(bool),
     /// A call that is whole waits for those that were opened before it: a call's place is all that tells a client
     /// without ids which one it is.
     Call {
@@ -112,7 +115,7 @@ impl Encoder {
     fn open(&mut self, block: BlockId, kind: &Block, out: &mut BytesMut) {
         let open = match kind {
             Block::Text | Block::Refusal => Open::Text { from: self.said.len(), sources: Vec::new() },
-            Block::Thinking | Block::Redacted => Open::Thinking,
+            Block::Thinking | Block::Redacted => Open::Thinking(false),
             Block::ToolCall { id, name, kind } => {
                 self.calls += 1;
                 let call = ToolCall {
@@ -155,7 +158,10 @@ impl Encoder {
                 self.said.push(text);
                 self.part(out, |out| text_part(text, out));
             }
-            Open::Thinking => self.part(out, |out| thought_part(text, None, out)),
+            Open::Thinking(begun) => {
+                *begun = true;
+                self.part(out, |out| thought_part(text, None, out));
+            }
             Open::Call { call, .. } => call.arguments.push_str(text),
             Open::Image { data, .. } => data.push_str(text),
             Open::Sound { media_type } => {
@@ -170,7 +176,10 @@ impl Encoder {
         let Some((_, open)) = self.blocks.iter_mut().find(|(known, _)| *known == block) else { return };
         match open {
             Open::Call { call, .. } => call.seal = Some(seal.clone()),
-            Open::Thinking => self.part(out, |out| thought_part("", Some(seal), out)),
+            Open::Thinking(begun) => {
+                let begun = *begun;
+                self.part(out, |out| proof_part(begun, seal, out));
+            }
             Open::Text { .. } | Open::Image { .. } | Open::Sound { .. } | Open::Done => (),
         }
     }
@@ -194,7 +203,7 @@ impl Encoder {
                 self.release(out);
             }
             Open::Image { media_type, data } => self.part(out, |out| blob_part(&media_type, &data, out)),
-            Open::Thinking | Open::Sound { .. } | Open::Done => (),
+            Open::Thinking(_) | Open::Sound { .. } | Open::Done => (),
         }
     }
 

@@ -73,9 +73,12 @@ fn as_switch(wanted: &Thinking, traits: &ThinkingTraits, losses: &mut Losses) ->
     }
     // A model that always thinks has no switch to turn.
     let mut fields: Vec<Field> = (traits.can_disable != Some(false)).then(|| switch("enabled")).into_iter().collect();
+    if wanted.effort().is_none() {
+        return fields;
+    }
     if !traits.levels.is_empty() {
         fields.extend(Effort::of(wanted, traits, losses).word().map(effort));
-    } else if wanted.effort().is_some() {
+    } else {
         losses.approximated("thinking", "the model thinks or not: how much is not for others to say");
     }
     fields
@@ -134,7 +137,7 @@ mod tests {
         for (field, wanted, expect, losses) in [
             (ReasoningField::Effort, off, r#"{"reasoning_effort":"none"}"#, 0),
             (ReasoningField::Effort, high, r#"{"reasoning_effort":"high"}"#, 0),
-            (ReasoningField::Effort, auto, "{}", 0),
+            (ReasoningField::Effort, auto, r#"{"reasoning_effort":"medium"}"#, 1),
             (ReasoningField::Effort, budget, r#"{"reasoning_effort":"medium"}"#, 1),
             (ReasoningField::Object, off, r#"{"reasoning":{"enabled":false}}"#, 0),
             (ReasoningField::Object, high, r#"{"reasoning":{"effort":"high"}}"#, 0),

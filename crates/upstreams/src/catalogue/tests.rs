@@ -81,13 +81,14 @@ fn claude_models_differ_in_how_they_think() {
 #[test]
 fn gemini_models_differ_in_how_they_think() {
     for (model, budget, levels, insists) in [
-        ("gemini-2.5-pro", Some((128, 32_768)), 0, false),
-        ("models/gemini-2.5-flash-lite-001", Some((512, 24_576)), 0, false),
-        ("gemini-3-pro-preview", None, 2, true),
-        ("gemini-3.1-pro-preview", None, 3, true),
-        ("gemini-3.5-flash", None, 4, true),
-        ("gemini-2.0-flash", None, 0, false),
-        ("m-gemini", None, 0, false),
+        ("gemini-2.5-pro", Some((128, 32_768)), 0, Some(false)),
+        ("models/gemini-2.5-flash-lite-001", Some((512, 24_576)), 0, Some(false)),
+        ("gemini-3-pro-preview", None, 2, Some(true)),
+        ("gemini-3.1-pro-preview", None, 3, Some(true)),
+        ("gemini-3.5-flash", None, 4, Some(true)),
+        ("gemini-2.0-flash", None, 0, Some(false)),
+        ("gemini-flash-latest", None, 0, None),
+        ("m-gemini", None, 0, None),
     ] {
         let traits = traits(model);
         let found = (traits.thinking.budget, traits.thinking.levels.len(), traits.insists_on_proofs);

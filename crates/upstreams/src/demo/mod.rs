@@ -108,7 +108,7 @@ impl Answer {
     fn new(request: &Request) -> Self {
         let said = last_words(request);
         let call = tool_to_call(request).map(|tool| (tool.name.clone(), words::sample_arguments(tool)));
-        let wants_thoughts = !request.thinking.is_default() && !request.thinking.is_off();
+        let wants_thoughts = !request.thinking.is_default() && !request.thinking.is_hidden();
         let text = match (&call, answered_tool(request), &request.format) {
             (Some((name, _)), ..) => format!("Let me ask {name}. "),
             (None, Some(result), _) => format!("The tool says: {result} That is all I wanted to know."),

@@ -69,14 +69,22 @@ fn defects_inside_are_mended_and_names_are_not_keywords() {
             "any": true,
             "maybe": {"type": "string", "nullable": true},
             "data": {"type": "string", "default": {"type": "ARRAY"}, "enum": ["OBJECT"]},
-        }})),
+            "pair": {"type": "array", "items": [{"type": "STRING"}, true]},
+            "void": {"type": "object", "properties": null, "required": null, "default": null},
+            "none": null,
+            "old": {"type": "number", "minimum": 1, "exclusiveMinimum": true, "maximum": 2, "exclusiveMaximum": false},
+        }, "required": "list", "description": null})),
         json!({"type": "object", "properties": {
             "list": {"type": "array", "items": {}},
             "deep": {"type": "object", "properties": {"items": {"type": "array", "items": {}}, "required": {"type": "string"}}, "required": ["required"]},
             "any": {},
             "maybe": {"type": ["string", "null"]},
             "data": {"type": "string", "default": {"type": "ARRAY"}, "enum": ["OBJECT"]},
-        }})
+            "pair": {"type": "array", "prefixItems": [{"type": "string"}, {}]},
+            "void": {"type": "object", "default": null},
+            "none": {},
+            "old": {"type": "number", "exclusiveMinimum": 1, "maximum": 2},
+        }, "required": ["list"]})
     );
 }
 

@@ -28,7 +28,9 @@ fn chat_is_asked_by_effort_under_one_name() {
     chat(r#"{"a":1.0}"#, "high", r#"{"reasoning_effort":"high","a":1.0}"#, 0);
     chat(r#"{"reasoning_effort":"low" }"#, "8192", r#"{"reasoning_effort":"medium" }"#, 1);
     chat(r#"{"reasoning":{"effort":"low"},"x":1}"#, "none", r#"{"reasoning_effort":"none","x":1}"#, 0);
-    chat(r#"{"reasoning_effort":"low","thinking_budget":5}"#, "auto", "{}", 0);
+    chat(r#"{"reasoning_effort":"low","thinking_budget":5}"#, "auto", r#"{"reasoning_effort":"medium"}"#, 1);
+    let always = ThinkingTraits { can_disable: Some(false), ..ThinkingTraits::default() };
+    check("openai_chat", r#"{"reasoning_effort":"low"}"#, "auto", &always, "{}", 0);
 }
 
 #[test]
@@ -41,8 +43,11 @@ fn responses_keep_their_summary() {
         "max",
         r#"{"reasoning":{"summary":"auto","effort":"max"}}"#,
     );
-    responses(r#"{"reasoning":{"effort":"low","summary":"auto"}}"#, "auto", r#"{"reasoning":{"summary":"auto"}}"#);
-    responses(r#"{"a":1}"#, "auto", r#"{"a":1}"#);
+    let full = r#"{"reasoning":{"effort":"low","summary":"auto"}}"#;
+    let medium = r#"{"reasoning":{"effort":"medium","summary":"auto"}}"#;
+    check("openai_responses", full, "auto", &open, medium, 1);
+    let always = ThinkingTraits { can_disable: Some(false), ..ThinkingTraits::default() };
+    check("openai_responses", full, "auto", &always, r#"{"reasoning":{"summary":"auto"}}"#, 0);
     let small = ThinkingTraits { levels: vec![Level::Low, Level::High], ..ThinkingTraits::default() };
     check("openai_responses", "{}", "medium", &small, r#"{"reasoning":{"effort":"low"}}"#, 1);
 }

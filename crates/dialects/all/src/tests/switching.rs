@@ -139,7 +139,7 @@ fn sent(client: &Dialect, request: &Value, wire: &Dialect) -> Value {
         can_disable: Some(true),
         ..ThinkingTraits::default()
     };
-    let traits = ModelTraits { thinking, insists_on_proofs: true, ..ModelTraits::default() };
+    let traits = ModelTraits { thinking, insists_on_proofs: Some(true), ..ModelTraits::default() };
     let target = Target { model: "m", stream: false, traits: &traits };
     serde_json::from_slice(&wire.wire.unwrap().encode_request(&request, &target).unwrap().body).unwrap()
 }

@@ -435,7 +435,8 @@ fn reasoning_becomes_the_nearest_effort() {
         (budget, &any, Some("high")),
         (max, &any, Some("max")),
         (max, &few, Some("high")),
-        (auto, &any, None),
+        (auto, &any, Some("medium")),
+        (auto, &few, None),
         (Thinking::default(), &few, None),
     ] {
         let request = Request { thinking: wanted, ..user(vec![text("x")]) };

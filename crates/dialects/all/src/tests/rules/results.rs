@@ -81,7 +81,7 @@ fn a_result_holds_words_as_words() {
             {"type": "image", "source": picture},
         ]}]},
     ]});
-    let newer = ModelTraits { insists_on_proofs: true, ..ModelTraits::default() };
+    let newer = ModelTraits { insists_on_proofs: Some(true), ..ModelTraits::default() };
     let (found, _) = translated("anthropic", "gemini", &body, &newer).unwrap();
     let result = &found["contents"][2]["parts"][0]["functionResponse"];
     assert_eq!(result["response"]["output"], "a\nT\n\nwords");
