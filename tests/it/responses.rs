@@ -57,3 +57,26 @@ async fn silence_of_another_dialect_is_filled_with_an_event_of_our_own() {
     let number = |event: &Value| event["sequence_number"].as_u64().unwrap();
     assert!(number(&next) > number(&told), "our own events are numbered on");
 }
+
+#[tokio::test]
+async fn what_holds_a_turn_together_goes_there_and_back_and_to_nobody_else() {
+    let (responses, chat) = (FakeResponses::start().await.unwrap(), FakeOpenAi::start().await.unwrap());
+    let gateway = Setup::new().responses(&responses, 0).start().await;
+    let (url, state) = (format!("{}/v1/responses", gateway.url()), "x-codex-turn-state");
+    let headers = [("authorization", BEARER), (state, "turn-1"), ("x-other", "stays")];
+    for stream in [false, true] {
+        responses.script(Reply::lively().header(state, "turn-2"));
+        let body = json!({"model": MODEL, "input": "q", "stream": stream});
+        let got = soon(client::post(&url, &headers, &body)).await.unwrap();
+        assert_eq!(got.header(state), Some("turn-2"), "stream {stream}: {}", got.text());
+        let asked = responses.last_request().unwrap();
+        assert_eq!(asked.header(state), Some("turn-1"), "stream {stream}");
+        assert_eq!(asked.header("x-other"), None);
+    }
+    let gateway = Setup::new().openai(&chat, 0).start().await;
+    let url = format!("{}/v1/responses", gateway.url());
+    chat.script(Reply::lively().header(state, "turn-2"));
+    let got = soon(client::post(&url, &headers, &json!({"model": MODEL, "input": "q"}))).await.unwrap();
+    assert_eq!((got.status.as_u16(), got.header(state)), (200, None));
+    assert_eq!(chat.last_request().unwrap().header(state), None);
+}

@@ -118,6 +118,30 @@ async fn a_conversation_goes_on_in_messages_and_stores_nothing() {
 }
 
 #[tokio::test]
+async fn the_older_form_of_going_on_says_only_what_is_new() {
+    let (messages, responses) = (FakeAnthropic::start().await.unwrap(), FakeResponses::start().await.unwrap());
+    for (fake, setup) in
+        [(&*messages, Setup::new().anthropic(&messages, 0)), (&*responses, Setup::new().responses(&responses, 0))]
+    {
+        let gateway = setup.start().await;
+        let mut talk = Talk::open(&gateway).await;
+        let more = |words: &str| json!({"type": "response.append", "input": [{"role": "user", "content": words}]});
+        talk.say(&more("too-early")).await;
+        assert_eq!(talk.answer().await[0]["status"], 400);
+        talk.create("alpha-1", json!({"store": false, "instructions": "Be brief."})).await;
+        talk.id().await;
+        for words in ["beta-2", "gamma-3"] {
+            talk.say(&more(words)).await;
+            talk.id().await;
+        }
+        let body = fake.last_request().unwrap().body;
+        let at = |words: &str| body.find(words).unwrap_or_else(|| panic!("{words} is missing: {body}"));
+        assert!(at("alpha-1") < at("beta-2") && at("beta-2") < at("gamma-3") && at("Be brief.") > 0, "{body}");
+        assert!(!body.contains("too-early"), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_warm_up_asks_nobody_and_can_be_gone_on_from() {
     let fake = FakeOpenAi::start().await.unwrap();
     let gateway = Setup::new().openai(&fake, 0).start().await;

@@ -57,7 +57,7 @@ pub use opening::{Opening, opening};
 pub use peel::{Peel, Peeler};
 pub use service::Service;
 pub use session::{Source, header, session, user};
-pub use socket::{Said, Socket, Wish};
+pub use socket::{Said, SoFar, Socket, Wish};
 pub use sound::{Pieces, is_pcm, wave};
 pub use target::{MaxTokensField, ModelTraits, ReasoningField, Target, ThinkingTraits, WireQuirks};
 pub use think::Effort;

@@ -23,6 +23,17 @@ pub struct Wish {
     pub lane: Option<String>,
     /// No answer of a model is wanted, only an id to go on from.
     pub warm_up: bool,
+    /// The request without what is said in it, for a later message that does not repeat it.
+    pub settings: Option<Bytes>,
+}
+
+/// What the messages of a connection have come to.
+#[derive(Debug, Default)]
+pub struct SoFar {
+    /// The settings of the last request.
+    pub settings: Option<Bytes>,
+    /// The id of the last answer that was whole.
+    pub answer: Option<String>,
 }
 
 /// A dialect in messages.
@@ -31,7 +42,10 @@ pub trait Socket: Send + Sync {
     ///
     /// # Errors
     /// A bad-request fault when it makes no sense.
-    fn read(&self, message: Bytes) -> Result<Said, Fault>;
+    fn read(&self, message: Bytes, so_far: &SoFar) -> Result<Said, Fault>;
+
+    /// The id of the answer that this event ends, if it can be gone on from.
+    fn answered(&self, frame: Frame<'_>) -> Option<String>;
 
     /// An event of an answer as a message; `None` when it says nothing.
     fn message(&self, frame: Frame<'_>, lane: Option<&str>) -> Option<String>;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dialect::{Framer, HttpReply, Route, Said, Wish};
+use dialect::{Framer, HttpReply, Route, Said, SoFar, Wish};
 use http::request::Parts;
 use http::{Response, StatusCode, header};
 use hub::{Fault, FaultKind};
@@ -38,6 +38,7 @@ struct Talk {
     side: &'static dyn dialect::Socket,
     number: u64,
     waiting: VecDeque<Bytes>,
+    so_far: SoFar,
     /// Pings since the last sign of life.
     silent: u32,
 }
@@ -77,6 +78,7 @@ pub(crate) fn open(
         side,
         number: CONNECTIONS.fetch_add(1, Ordering::Relaxed),
         waiting: VecDeque::new(),
+        so_far: SoFar::default(),
         silent: 0,
     };
     let (upgrade, drain) = (upgrade.clone(), takeover.drain());
@@ -164,7 +166,7 @@ impl Talk {
 
     /// Answers one message.
     async fn answer(&mut self, socket: &mut Socket, message: Bytes, pings: &mut tokio::time::Interval) -> Turn<()> {
-        let wish = match self.side.read(message) {
+        let wish = match self.side.read(message, &self.so_far) {
             Ok(Said::Nothing) => return Turn::Done(()),
             Ok(Said::Ask(wish)) => wish,
             Err(fault) => {
@@ -172,7 +174,8 @@ impl Talk {
                 return if sent { Turn::Done(()) } else { Turn::Over(None) };
             }
         };
-        let Wish { body, lane, warm_up } = *wish;
+        let Wish { body, lane, warm_up, settings } = *wish;
+        self.so_far.settings = settings.or(self.so_far.settings.take());
         let errand =
             edge::Message { route: self.route, connection: self.number, body, warm_up: warm_up.then_some(self.side) };
         let (worker, head) = (self.worker.clone(), self.head.clone());
@@ -241,6 +244,7 @@ impl Talk {
             let mut messages = Vec::new();
             let read = framer.feed(&piece, &mut |frame| {
                 messages.extend(self.side.message(frame, lane));
+                self.so_far.answer = self.side.answered(frame).or(self.so_far.answer.take());
                 Ok(())
             });
             if read.is_err() {

@@ -39,7 +39,7 @@ mod typed_calls;
 mod usage;
 mod wire;
 
-use dialect::{Dialect, Framing, Operation, Route, openai};
+use dialect::{Dialect, Framing, Operation, OwnHeaders, Route, openai};
 use http::Method;
 use http::request::Parts;
 use hub::DialectId;
@@ -47,6 +47,13 @@ use hub::DialectId;
 use crate::codex_models::CodexModels;
 use crate::compact::Compact;
 use crate::responses::Responses;
+
+/// By which Codex and its service know that requests belong to one turn: it comes with an answer, and goes back with
+/// all that follows in the turn (codex, 2026).
+const TURN_STATE: &str = "x-codex-turn-state";
+
+const OWN: OwnHeaders =
+    OwnHeaders { answers: &["openai-processing-ms", "openai-version", TURN_STATE], ..openai::headers::OWN };
 
 /// The name of this dialect.
 pub const ID: DialectId = DialectId("openai_responses");
@@ -57,7 +64,7 @@ pub static DIALECT: Dialect = Dialect {
     id: ID,
     routes: &ROUTES,
     framing: Framing::Sse,
-    headers: openai::headers::OWN,
+    headers: OWN,
     recognises,
     client: Some(&Responses),
     wire: Some(&Responses),

@@ -12,7 +12,7 @@ use dialect::{
     Beside, Body, ClientSide, Decoded, Echo, Effort, Encoded, HttpReply, Memo, Memory, Object, Peek, Relay, Reply,
     Scanner, Source, StreamDecoder, StreamEncoder, Target, WireSide, header, json_text,
 };
-use http::HeaderMap;
+use http::HeaderName;
 use http::request::Parts;
 use hub::{Carried, DialectId, Fault, Losses, Prompt, RawFault, Request, Response, Seal, Thinking};
 use memchr::memmem::Finder;
@@ -152,7 +152,7 @@ impl ClientSide for Responses {
 }
 
 impl WireSide for Responses {
-    fn relay(&self, _: &Parts, body: &Body, target: &Target<'_>) -> Relay {
+    fn relay(&self, head: &Parts, body: &Body, target: &Target<'_>) -> Relay {
         let mut edits: Vec<_> = Edit::model(body, target.model).into_iter().collect();
         let mut losses = Losses::default();
         if PACKED.find(body.bytes()).is_some()
@@ -164,7 +164,9 @@ impl WireSide for Responses {
                 losses.dropped("input.reasoning", why);
             }
         }
-        Relay { edits, headers: HeaderMap::new(), hide_usage: false, losses }
+        let turn = head.headers.get(crate::TURN_STATE);
+        let headers = turn.map(|turn| (HeaderName::from_static(crate::TURN_STATE), turn.clone())).into_iter().collect();
+        Relay { edits, headers, hide_usage: false, losses }
     }
 
     fn rethink(&self, body: &Body, wish: Thinking, target: &Target<'_>, losses: &mut Losses) -> Vec<Edit> {

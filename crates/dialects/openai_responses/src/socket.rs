@@ -2,8 +2,10 @@
 //! one JSON text (WebSocket guide and types of openai-python 3.52, November 2026).
 
 use bytes::{Bytes, BytesMut};
-use dialect::splice::{self, Edit};
-use dialect::{Body, Frame, HttpReply, Object, Reply, Said, Socket, StreamEncoder as _, Wish, into_text};
+use dialect::splice::{self, Change, Edit};
+use dialect::{
+    Body, Frame, HttpReply, Object, Reply, Said, SoFar, Socket, StreamEncoder as _, Wish, into_text, json_text, scan,
+};
 use http::HeaderMap;
 use hub::{Event, Fault, Stop, StopReason};
 
@@ -11,12 +13,23 @@ use crate::responses::Responses;
 use crate::stream_encode::Encoder;
 use crate::wire::{self, Str};
 
+/// What is a matter of the connection has no place in the call.
+const OF_CONNECTION: [&str; 4] = ["type", "stream_id", "generate", "background"];
+
 impl Socket for Responses {
-    fn read(&self, message: Bytes) -> Result<Said, Fault> {
+    fn read(&self, message: Bytes, so_far: &SoFar) -> Result<Said, Fault> {
         let body = Body::parse(message)?;
         let kind: Option<Str<'_>> = body.get("type")?;
-        match kind.as_deref() {
-            Some("response.create") => (),
+        let lane: Option<String> = body.get("stream_id")?;
+        let warm_up = body.raw("generate") == Some("false");
+        let edits = OF_CONNECTION.map(Edit::remove).into_iter().chain([Edit::set("stream", "true")]);
+        let (body, settings) = match kind.as_deref() {
+            Some("response.create") => {
+                let body = edited(&body, &edits.collect::<Vec<_>>())?;
+                let settings = edited(&body, &["input", "previous_response_id"].map(Edit::remove))?;
+                (body, Some(settings.bytes().clone()))
+            }
+            Some("response.append") => (appended(&body, so_far)?, None),
             // Codex tells what it has done with an answer.
             Some("response.processed") => return Ok(Said::Nothing),
             Some(other) => {
@@ -24,14 +37,19 @@ impl Socket for Responses {
                 return Err(Fault::unsupported("type", words));
             }
             None => return Err(Fault::bad_request("an event needs a `type`").at("type")),
+        };
+        Ok(Said::Ask(Box::new(Wish { body, lane, warm_up, settings })))
+    }
+
+    fn answered(&self, frame: Frame<'_>) -> Option<String> {
+        let name = frame.event.or_else(|| crate::scanner::name_of(frame.data))?;
+        if !matches!(name, b"response.completed" | b"response.incomplete") {
+            return None;
         }
-        let lane: Option<String> = body.get("stream_id")?;
-        let warm_up = body.raw("generate") == Some("false");
-        // What is a matter of the connection has no place in the call.
-        let removed = ["type", "stream_id", "generate", "background"].map(Edit::remove);
-        let edits: Vec<Edit> = removed.into_iter().chain([Edit::set("stream", "true")]).collect();
-        let body = Body::parse(splice::apply(body.bytes(), body.index(), &edits))?;
-        Ok(Said::Ask(Box::new(Wish { body, lane, warm_up })))
+        let index = scan::object(frame.data).ok()?;
+        let response = index.find(frame.data, "response")?.as_bytes();
+        let id = scan::object(response).ok()?.find(response, "id")?;
+        serde_json::from_str(id).ok()
     }
 
     fn message(&self, frame: Frame<'_>, lane: Option<&str>) -> Option<String> {
@@ -70,6 +88,28 @@ impl Socket for Responses {
         encoder.end(&mut out);
         out.freeze()
     }
+}
+
+fn edited(body: &Body, edits: &[Edit]) -> Result<Body, Fault> {
+    Body::parse(splice::apply(body.bytes(), body.index(), edits))
+}
+
+/// The older form of going on: only what is new is said, and the last answer and the settings of its request are meant
+/// (CLIProxyAPI, `response.append`).
+fn appended(body: &Body, so_far: &SoFar) -> Result<Body, Fault> {
+    let SoFar { settings: Some(settings), answer: Some(answer) } = so_far else {
+        let words = "response.append goes on from an answer, and there is none yet: send response.create";
+        return Err(Fault::bad_request(words).at("type"));
+    };
+    if !body.has("input") {
+        return Err(Fault::bad_request("response.append needs an `input`").at("input"));
+    }
+    let said = body.fields().filter(|(name, _)| !OF_CONNECTION.contains(&name.as_ref()));
+    let said = said.map(|(name, json)| Edit { path: vec![name.into_owned().into()], change: Change::Set(json.into()) });
+    let mut edits = vec![Edit::set("previous_response_id", json_text(answer))];
+    edits.extend(said);
+    edits.push(Edit::set("stream", "true"));
+    edited(&Body::parse(settings.clone())?, &edits)
 }
 
 /// The event with the mark of its lane.
@@ -141,7 +181,32 @@ mod tests {
     use serde_json::{Value, json};
 
     fn read(message: &Value) -> Result<Said, Fault> {
-        Responses.read(Bytes::from(message.to_string()))
+        Responses.read(Bytes::from(message.to_string()), &SoFar::default())
+    }
+
+    #[test]
+    fn the_older_form_goes_on_from_the_last_answer_with_its_settings() {
+        let create = json!({"type": "response.create", "model": "m", "instructions": "i", "tools": [1], "input": "a",
+            "previous_response_id": "r0", "stream_id": "x"});
+        let Said::Ask(wish) = read(&create).unwrap() else { panic!("it asks") };
+        let append = |message: Value, so_far: &SoFar| match Responses.read(Bytes::from(message.to_string()), so_far) {
+            Ok(Said::Ask(wish)) => serde_json::from_slice(wish.body.bytes()).unwrap(),
+            Ok(Said::Nothing) => Value::Null,
+            Err(fault) => json!(fault.message),
+        };
+        let event = br#"{"type":"response.completed","response":{"output":[{"id":"no"}],"id":"r1"}}"#;
+        let answer = Responses.answered(Frame { event: None, data: event });
+        assert_eq!(answer.as_deref(), Some("r1"));
+        assert_eq!(Responses.answered(Frame { event: Some(b"response.created"), data: event }), None);
+        let so_far = SoFar { settings: wish.settings, answer };
+        let whole = json!({"model": "m", "instructions": "other", "tools": [1], "input": [2], "stream": true,
+            "previous_response_id": "r1"});
+        let message = json!({"type": "response.append", "input": [2], "instructions": "other", "stream_id": "y"});
+        assert_eq!(append(message, &so_far), whole);
+        let nothing_new = append(json!({"type": "response.append"}), &so_far);
+        assert!(nothing_new.as_str().unwrap().contains("`input`"), "{nothing_new}");
+        let first = append(json!({"type": "response.append", "input": []}), &SoFar::default());
+        assert!(first.as_str().unwrap().contains("none yet"), "{first}");
     }
 
     #[test]
