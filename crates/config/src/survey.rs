@@ -11,33 +11,41 @@ use crate::words;
 
 /// Tells what keys are unknown or without effect, and gives the byte ranges of the file that must not be shown.
 pub(crate) fn survey(root: &Node, problems: &mut Problems) -> Vec<Range<usize>> {
-    let mut survey = Survey { problems, covers: Vec::new() };
-    survey.node(root, Kind::Section(ROOT), "");
+    let mut survey = Survey { problems, covers: Vec::new(), path: String::new() };
+    survey.node(root, Kind::Section(ROOT));
     survey.covers
 }
 
 struct Survey<'a> {
     problems: &'a mut Problems,
     covers: Vec<Range<usize>>,
+    /// Where the walk is: one text for all of it, for a file of many accounts has tens of thousands of places.
+    path: String,
 }
 
 impl Survey<'_> {
-    fn node(&mut self, node: &Node, kind: Kind, path: &str) {
+    fn node(&mut self, node: &Node, kind: Kind) {
+        let here = self.path.len();
         match (kind, &node.value) {
             (Kind::Section(fields), Value::Mapping(entries)) => {
                 for entry in entries {
-                    self.entry(entry, fields, path);
+                    self.entry(entry, fields);
+                    self.path.truncate(here);
                 }
             }
             (Kind::List(kind), Value::List(items)) => {
                 for (index, item) in items.iter().enumerate() {
-                    self.node(item, *kind, &format!("{path}[{index}]"));
+                    push_index(&mut self.path, index);
+                    self.node(item, *kind);
+                    self.path.truncate(here);
                 }
             }
             (Kind::Map(kind), Value::Mapping(entries)) => {
                 for entry in entries {
                     self.cover_odd_key(entry);
-                    self.node(&entry.value, *kind, &join(path, &entry.key));
+                    push_key(&mut self.path, &entry.key);
+                    self.node(&entry.value, *kind);
+                    self.path.truncate(here);
                 }
             }
             (Kind::Headers, Value::Mapping(entries)) => {
@@ -52,13 +60,15 @@ impl Survey<'_> {
         }
     }
 
-    fn entry(&mut self, entry: &Entry, fields: &'static [Field], path: &str) {
+    /// Leaves its own name at the end of the path.
+    fn entry(&mut self, entry: &Entry, fields: &'static [Field]) {
         let Some(field) = schema::field(fields, &entry.key) else {
             self.cover_odd_key(entry);
             self.cover_unknown(&entry.value);
-            return self.unknown(entry, fields, path);
+            return self.unknown(entry, fields);
         };
-        let path = join(path, field.name);
+        push_key(&mut self.path, field.name);
+        let path = &self.path;
         match field.standing {
             Standing::Used | Standing::Legacy(_) => {}
             Standing::NotYet | Standing::Checked => {
@@ -68,15 +78,15 @@ impl Survey<'_> {
                 self.problems.note(entry.key_span, format!("`{path}` is not supported, by design: {why}"));
             }
         }
-        self.node(&entry.value, field.kind, &path);
+        self.node(&entry.value, field.kind);
     }
 
-    fn unknown(&mut self, entry: &Entry, fields: &'static [Field], path: &str) {
+    fn unknown(&mut self, entry: &Entry, fields: &'static [Field]) {
         // Compose-style places for anchors.
         if entry.key.starts_with("x-") || self.problems.is_full(Severity::Warning) {
             return;
         }
-        let inside = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
+        let inside = if self.path.is_empty() { String::new() } else { format!(" in `{}`", self.path) };
         let named = if is_shown(entry) { format!(" `{}`", entry.key) } else { String::new() };
         let message = format!("unknown key{named}{inside}");
         let problem = self.problems.warn(entry.key_span, message);
@@ -133,7 +143,30 @@ fn digits(text: &str) -> bool {
 }
 
 pub(crate) fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+    let mut joined = String::with_capacity(path.len() + 1 + key.len());
+    joined.push_str(path);
+    push_key(&mut joined, key);
+    joined
+}
+
+/// The path of a list's item.
+pub(crate) fn at(path: &str, index: usize) -> String {
+    let mut item = path.to_owned();
+    push_index(&mut item, index);
+    item
+}
+
+fn push_key(path: &mut String, key: &str) {
+    if !path.is_empty() {
+        path.push('.');
+    }
+    path.push_str(key);
+}
+
+fn push_index(path: &mut String, index: usize) {
+    path.push('[');
+    path.push_str(&index.to_string());
+    path.push(']');
 }
 
 /// The section of the top level that has this key.

@@ -60,6 +60,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for Rewound<T> {
             buf.put_slice(&left[..count]);
             // Less than 24.
             self.given += u8::try_from(count).unwrap_or(0);
+            // And what has come since: for a head in two pieces hyper doubles its buffer, and keeps buffers of that
+            // size for as long as the connection lives. Whatever else there is to say is said again at the next read.
+            if buf.remaining() > 0 {
+                let _ = Pin::new(&mut self.inner).poll_read(cx, buf);
+            }
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.inner).poll_read(cx, buf)

@@ -230,12 +230,15 @@ fn version(name: &str) -> Option<Version> {
 
 impl Family<'static> {
     fn fits(&self, name: &Name<'_>) -> bool {
+        // Asked for each model of each account: nearly all patterns are told apart by their first letter.
+        let first = name.text.bytes().next();
+        let may_fit = |pattern: &&&str| [Some(b'*'), first].contains(&pattern.bytes().next());
         let named = |pattern: &&str| match pattern.strip_suffix('*') {
             Some(head) => name.text.starts_with(head),
             None => name.text == *pattern,
         };
         let has = |word: &&str| name.words().any(|own| own == *word);
-        self.names.iter().any(named)
+        self.names.iter().filter(may_fit).any(named)
             && (self.has.is_empty() || self.has.iter().any(has))
             && !self.lacks.iter().any(has)
             && self.from.is_none_or(|from| name.version.is_some_and(|version| version >= from))

@@ -28,7 +28,7 @@ pub(crate) use gateway::read;
 use crate::report::Problems;
 use crate::schema::Kind;
 use crate::source::Span;
-use crate::survey::join;
+use crate::survey::{at, join};
 use crate::tree::{Node, Value};
 use crate::words;
 
@@ -86,7 +86,7 @@ impl<'a> Section<'a> {
             return Vec::new();
         };
         let items = nodes.iter().enumerate().filter(|(_, node)| !node.is_null());
-        items.map(|(index, node)| Item { node, path: format!("{}[{index}]", item.path) }).collect()
+        items.map(|(index, node)| Item { node, path: at(&item.path, index) }).collect()
     }
 
     /// The mappings of a list.

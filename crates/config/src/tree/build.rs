@@ -12,7 +12,7 @@ use crate::source::{Source, Span};
 use crate::words;
 
 /// What begins a comment, an anchor, an alias or a tag, unless it stands in a scalar.
-const SIGNS: [char; 4] = ['#', '&', '*', '!'];
+const SIGNS: [u8; 4] = [b'#', b'&', b'*', b'!'];
 /// Entries of a mapping among which an earlier key is looked for one by one: nearly all are this small.
 const FEW: usize = 16;
 /// The key that copies another mapping's entries.
@@ -127,7 +127,11 @@ impl<'a> Builder<'a> {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                if self.text.get(span.start..span.end).is_some_and(|text| text.contains(SIGNS)) {
+                if self
+                    .text
+                    .get(span.start..span.end)
+                    .is_some_and(|text| text.bytes().any(|byte| SIGNS.contains(&byte)))
+                {
                     self.scalars.push(span.start..span.end);
                 }
                 let tag = self.tag(tag.as_deref(), span)?;

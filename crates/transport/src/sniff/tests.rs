@@ -39,6 +39,17 @@ async fn no_byte_is_lost_however_the_start_is_cut() {
 }
 
 #[tokio::test]
+async fn one_read_gives_all_that_is_there() {
+    let (mut near, far) = tokio::io::duplex(256);
+    near.write_all(&[b'x'; 100]).await.unwrap();
+    let (_, mut stream) = version(far, Instant::now() + std::time::Duration::from_secs(60)).await.unwrap().unwrap();
+    let mut buf = [0; 256];
+    assert_eq!(stream.read(&mut buf).await.unwrap(), 100);
+    near.write_all(b"and more").await.unwrap();
+    assert_eq!(stream.read(&mut buf).await.unwrap(), 8);
+}
+
+#[tokio::test]
 async fn a_client_without_a_word_is_no_version() {
     assert_eq!(told(b"", 1).await, None);
 }
