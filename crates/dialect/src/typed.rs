@@ -22,7 +22,14 @@ const MAX_DEPTH: usize = 64;
 /// # Errors
 /// What serde_json says.
 pub fn text<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T> {
-    Typed::read(text).or_else(|_| serde_json::from_str(text))
+    Typed::read(text).or_else(|_| again(text))
+}
+
+/// Kept apart, because a second reader of a type is as much code as the first.
+#[cold]
+#[inline(never)]
+fn again<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T> {
+    serde_json::from_str(text)
 }
 
 /// Something is wrong, or too seldom for this reader.

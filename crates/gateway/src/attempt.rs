@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use hub::{Assembler, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, replay};
 use pool::Secret;
 use tokio::time::timeout;
-use transport::{Deadlines, Payload, UpstreamReply};
+use transport::{Deadlines, Payload, UpstreamReply, apart, rare};
 use upstreams::{Call, Purpose};
 
 use crate::app::Worker;
@@ -71,7 +71,7 @@ impl Attempt<'_> {
     pub(crate) async fn run(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
         match &self.seat.purse {
             None => self.once(inbound, record).await,
-            Some(_) => Box::pin(self.with_purse(inbound, record)).await,
+            Some(_) => apart(self.with_purse(inbound, record)).await,
         }
     }
 
@@ -108,18 +108,18 @@ impl Attempt<'_> {
     async fn execute(&self, inbound: &mut Inbound<'_>, record: &mut Record) -> Result<Committed, Fault> {
         match inbound.errand {
             Errand::Answer => (),
-            Errand::Compact => return Box::pin(self.compact(inbound, record)).await,
-            Errand::Vectors(client) => return Box::pin(self.embed(client, inbound, record)).await,
-            Errand::Pass(service) => return Box::pin(self.pass(service, inbound, record)).await,
-            Errand::Upload(upload) => return Box::pin(self.upload(upload, inbound, record)).await,
+            Errand::Compact => return rare(self.compact(inbound, record)).await,
+            Errand::Vectors(client) => return rare(self.embed(client, inbound, record)).await,
+            Errand::Pass(service) => return rare(self.pass(service, inbound, record)).await,
+            Errand::Upload(upload) => return rare(self.upload(upload, inbound, record)).await,
         }
         let Some((wire, side)) = self.wire(inbound, record)? else {
-            return Box::pin(self.perform(inbound, record)).await;
+            return rare(self.perform(inbound, record)).await;
         };
         if wire.id == self.client.dialect() {
             self.relay(wire, side, inbound, record).await
         } else {
-            Box::pin(self.translate(wire, side, inbound, record)).await
+            apart(self.translate(wire, side, inbound, record)).await
         }
     }
 
@@ -165,18 +165,18 @@ impl Attempt<'_> {
             (true, true) if reframed => {
                 let framer = Framer::new(wire.framing, self.snapshot.config.limits.line_bytes);
                 let events = Events::of_wire(reply.body, framer, side, Memo::default());
-                Box::pin(self.gated(events, inbound, &losses, record)).await
+                rare(self.gated(events, inbound, &losses, record)).await
             }
             (true, true) => {
                 let filter = Filter::new(hide_usage, restore, self.client.envelope());
-                Box::pin(self.relay_stream(wire, side, inbound, reply, filter, record)).await
+                apart(self.relay_stream(wire, side, inbound, reply, filter, record)).await
             }
             (false, false) => self.relay_whole(side, reply, restore).await,
             // The upstream answered in the other form than it was asked: bridge it through the hub.
             // Boxed, as all that is rare: a future has room for the largest of all that it may become, and is moved.
-            (true, false) => Box::pin(self.played(side, inbound, reply, &Memo::default(), &Losses::default())).await,
+            (true, false) => rare(self.played(side, inbound, reply, &Memo::default(), &Losses::default())).await,
             (false, true) => {
-                Box::pin(self.assembled(wire, side, inbound, reply, Memo::default(), &Losses::default())).await
+                rare(self.assembled(wire, side, inbound, reply, Memo::default(), &Losses::default())).await
             }
         }?;
         report(&losses, committed.headers_mut());
@@ -246,7 +246,7 @@ impl Attempt<'_> {
         let target = Target { model, stream, traits: &traits };
         if fetched::is_needed(&mut decoded.request, side, &target, self.snapshot) {
             let (request, client) = (&mut decoded.request, &self.worker.client);
-            Box::pin(fetched::inline_addresses(request, side, &target, self.snapshot, client)).await?;
+            rare(fetched::inline_addresses(request, side, &target, self.snapshot, client)).await?;
         }
         let encoded = side.encode_request(&decoded.request, &target)?;
         let mut losses = decoded.losses.clone();
@@ -261,10 +261,10 @@ impl Attempt<'_> {
             (true, true) => {
                 let framer = Framer::new(wire.framing, self.snapshot.config.limits.line_bytes);
                 let events = Events::of_wire(reply.body, framer, side, memo);
-                Box::pin(self.gated(events, inbound, &losses, record)).await
+                apart(self.gated(events, inbound, &losses, record)).await
             }
-            (true, false) => Box::pin(self.played(side, inbound, reply, &memo, &losses)).await,
-            (false, true) => Box::pin(self.assembled(wire, side, inbound, reply, memo, &losses)).await,
+            (true, false) => rare(self.played(side, inbound, reply, &memo, &losses)).await,
+            (false, true) => rare(self.assembled(wire, side, inbound, reply, memo, &losses)).await,
             (false, false) => {
                 let response = self.whole(side, reply, &memo).await?;
                 self.answer(&response, inbound, &losses)
@@ -411,7 +411,7 @@ impl Attempt<'_> {
             if reply.status.is_success() {
                 return Ok(Box::new(reply));
             }
-            let fault = Box::pin(refusal(wire, side, reply, self.secret)).await;
+            let fault = rare(refusal(wire, side, reply, self.secret)).await;
             Err(whose(ruled(&self.seat.errors, self.seat.upstream.blame(fault))))
         }
     }

@@ -13,7 +13,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hub::{Fault, FaultKind};
 use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
-use transport::{PeerInfo, ReplyBody};
+use transport::{PeerInfo, ReplyBody, rare};
 
 use crate::adjust;
 use crate::allowance::Allowance;
@@ -85,7 +85,7 @@ impl Worker {
                 (Some(route.client), answered)
             }
             Err(_) if management::is_asked(snapshot, head) => {
-                let (response, path) = Box::pin(self.manage(snapshot, head, peer)).await;
+                let (response, path) = rare(self.manage(snapshot, head, peer)).await;
                 record.iter_mut().for_each(|record| record.route = path);
                 (None, Ok(response))
             }
@@ -305,7 +305,7 @@ impl Exchange<'_> {
             None => (errand, self.body(head, incoming).await?),
             Some(service) => {
                 let limits = &self.snapshot.config.limits;
-                upload = Box::pin(Upload::receive(service, head, incoming, limits)).await?;
+                upload = rare(Upload::receive(service, head, incoming, limits)).await?;
                 (Errand::Upload(&upload), Body::parse(Bytes::from_static(b"{}"))?)
             }
         };
@@ -359,7 +359,7 @@ impl Exchange<'_> {
         }
         let answer = match (self.route.operation, record.as_mut()) {
             // Boxed, so that the future of the commoner case stays small: it is moved several times.
-            (Operation::CountTokens, Some(record)) => Box::pin(serve.count(&mut inbound, record)).await,
+            (Operation::CountTokens, Some(record)) => rare(serve.count(&mut inbound, record)).await,
             _ => serve.generate(&mut inbound, permit, record).await,
         };
         transport::body::reuse(inbound.body.into_bytes());

@@ -7,7 +7,7 @@ use http::Response;
 use hub::{Fault, FaultKind};
 use pool::{AccountId, Lease, Outcome};
 use tokio::sync::OwnedSemaphorePermit;
-use transport::ReplyBody;
+use transport::{ReplyBody, rare};
 
 use crate::app::Worker;
 use crate::attempt::{self, Attempt, Committed};
@@ -46,7 +46,7 @@ impl Serve<'_> {
     ) -> Result<Response<ReplyBody>, Fault> {
         match self.snapshot.config.deadlines.total {
             None => self.try_ways(inbound, permit, record).await,
-            Some(total) => Box::pin(attempt::within(total, self.try_ways(inbound, permit, record))).await,
+            Some(total) => rare(attempt::within(total, self.try_ways(inbound, permit, record))).await,
         }
     }
 
@@ -60,7 +60,7 @@ impl Serve<'_> {
         let mut permit = Some(permit);
         match self.try_all(self.scope, inbound, &mut permit, record).await {
             Err(fault) if self.snapshot.names.chains.go_on_after(&fault) && inbound.errand.can_be_repeated() => {
-                Box::pin(self.fall_back(fault, inbound, &mut permit, record)).await
+                rare(self.fall_back(fault, inbound, &mut permit, record)).await
             }
             tried => tried,
         }
@@ -125,13 +125,13 @@ impl Serve<'_> {
             let Some(notes) = record.as_mut() else { return Err(nobody()) };
             notes.begin(&held.seat.account);
             let Ran { by: Try { seat, mut lease }, tried } = match &mut terms {
-                Some(terms) => Box::pin(self.race(terms, &mut tries, held, &route, inbound, notes)).await?,
+                Some(terms) => rare(self.race(terms, &mut tries, held, &route, inbound, notes)).await?,
                 None => {
                     let attempt = self.attempt(&held, &route);
                     let tried = match attempt.run(inbound, notes).await {
                         // The account has forgotten the answer that the request names: it is told all of it.
                         Err(fault) if inbound.falls_back(&fault, &held.seat.account.id) => {
-                            Box::pin(attempt.run(inbound, notes)).await
+                            rare(attempt.run(inbound, notes)).await
                         }
                         tried => tried,
                     };

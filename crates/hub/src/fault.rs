@@ -229,8 +229,10 @@ fn within(most: usize, text: Cow<'static, str>) -> Cow<'static, str> {
     Cow::Owned([&text[..head], " \u{2026} ", &text[tail..]].concat())
 }
 
+/// Those who make one are marked as cold, so that code which finds a fault lies beside the code which finds none.
 impl Fault {
     /// A fault of `kind`, blamed as the kind suggests. What is longer than a person reads loses its middle.
+    #[cold]
     pub fn new(kind: FaultKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             kind,
@@ -244,16 +246,19 @@ impl Fault {
     }
 
     /// The request is malformed: `message` says how.
+    #[cold]
     pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(FaultKind::BadRequest, message)
     }
 
     /// The target cannot do what `param` asks.
+    #[cold]
     pub fn unsupported(param: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(FaultKind::Unsupported, message).at(param)
     }
 
     /// The upstream's answer makes no sense.
+    #[cold]
     pub fn garbled(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(FaultKind::UpstreamGarbled, message)
     }

@@ -25,6 +25,7 @@ use crate::drain::{DrainWatch, Drained};
 use crate::frames::Frames;
 use crate::guard::{Answering, Guard, Turns, Watch};
 use crate::listen::{self, Accept, Accepted};
+use crate::rare::apart;
 use crate::refusal::Refuser;
 use crate::reply::{BoxError, ReplyBody};
 use crate::sniff::{self, Version};
@@ -257,7 +258,7 @@ where
             accepted = accept => accepted??,
             () = drain.started() => return Ok(()),
         };
-        Box::pin(self.speak(stream, PeerInfo { addr, security: Security::Tls }, drain)).await
+        apart(self.speak(stream, PeerInfo { addr, security: Security::Tls }, drain)).await
     }
 
     /// The version is told by the first bytes for encrypted connections too: a client that agrees on HTTP/2 and then

@@ -37,6 +37,7 @@ pub use reply::{UpstreamBody, UpstreamReply};
 pub use roots::{ClientTls, Versions};
 
 use crate::address::AddressPolicy;
+use crate::rare::{apart, rare};
 use crate::tasks::{Spawner, Tasks};
 use connect::Target;
 use error::root_cause;
@@ -248,7 +249,7 @@ impl Inner {
                     // Boxed, because it is large and rare.
                     None => {
                         let started = Instant::now();
-                        let loan = Box::pin(self.borrow(&origin, tries, deadlines.connect)).await?;
+                        let loan = rare(self.borrow(&origin, tries, deadlines.connect)).await?;
                         connect_time += started.elapsed();
                         loan
                     }
@@ -376,7 +377,7 @@ impl Outgoing {
             }
             // Boxed, so that the future of the commoner case stays small.
             Sender::Http2(stream) => {
-                let answer = Box::pin(stream.sender.try_send_request(self.dressed_for_http2()?));
+                let answer = apart(stream.sender.try_send_request(self.dressed_for_http2()?));
                 answer.await
             }
         };
