@@ -50,7 +50,7 @@ fn request(tongue: Tongue, text: &str, schema: &str, arguments: &str) -> String 
 }
 
 /// The answer to a request that wants no stream: a call with these arguments.
-fn call(wire: Tongue, arguments: &str) -> String {
+pub(crate) fn call(wire: Tongue, arguments: &str) -> String {
     let quoted = serde_json::to_string(arguments).unwrap();
     match wire {
         Chat => format!(

@@ -29,6 +29,7 @@ mod fidelity;
 mod flags;
 mod hedging;
 mod hostile;
+mod hostile_answers;
 mod identity;
 mod import;
 mod kept;
