@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
 use testkit::client::{self, Got};
-use testkit::{FakeAnthropic, FakeOpenAi, Gateway, Reply, Trouble, sound};
+use testkit::{FakeAnthropic, FakeOpenAi, FakeResponses, Gateway, Reply, Trouble, sound};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -70,6 +70,25 @@ async fn json_calls_are_passed_on_under_the_upstreams_name() {
     let lines = request_lines(&gateway, 5).await;
     assert_eq!((&lines[0]["input"], &lines[0]["output"]), (&json!(10), &json!(20)), "{}", lines[0]);
     assert!(lines.iter().all(|line| line["status"] == 200 && line["to"] == "openai_chat"), "{lines:?}");
+}
+
+/// What Codex asks of the web outside of its conversations.
+#[tokio::test]
+async fn a_search_of_codex_reaches_its_service_under_both_addresses() {
+    let (fake, chat) = (FakeResponses::start().await.unwrap(), FakeAnthropic::start().await.unwrap());
+    let gateway = Setup::new().responses(&fake, 0).start().await;
+    let body =
+        r#"{"id":"s1", "model":"model","query":"ferries","prompt_cache_key":"k","prompt_cache_retention":"24h"}"#;
+    for path in ["/v1/alpha/search", "/backend-api/codex/alpha/search"] {
+        let got = post(&gateway, path, JSON, body).await;
+        assert_eq!(json_of(&got)["output"], "found it", "{path}");
+        let asked = fake.last_request().unwrap();
+        assert_eq!(asked.body, r#"{"id":"s1", "model":"gpt-5-model","query":"ferries"}"#);
+    }
+    let gateway = Setup::new().anthropic(&chat, 0).start().await;
+    let got = post(&gateway, "/v1/alpha/search", JSON, body).await;
+    assert_eq!(got.status, 400);
+    assert!(json_of(&got)["error"]["message"].as_str().unwrap().contains("has no search"), "{}", got.text());
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ pub enum Service {
     Rerank,
     /// Whether words or pictures are harmful.
     Moderation,
+    /// Pages of the web, as Codex asks for them outside of conversations.
+    Search,
 }
 
 impl Service {
@@ -35,6 +37,7 @@ impl Service {
             Self::Translation => "audio translation",
             Self::Rerank => "reranking",
             Self::Moderation => "moderation",
+            Self::Search => "search",
         }
     }
 
@@ -48,20 +51,26 @@ impl Service {
             | Self::Speech
             | Self::Transcription
             | Self::Translation
-            | Self::Rerank => None,
+            | Self::Rerank
+            | Self::Search => None,
         }
     }
 
     /// Whether answers are short unless they are streamed. The others may hold pictures or sound.
     pub fn answers_briefly(self) -> bool {
         match self {
-            Self::Transcription | Self::Translation | Self::Rerank | Self::Moderation => true,
+            Self::Transcription | Self::Translation | Self::Rerank | Self::Moderation | Self::Search => true,
             Self::ImageGeneration | Self::ImageEdit | Self::ImageVariation | Self::Speech => false,
         }
     }
 
     /// What a JSON request needs changed for a place that calls the model `model`.
     pub fn edits(self, model: &str) -> Vec<Edit> {
-        vec![Edit::set("model", crate::tree::Node::text(model).json())]
+        let mut edits = vec![Edit::set("model", crate::tree::Node::text(model).json())];
+        if self == Self::Search {
+            // Codex sends with it what only conversations take (CLIProxyAPI takes them out, too).
+            edits.extend(["prompt_cache_key", "prompt_cache_retention"].map(Edit::remove));
+        }
+        edits
     }
 }

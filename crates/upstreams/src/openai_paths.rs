@@ -43,6 +43,7 @@ fn service_path(service: Service) -> &'static str {
         Service::Translation => "audio/translations",
         Service::Rerank => "rerank",
         Service::Moderation => "moderations",
+        Service::Search => "alpha/search",
     }
 }
 

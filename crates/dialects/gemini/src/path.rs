@@ -73,7 +73,9 @@ pub(crate) fn has_google_key(head: &Parts) -> bool {
 
 /// Whether a stream is wanted as server-sent events; otherwise it is one JSON array.
 pub(crate) fn wants_events(head: &Parts) -> bool {
-    query(head).any(|(key, value)| key == "alt" && value == "sse")
+    // Google's APIs call it `$alt`, too.
+    let is_alt = |key| ["alt", "$alt", "%24alt"].contains(&key);
+    query(head).any(|(key, value)| is_alt(key) && value.eq_ignore_ascii_case("sse"))
 }
 
 fn query(head: &Parts) -> impl Iterator<Item = (&str, &str)> {

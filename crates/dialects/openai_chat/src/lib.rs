@@ -60,7 +60,7 @@ pub static DIALECT: Dialect = Dialect {
     wire: Some(&Chat),
 };
 
-static ROUTES: [Route; 14] = [
+static ROUTES: [Route; 16] = [
     Route {
         method: Method::POST,
         path: "/v1/chat/completions",
@@ -91,6 +91,8 @@ static ROUTES: [Route; 14] = [
     passes("/v1/moderations", Service::Moderation),
     passes("/v1/rerank", Service::Rerank),
     passes("/rerank", Service::Rerank),
+    passes("/v1/alpha/search", Service::Search),
+    passes("/backend-api/codex/alpha/search", Service::Search),
     Route {
         method: Method::GET,
         path: "/v1/models",

@@ -203,6 +203,16 @@ fn moderation(asked: Asked<'_>) -> Answered {
     Ok(Side::json(&model, &json!({"id": "modr-1", "model": model, "results": [result]})))
 }
 
+/// What Codex's service answers to a search outside of conversations.
+pub(crate) fn search(asked: Asked<'_>) -> Answered {
+    let body = json_of(asked)?;
+    let model = model_of(&body, "");
+    match body.get("prompt_cache_key") {
+        Some(_) => Err(Refusal::invalid("Unknown parameter: 'prompt_cache_key'.").param("prompt_cache_key")),
+        None => Ok(Side::json(&model, &json!({"model": model, "output": "found it"}))),
+    }
+}
+
 fn rerank(asked: Asked<'_>) -> Answered {
     let body = read(asked, RERANK)?;
     let documents = body["documents"].as_array().map(Vec::as_slice).unwrap_or_default();

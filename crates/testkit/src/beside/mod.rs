@@ -56,6 +56,12 @@ pub(crate) fn openai(head: &Parts, body: &[u8]) -> Option<Answered> {
     }
 }
 
+/// The one call that Codex's service has beside answers.
+pub(crate) fn codex(head: &Parts, body: &[u8]) -> Option<Answered> {
+    let asked = Asked { path: head.uri.path(), headers: &head.headers, body };
+    (head.method == Method::POST && asked.path == "/v1/alpha/search").then(|| media::search(asked))
+}
+
 /// The body, which must be declared as JSON and be it.
 fn json_of(asked: Asked<'_>) -> Result<Value, Refusal> {
     let kind = asked.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();

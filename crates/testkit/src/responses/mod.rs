@@ -16,10 +16,12 @@ mod tests;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use http::request::Parts;
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Ask};
+use crate::beside::{self, Answered};
 use crate::delivery::Frame;
 use crate::lively::Ids;
 use crate::openai::{OpenAi, error};
@@ -69,6 +71,10 @@ impl Provider for Responses {
 
     fn admit(&self, headers: &HeaderMap, key: &str) -> Result<(), Refusal> {
         CHAT.admit(headers, key)
+    }
+
+    fn beside(&self, head: &Parts, body: &[u8]) -> Option<Answered> {
+        beside::codex(head, body)
     }
 
     fn check(&self, call: &Call<'_>) -> Result<Ask, Refusal> {

@@ -103,6 +103,8 @@ fn the_mode_is_told_by_the_address() {
     assert_eq!(whole, ("g".into(), false, None));
     let events = peek("/v1beta/models/g:streamGenerateContent?key=k&alt=sse").unwrap();
     assert_eq!(events, ("g".into(), true, None));
+    assert_eq!(peek("/v1/models/g:streamGenerateContent?$alt=SSE&x").unwrap(), events);
+    assert_eq!(peek("/v1/models/g:streamGenerateContent?%24alt=sse").unwrap(), events);
     let array = peek("/v1beta/models/g:streamGenerateContent").unwrap();
     assert_eq!(array, ("g".into(), true, Some("application/json")));
     assert_eq!(peek("/v1beta/models/g:embedContent").unwrap_err().kind, hub::FaultKind::NotFound);
