@@ -61,9 +61,10 @@ impl Effort {
 }
 
 /// The effort for a wish that names none. A model that can be told not to think may take silence for that, as OpenAI's
-/// do from GPT-5.1 on; one that always thinks is told nothing.
+/// do from GPT-5.1 on. One that always thinks is told nothing, and neither is one of which nothing is known: if it cannot
+/// think, it would refuse the field.
 fn unnamed(wish: &Thinking, traits: &ThinkingTraits) -> Option<Level> {
-    (wish.mode == Some(Mode::Auto) && traits.can_disable != Some(false)).then_some(Level::Medium)
+    (wish.mode == Some(Mode::Auto) && traits.can_disable == Some(true)).then_some(Level::Medium)
 }
 
 #[cfg(test)]
@@ -73,6 +74,7 @@ mod tests {
     #[test]
     fn a_wish_becomes_what_the_model_takes() {
         let open = ThinkingTraits::default();
+        let may = ThinkingTraits { can_disable: Some(true), ..ThinkingTraits::default() };
         let never = ThinkingTraits { supported: Some(false), ..ThinkingTraits::default() };
         let always = ThinkingTraits {
             can_disable: Some(false),
@@ -84,7 +86,8 @@ mod tests {
             ("high", &open, Effort::At(Level::High), 0),
             ("8192", &open, Effort::At(Level::Medium), 1),
             ("none", &open, Effort::Off, 0),
-            ("auto", &open, Effort::At(Level::Medium), 1),
+            ("auto", &open, Effort::Unsaid, 0),
+            ("auto", &may, Effort::At(Level::Medium), 1),
             ("auto", &always, Effort::Unsaid, 0),
             ("auto", &never, Effort::Unsaid, 0),
             ("high", &never, Effort::Unsaid, 1),

@@ -137,7 +137,7 @@ mod tests {
         for (field, wanted, expect, losses) in [
             (ReasoningField::Effort, off, r#"{"reasoning_effort":"none"}"#, 0),
             (ReasoningField::Effort, high, r#"{"reasoning_effort":"high"}"#, 0),
-            (ReasoningField::Effort, auto, r#"{"reasoning_effort":"medium"}"#, 1),
+            (ReasoningField::Effort, auto, "{}", 0),
             (ReasoningField::Effort, budget, r#"{"reasoning_effort":"medium"}"#, 1),
             (ReasoningField::Object, off, r#"{"reasoning":{"enabled":false}}"#, 0),
             (ReasoningField::Object, high, r#"{"reasoning":{"effort":"high"}}"#, 0),

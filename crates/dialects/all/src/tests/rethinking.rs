@@ -28,9 +28,9 @@ fn chat_is_asked_by_effort_under_one_name() {
     chat(r#"{"a":1.0}"#, "high", r#"{"reasoning_effort":"high","a":1.0}"#, 0);
     chat(r#"{"reasoning_effort":"low" }"#, "8192", r#"{"reasoning_effort":"medium" }"#, 1);
     chat(r#"{"reasoning":{"effort":"low"},"x":1}"#, "none", r#"{"reasoning_effort":"none","x":1}"#, 0);
-    chat(r#"{"reasoning_effort":"low","thinking_budget":5}"#, "auto", r#"{"reasoning_effort":"medium"}"#, 1);
-    let always = ThinkingTraits { can_disable: Some(false), ..ThinkingTraits::default() };
-    check("openai_chat", r#"{"reasoning_effort":"low"}"#, "auto", &always, "{}", 0);
+    chat(r#"{"reasoning_effort":"low","thinking_budget":5}"#, "auto", "{}", 0);
+    let may = ThinkingTraits { can_disable: Some(true), ..ThinkingTraits::default() };
+    check("openai_chat", r#"{"reasoning_effort":"low"}"#, "auto", &may, r#"{"reasoning_effort":"medium"}"#, 1);
 }
 
 #[test]
@@ -45,9 +45,9 @@ fn responses_keep_their_summary() {
     );
     let full = r#"{"reasoning":{"effort":"low","summary":"auto"}}"#;
     let medium = r#"{"reasoning":{"effort":"medium","summary":"auto"}}"#;
-    check("openai_responses", full, "auto", &open, medium, 1);
-    let always = ThinkingTraits { can_disable: Some(false), ..ThinkingTraits::default() };
-    check("openai_responses", full, "auto", &always, r#"{"reasoning":{"summary":"auto"}}"#, 0);
+    responses(full, "auto", r#"{"reasoning":{"summary":"auto"}}"#);
+    let may = ThinkingTraits { can_disable: Some(true), ..ThinkingTraits::default() };
+    check("openai_responses", full, "auto", &may, medium, 1);
     let small = ThinkingTraits { levels: vec![Level::Low, Level::High], ..ThinkingTraits::default() };
     check("openai_responses", "{}", "medium", &small, r#"{"reasoning":{"effort":"low"}}"#, 1);
 }

@@ -218,7 +218,7 @@ const WRITTEN: [(&str, [&str; 13]); 17] = [
     ("8193",    ["high",    "high",    "high",    "8193",     "8193",      "auto high", "auto high", "8193",  "8193",  "8193",  "HIGH", "high",   "high"]),
     ("24577",   ["xhigh",   "high",    "xhigh",   "24577",    "24577",     "auto xhigh","auto xhigh","24577", "24576", "24576", "HIGH", "max",    "high"]),
     ("100000",  ["xhigh",   "high",    "xhigh",   "63999",    "63999",     "auto xhigh","auto xhigh","32768", "24576", "24576", "HIGH", "max",    "high"]),
-    ("auto",    ["medium",  "-",       "medium",      "8192",     "auto",      "auto",      "auto",      "-1",    "-1",    "-1",    "-",    "true",   "true"]),
+    ("auto",    ["-",       "-",       "medium",  "8192",     "auto",      "auto",      "auto",      "-1",    "-1",    "-1",    "-",    "true",   "true"]),
 ];
 
 /// A request of a client that says `fields` and has room for any budget.

@@ -435,7 +435,7 @@ fn reasoning_becomes_the_nearest_effort() {
         (budget, &any, Some("high")),
         (max, &any, Some("max")),
         (max, &few, Some("high")),
-        (auto, &any, Some("medium")),
+        (auto, &any, None),
         (auto, &few, None),
         (Thinking::default(), &few, None),
     ] {
