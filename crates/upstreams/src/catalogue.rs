@@ -124,7 +124,7 @@ pub(crate) fn traits(model: &str) -> ModelTraits {
 pub(crate) fn takes_breakpoints(model: &str) -> bool {
     let lower = model.to_ascii_lowercase();
     let name = Name::new(bare(&lower));
-    name.text.starts_with("gpt-") && !name.words().any(|word| word == "oss") && name.version >= Some((5, 6))
+    name.text.starts_with("gpt-") && !name.has("oss") && name.version >= Some((5, 6))
 }
 
 /// Whether a model of OpenAI's searches the web in Chat: `gpt-5-search-api`, `gpt-4o-search-preview`
@@ -201,16 +201,17 @@ fn bare(name: &str) -> &str {
 /// A name, taken apart once.
 struct Name<'a> {
     text: &'a str,
+    words: Vec<&'a str>,
     version: Option<Version>,
 }
 
 impl<'a> Name<'a> {
     fn new(text: &'a str) -> Self {
-        Self { text, version: version(text) }
+        Self { text, words: words(text).collect(), version: version(text) }
     }
 
-    fn words(&self) -> impl Iterator<Item = &'a str> {
-        words(self.text)
+    fn has(&self, word: &str) -> bool {
+        self.words.contains(&word)
     }
 }
 
@@ -237,7 +238,7 @@ impl Family<'static> {
             Some(head) => name.text.starts_with(head),
             None => name.text == *pattern,
         };
-        let has = |word: &&str| name.words().any(|own| own == *word);
+        let has = |word: &&str| name.has(word);
         self.names.iter().filter(may_fit).any(named)
             && (self.has.is_empty() || self.has.iter().any(has))
             && !self.lacks.iter().any(has)
