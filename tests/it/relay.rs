@@ -160,6 +160,23 @@ async fn a_byte_order_mark_before_a_stream_is_dropped() {
 }
 
 #[tokio::test]
+async fn a_last_event_without_its_blank_line_gets_it() {
+    for (tongue, lost) in [(Chat, 1), (Chat, 2), (Messages, 1), (Messages, 2)] {
+        let scene = Scene::new(tongue).await;
+        // Without our wish for usage, and with it: then the stream is filtered.
+        for more in [STREAM, STREAM_WITH_USAGE].iter().take(if tongue == Chat { 2 } else { 1 }) {
+            let stream = odd_stream(tongue, scene.model());
+            let cut = stream[..stream.len() - lost].to_owned();
+            scene.fake.script(Reply::raw(200, "text/event-stream; charset=utf-8", cut));
+            let got = scene.ask(&scene.legal(scene.model(), more)).await;
+            let hidden = CHAT_USAGE_FRAME.replace("MODEL", scene.model());
+            let expected = if *more == STREAM { stream.replace(&hidden, "") } else { stream };
+            assert_eq!(got.text(), expected, "{tongue:?} without the last {lost}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn refusals_pass_unchanged() {
     for tongue in [Chat, Messages] {
         let scene = Scene::new(tongue).await;

@@ -64,6 +64,15 @@ impl Framer {
         self.partial.is_empty() && !self.has_data && self.event.is_empty()
     }
 
+    /// What a reader needs behind the bytes so far to see the frame that is held back: nothing when there is none.
+    pub fn missing_end(&self) -> &'static [u8] {
+        match self.framing {
+            _ if self.is_between_frames() => b"",
+            Framing::Sse if !self.partial.is_empty() => b"\n\n",
+            Framing::Sse | Framing::Ndjson => b"\n",
+        }
+    }
+
     /// Takes a chunk and hands out each frame that it completes. Returns how many bytes of the chunk, from its start,
     /// belong to complete frames.
     ///
@@ -287,6 +296,29 @@ mod tests {
             cut(Framing::Ndjson, &[b"{\"a\":1}\r\n\n{\"b\"", b":2}\n{\"c\":3}"]),
             [data("{\"a\":1}"), data("{\"b\":2}"), data("{\"c\":3}")]
         );
+    }
+
+    #[test]
+    fn what_is_missing_completes_the_last_frame() {
+        for (framing, bytes, missing) in [
+            (Framing::Sse, "data: 1", "\n\n"),
+            (Framing::Sse, "data: 1\r\n", "\n"),
+            (Framing::Sse, "event: a\ndata: 1\n", "\n"),
+            (Framing::Sse, "data: 1\n\n", ""),
+            (Framing::Ndjson, "1", "\n"),
+            (Framing::Ndjson, "1\n", ""),
+        ] {
+            let (mut framer, mut frames) = (Framer::new(framing, 99), 0);
+            let mut sink = |_: Frame<'_>| {
+                frames += 1;
+                Ok(())
+            };
+            framer.feed(bytes.as_bytes(), &mut sink).unwrap();
+            let found = framer.missing_end();
+            assert_eq!(found, missing.as_bytes(), "{bytes:?}");
+            framer.feed(found, &mut sink).unwrap();
+            assert_eq!((frames, framer.missing_end()), (1, &b""[..]), "{bytes:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Same dialect in and out: the upstream's bytes pass as they come, while a scanner watches.
 //!
-//! Two sanctioned exceptions, both frame by frame and both off unless needed: a usage frame that only we asked for is
-//! hidden, and what the upstream could not know is restored (`restore.rs`).
+//! Three sanctioned exceptions. Frame by frame, and off unless needed: a usage frame that only we asked for is hidden, and
+//! what the upstream could not know is restored (`restore.rs`). At the edges: a byte order mark before the first frame is
+//! dropped, and a blank line that the last one lacks is added.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
@@ -130,9 +131,11 @@ impl Relayed {
         Ok(told)
     }
 
-    /// The bytes are over: the last frame may lack its blank line, but not its second half.
+    /// The bytes are over: the last frame may lack its blank line, which is added, because many readers would not see
+    /// that frame; but not its second half.
     fn drain_framer(&mut self) -> Result<Told, Fault> {
         let mut told = Told::default();
+        let missing = self.framer.missing_end();
         let scanner = self.scanner.as_mut();
         self.framer.finish(&mut |frame| {
             if is_half(frame) {
@@ -143,6 +146,7 @@ impl Relayed {
         })?;
         let rest = self.filter.as_mut().map(Filter::rest).unwrap_or_default();
         self.ready.extend((!rest.is_empty()).then_some(rest));
+        self.ready.extend((!missing.is_empty()).then_some(Bytes::from_static(missing)));
         Ok(told)
     }
 
@@ -221,7 +225,7 @@ impl Relayed {
         if let Some(fault) = told.fault {
             self.fault = Some((fault.kind, fault.blame));
         } else if !self.scanner.observed().terminal {
-            return self.broken_at(inside, &cut_off(), cx);
+            return self.broken_at(false, &cut_off(), cx);
         }
         self.state = State::Over;
         Poll::Ready(self.pop().map(Ok))

@@ -1,9 +1,10 @@
 //! Reads the messages of a chat.
 //!
 //! Calls may come without ids, and results then name only the tool: ids are made from the place of the call, so that
-//! the same history gives the same bytes every turn, and a result answers the first call of its tool that waits.
+//! the same history gives the same bytes every turn, and a result answers the first call of its tool that waits and that no
+//! other result names by its id.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use dialect::read::{Raw, as_text, lowercase};
 use dialect::{Body, inlined};
@@ -18,7 +19,9 @@ pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> R
     if messages.is_empty() {
         return Err(Fault::bad_request("`messages` must hold at least one message").at("messages"));
     }
-    let mut reader = Reader { request, losses, leading: true, waiting: Waiting::default(), answered: false };
+    let named = messages.iter().filter_map(|message| message.tool_call_id.as_ref().map(|id| id.clone().owned()));
+    let waiting = Waiting { named: named.collect(), ..Waiting::default() };
+    let mut reader = Reader { request, losses, leading: true, waiting, answered: false };
     messages.into_iter().enumerate().try_for_each(|(at, message)| reader.message(at, message))
 }
 
@@ -78,7 +81,7 @@ impl Reader<'_> {
         parts.extend(thought.map(|text| Part::Thinking(Thought { text: text.into_owned(), ..Thought::default() })));
         parts.extend(said(at, &message)?);
         if std::mem::take(&mut self.answered) {
-            self.waiting = Waiting::default();
+            self.waiting.clear();
         }
         for (n, call) in message.tool_calls.into_iter().flatten().enumerate() {
             let call = tool_call(at, n, call)?;
@@ -110,8 +113,10 @@ struct Waiting {
     calls: Vec<Option<(String, String)>>,
     by_id: HashMap<String, VecDeque<usize>>,
     by_name: HashMap<String, VecDeque<usize>>,
-    /// All calls before this one are answered.
+    /// All calls before this one are answered, or will be by their ids.
     next: usize,
+    /// The ids that results name.
+    named: HashSet<String>,
 }
 
 impl Waiting {
@@ -122,18 +127,26 @@ impl Waiting {
         self.calls.push(Some((call.name.clone(), call.id.clone())));
     }
 
-    /// The call that a result answers: the one of its id, else the first of its tool, else the first.
+    fn clear(&mut self) {
+        *self = Self { named: std::mem::take(&mut self.named), ..Self::default() };
+    }
+
+    /// The call that a result answers: the one of its id; without an id the first of its tool, or the first of all, that
+    /// no result names.
     fn take(&mut self, id: Option<&str>, name: Option<&str>) -> Option<(String, String)> {
+        let Self { calls, by_id, by_name, next, named } = self;
         let queue = match (id, name) {
-            (Some(id), _) => self.by_id.get_mut(id)?,
-            (None, Some(name)) => self.by_name.get_mut(name)?,
+            (Some(id), _) => by_id.get_mut(id)?,
+            (None, Some(name)) => by_name.get_mut(name)?,
             (None, None) => {
-                self.next += self.calls.get(self.next..)?.iter().take_while(|call| call.is_none()).count();
-                return self.calls.get_mut(self.next)?.take();
+                let over = |call: &Option<(String, String)>| call.as_ref().is_none_or(|(_, id)| named.contains(id));
+                *next += calls.get(*next..)?.iter().take_while(|call| over(call)).count();
+                return calls.get_mut(*next)?.take();
             }
         };
         while let Some(at) = queue.pop_front() {
-            if let Some(call) = self.calls.get_mut(at).and_then(Option::take) {
+            let free = |call: &mut (String, String)| id.is_some() || !named.contains(&call.1);
+            if let Some(call) = calls.get_mut(at).and_then(|call| call.take_if(free)) {
                 return Some(call);
             }
         }

@@ -1,7 +1,8 @@
 //! The tool calls of one answer, put together from pieces of every habit.
 //!
 //! Servers leave out the index, reuse one index for the next call, send the id or the name late, twice or empty, and
-//! send whole calls in one piece. A call is opened once its name is known; one that never gets a name is no call.
+//! send whole calls in one piece. A call is opened once its name and those of all before it are known, so that calls are
+//! told in the order in which they began; one that never gets a name is no call.
 
 use dialect::{Balance, Memo, unwrap_custom_input};
 use hub::{Block, BlockId, CallKind, Event, Fault, Seal};
@@ -17,6 +18,8 @@ const MAX_PENDING: usize = 16 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     list: Vec<Call>,
+    /// How many of them, from the first, are open.
+    opened: usize,
     pending: usize,
 }
 
@@ -29,6 +32,8 @@ struct Call {
     kind: CallKind,
     /// The arguments are a free text inside an object, which can be read only when it is whole.
     wrapped: bool,
+    /// Everything that the opening tells has come, or will not come.
+    due: bool,
     block: Option<BlockId>,
     /// Arguments that wait for the name, or for the end where a free text must be unwrapped.
     waiting: String,
@@ -70,13 +75,34 @@ impl Calls {
             piece.name.clone_into(&mut call.name);
             call.wrapped = memo.custom.iter().any(|name| name == piece.name);
         }
+        // An id may come right after the name, never after the first arguments.
+        let told = !call.id.is_empty() || !piece.arguments.is_empty();
+        call.due |= told && !call.name.is_empty();
         call.seal = piece.seal.or(call.seal.take());
         call.balance.feed(piece.arguments);
-        self.pending += call.add(piece.arguments, memo, blocks, out);
+        if !call.say(piece.arguments, out) {
+            call.waiting.push_str(piece.arguments);
+            self.open(memo, blocks, out);
+            self.pending += if self.list[at].waiting.is_empty() { 0 } else { piece.arguments.len() };
+        }
         if self.pending > MAX_PENDING {
             return Err(Fault::garbled("the upstream sent a tool call without a name that is too large to hold"));
         }
         Ok(())
+    }
+
+    /// Opens what can be opened. Once another call has begun nothing but a name is awaited.
+    fn open(&mut self, memo: &Memo, blocks: &mut u32, out: &mut Vec<Event>) {
+        let calls = self.list.len();
+        while let Some(call) = self.list.get_mut(self.opened) {
+            if call.due || self.opened + 1 < calls {
+                call.open(memo, blocks, out);
+            }
+            if call.block.is_none() {
+                return;
+            }
+            self.opened += 1;
+        }
     }
 
     /// The call that a piece belongs to; a new one where it begins one.
@@ -124,25 +150,14 @@ impl Calls {
 }
 
 impl Call {
-    /// Adds arguments; returns how many bytes wait for the name.
-    fn add(&mut self, arguments: &str, memo: &Memo, blocks: &mut u32, out: &mut Vec<Event>) -> usize {
-        // An id may come right after the name, never after the first arguments.
-        if !self.id.is_empty() || !arguments.is_empty() {
-            self.open(memo, blocks, out);
-        }
-        let Some(block) = self.block else {
-            self.waiting.push_str(arguments);
-            return arguments.len();
-        };
+    /// Passes arguments on where that can be done at once.
+    fn say(&mut self, arguments: &str, out: &mut Vec<Event>) -> bool {
+        let Some(block) = self.block else { return false };
         out.extend(self.seal.take().map(|seal| Event::Seal { block, seal }));
-        if self.wrapped {
-            self.waiting.push_str(arguments);
-            return arguments.len();
-        }
-        if !arguments.is_empty() {
+        if !self.wrapped && !arguments.is_empty() {
             out.push(Event::Delta { block, text: arguments.to_owned() });
         }
-        0
+        !self.wrapped
     }
 
     fn open(&mut self, memo: &Memo, blocks: &mut u32, out: &mut Vec<Event>) {

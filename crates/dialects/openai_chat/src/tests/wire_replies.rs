@@ -127,6 +127,40 @@ fn ids_and_names_may_repeat_or_come_late() {
 }
 
 #[test]
+fn calls_are_told_in_the_order_in_which_they_began() {
+    let stop = || finish("tool_calls");
+    // The name of the first comes after the second is whole.
+    check(
+        &[
+            calls(json!([{"index": 0, "id": "a", "function": {"arguments": "{\"x\""}}])),
+            calls(json!([{"index": 1, "id": "b", "function": {"name": "g", "arguments": "{}"}}])),
+            calls(json!([{"index": 0, "function": {"name": "f", "arguments": ":1}"}}])),
+            stop(),
+        ],
+        "f#a({\"x\":1}) g#b({}) ToolCalls",
+    );
+    // It never comes.
+    check(
+        &[
+            calls(json!([{"index": 0, "id": "a", "function": {"arguments": "{\"x\""}}])),
+            calls(json!([{"index": 1, "id": "b", "function": {"name": "g", "arguments": "{"}}])),
+            calls(json!([{"index": 1, "function": {"arguments": "}"}}])),
+            stop(),
+        ],
+        "g#b({}) ToolCalls",
+    );
+    // Its id and arguments never come.
+    check(
+        &[
+            calls(json!([{"index": 0, "function": {"name": "f"}}])),
+            calls(json!([{"index": 1, "id": "b", "function": {"name": "g", "arguments": "{}"}}])),
+            stop(),
+        ],
+        "f#() g#b({}) ToolCalls",
+    );
+}
+
+#[test]
 fn calls_in_other_forms() {
     let stop = || finish("tool_calls");
     // Text and call in one chunk; the arguments are an object; the reason says stop.

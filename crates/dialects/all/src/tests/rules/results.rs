@@ -42,6 +42,25 @@ fn results_without_ids_find_their_calls() {
 }
 
 #[test]
+fn a_call_that_a_result_names_waits_for_it() {
+    let called = |ids: [&str; 2]| ids.map(|id| json!({"id": id, "function": {"name": "f", "arguments": {"of": id}}}));
+    let body = |results: [Value; 2]| {
+        let [first, second] = results;
+        let calls = called(["x1", "x2"]);
+        let question = json!({"role": "user", "content": "q"});
+        json!({"model": "m", "messages": [question, {"role": "assistant", "tool_calls": calls}, first, second]})
+    };
+    for other in
+        [json!({"role": "tool", "tool_name": "f", "content": "two"}), json!({"role": "tool", "content": "two"})]
+    {
+        let named = json!({"role": "tool", "tool_name": "f", "tool_call_id": "x1", "content": "one"});
+        for results in [[other.clone(), named.clone()], [named, other]] {
+            assert_eq!(self::results(&sent("ollama", "openai_chat", &body(results))), ["one", "two"]);
+        }
+    }
+}
+
+#[test]
 fn ids_and_names_that_no_call_has_do_not_lose_a_result() {
     let answer = |id: Option<&str>, name: &str, words: &str| json!({"functionResponse": {"id": id, "name": name, "response": {"output": words}}});
     for answers in [
