@@ -152,7 +152,8 @@ mod tests {
     #[test]
     fn every_language_has_its_headers_in_the_table() {
         let useful = Useful::of_all();
-        assert_eq!(useful.names, ["openai-processing-ms", "openai-version", "request-id", "x-should-retry"]);
+        let names = ["openai-processing-ms", "openai-version", "request-id", "x-codex-turn-state", "x-should-retry"];
+        assert_eq!(useful.names, names);
         assert_eq!(useful.beginnings, ["anthropic-ratelimit-", "retry-after", "x-ratelimit-"]);
     }
 
