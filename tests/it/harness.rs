@@ -145,7 +145,7 @@ pub(crate) fn openai_entry(base_url: &str, key: &str, priority: i32) -> Value {
 }
 
 /// One upstream model under its own name, under [`MODEL`], under an alias, and under an alias that replies show.
-fn models(name: &str) -> Value {
+pub(crate) fn models(name: &str) -> Value {
     json!([
         {"name": name},
         {"name": name, "alias": MODEL},

@@ -12,6 +12,7 @@ mod tongue;
 mod account_files;
 mod addresses;
 mod bodies;
+mod caching;
 mod cancel;
 mod changing;
 mod checkups;

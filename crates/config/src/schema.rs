@@ -413,6 +413,7 @@ const CODEX: &[Field] = key_entry![later("websockets"), later("alpha-search")];
 const VERTEX: &[Field] = key_entry![];
 const OLLAMA: &[Field] = key_entry![used("num-ctx", Kind::Number)];
 const CLAUDE: &[Field] = key_entry![
+    used("cache-prompts", Kind::Flag),
     later("rebuild-mid-system-message"),
     refused("cloak", DISGUISE),
     refused("fingerprint-profile", DISGUISE),

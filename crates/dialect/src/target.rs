@@ -88,6 +88,8 @@ pub struct WireQuirks {
     pub prompt_cache_key: bool,
     /// Takes `prompt_cache_breakpoint` on content parts.
     pub cache_breakpoints: bool,
+    /// Gets breakpoints of our own where a client that could have set some has set none.
+    pub own_breakpoints: bool,
     /// Takes OpenAI's newer tool forms: free-text tools and `allowed_tools`.
     pub openai_tools: bool,
     /// Tells the pages that a search has found, when asked to.

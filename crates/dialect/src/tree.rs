@@ -75,6 +75,18 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The schema of an answer with the words that came beside it, for languages without a place for those; `None` where it
+/// stays as it is.
+pub fn described(contract: &hub::Schema) -> Option<String> {
+    let words = contract.description.as_deref()?;
+    let Node::Object(mut fields) = Node::read(contract.schema.as_str())? else { return None };
+    if fields.get("description").is_some() {
+        return None;
+    }
+    fields.set("description", Node::text(words));
+    Some(Node::Object(fields).json())
+}
+
 /// The name of the definition that a reference such as `#/$defs/Name` stands for: a pointer spells some characters
 /// otherwise, and an address some more.
 pub fn definition_name(reference: &str) -> Option<String> {

@@ -91,6 +91,8 @@ pub struct KeyEntry {
     pub weight: u32,
     /// Extra rounds, instead of the global number.
     pub request_retry: Option<u32>,
+    /// Long prompts of clients that cannot ask for it are cached, where the provider wants to be told.
+    pub cache_prompts: bool,
     /// How the account is used.
     pub rules: AccountRules,
 }
@@ -111,6 +113,7 @@ impl Default for KeyEntry {
             priority: 0,
             weight: 1,
             request_retry: None,
+            cache_prompts: false,
             rules: AccountRules::default(),
         }
     }

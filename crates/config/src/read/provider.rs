@@ -143,6 +143,7 @@ pub(crate) fn entry(section: &Section<'_>, problems: &mut Problems) -> KeyEntry 
         priority: priority(section, problems),
         weight: weight(section, problems),
         request_retry: request_retry(section, problems),
+        cache_prompts: section.flag("cache-prompts", false, problems),
         rules: rules(section, problems),
     }
 }

@@ -25,6 +25,20 @@ pub(crate) fn count_breakpoints(history: &History<'_>) -> usize {
     blocks.filter(|block| hint(block).is_some()).count()
 }
 
+/// The last block of each user turn, counted through all blocks that could have a breakpoint.
+pub(crate) fn ends_of_user_turns(history: &History<'_>) -> Vec<usize> {
+    let mut passed = 0;
+    let mut ends = Vec::new();
+    for message in &history.messages {
+        let own = message.blocks.iter().filter(|block| !matches!(block, Block::Own(_))).count();
+        passed += own;
+        if message.role == Role::User && own > 0 {
+            ends.push(passed - 1);
+        }
+    }
+    ends
+}
+
 fn hint(block: &Block<'_>) -> Option<CacheHint> {
     match block {
         Block::Text { cache, .. } => *cache,

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use bytes::BytesMut;
+use dialect::tree::described;
 use dialect::{Encoded, Lowered, Memo, NameMap, Target};
 use hub::{CallKind, Fault, Format, Json, Losses, Request, Sampling, Schema, Service, Tier, Tool, ToolKind};
 
@@ -13,7 +14,7 @@ use crate::breakpoints::Breakpoints;
 use crate::history::{self, History};
 use crate::ids::Ids;
 use crate::json::{Open, decimal};
-use crate::message_encode::{Writer, count_breakpoints};
+use crate::message_encode::{Writer, count_breakpoints, ends_of_user_turns};
 use crate::names::{VERSION, VERSION_HEADER};
 use crate::schema;
 use crate::think::{self, Obstacles, Plan, Wire};
@@ -23,6 +24,8 @@ use crate::tools_encode::{self, Choice, Tools};
 const ANSWER_TOOL: &str = "json_answer";
 /// Asks for JSON where no field can.
 const JSON_ONLY: &str = "Answer with a single valid JSON value and nothing else: no prose around it, no code fence.";
+/// Shorter prompts, in bytes, are not worth a breakpoint: no model caches fewer than a thousand tokens.
+const WORTH_CACHING: usize = 4_096;
 /// Longest user id that the API takes, in characters.
 const MAX_USER: usize = 256;
 
@@ -134,7 +137,7 @@ impl<'a> Form<'a> {
             Format::Schema(schema) => schema,
         };
         let text = wanted.schema.as_str();
-        let described = wanted.description.as_deref().and_then(|words| schema::described(text, words));
+        let described = described(wanted);
         let lowered = schema::strict(described.as_deref().unwrap_or(text));
         if target.traits.structured_output != Some(false) && lowered.json.is_some() {
             lowered.report(|| "response_format.schema".to_owned(), losses);
@@ -184,8 +187,9 @@ struct Parts<'p> {
 impl Parts<'_> {
     fn write(&self, losses: &mut Losses) -> BytesMut {
         let ids = Ids::new(&self.request.turns);
-        let mut breakpoints = Breakpoints::new(self.count_breakpoints());
-        let mut out = BytesMut::with_capacity(self.size_hint());
+        let size = self.size_hint();
+        let mut breakpoints = self.breakpoints(size);
+        let mut out = BytesMut::with_capacity(size);
         let mut body = Open::object(&mut out);
         body.text("model", self.target.model);
         body.count("max_tokens", self.plan.max_tokens);
@@ -209,12 +213,18 @@ impl Parts<'_> {
         out
     }
 
-    fn count_breakpoints(&self) -> [usize; 3] {
-        let tools = self.tools.list.iter().filter(|tool| tool.cache.is_some());
+    /// What the client wished; where it wished for nothing, our own, if the place wants them and the prompt is long.
+    fn breakpoints(&self, size: usize) -> Breakpoints {
         // A hosted tool is written as it stood, breakpoint and all.
-        let tools = tools.filter(|tool| !matches!(tool.kind, ToolKind::Hosted { .. })).count();
+        let own = |tool: &&&Tool| !matches!(tool.kind, ToolKind::Hosted { .. });
+        let tools = self.tools.list.iter().filter(own).filter(|tool| tool.cache.is_some()).count();
         let system = self.history.system.iter().filter(|text| text.cache.is_some()).count();
-        [tools, system, count_breakpoints(self.history)]
+        let wishes = [tools, system, count_breakpoints(self.history)];
+        if wishes != [0; 3] || size < WORTH_CACHING || !self.target.traits.quirks.own_breakpoints {
+            return Breakpoints::new(wishes);
+        }
+        let blocks = [self.tools.list.iter().filter(own).count(), self.history.system.len()];
+        Breakpoints::own(blocks, &ends_of_user_turns(self.history))
     }
 
     /// Roughly the size of the body, so that the buffer grows seldom.

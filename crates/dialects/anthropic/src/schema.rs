@@ -50,16 +50,6 @@ pub(crate) fn strict(schema: &str) -> Rc<Lowered> {
     })
 }
 
-/// A schema with a description, where it has none.
-pub(crate) fn described(schema: &str, words: &str) -> Option<String> {
-    let Node::Object(mut fields) = Node::read(schema)? else { return None };
-    if fields.get("description").is_some() {
-        return None;
-    }
-    fields.set("description", Node::text(words));
-    Some(Node::Object(fields).json())
-}
-
 /// Whether the root of a schema is an object schema.
 pub(crate) fn is_object(schema: &str) -> bool {
     match Node::read(schema) {

@@ -32,7 +32,7 @@ impl<'a> Fields<'a> {
 }
 
 /// Every top-level field that is read here; what else a client sends is carried as an extra.
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 18] = [
     "contents",
     "systemInstruction",
     "system_instruction",
@@ -43,6 +43,8 @@ const KNOWN: [&str; 16] = [
     "generation_config",
     "serviceTier",
     "service_tier",
+    "cachedContent",
+    "cached_content",
     "labels",
     "model",
     "store",
@@ -65,7 +67,7 @@ pub(crate) fn decode(body: &Body, model: String) -> Result<Decoded, Fault> {
 }
 
 fn decode_plain(body: &Body, model: String) -> Result<Decoded, Fault> {
-    if Fields::of(body).raw("cachedContent", "cached_content").is_some() {
+    if Fields::of(body).raw("cachedContent", "cached_content").is_some_and(|name| name != "\"\"") {
         // A relay passes it on. Elsewhere a part of the prompt would be missing, which is worse than an error.
         let words =
             "cachedContent lives at the Google account that made it; send the content itself, or choose a Gemini model";

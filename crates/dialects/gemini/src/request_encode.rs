@@ -166,7 +166,8 @@ fn format(request: &Request, target: &Target<'_>, tools: bool, config: &mut Obje
     }
     config.text("responseMimeType", "application/json");
     if let Format::Schema(contract) = &request.format {
-        let lowered = schema::for_answer(contract.schema.as_str());
+        let described = dialect::tree::described(contract);
+        let lowered = schema::for_answer(described.as_deref().unwrap_or(contract.schema.as_str()));
         lowered.report(|| "response_format.schema".to_owned(), losses);
         if let Some(json) = &lowered.json {
             config.raw("responseJsonSchema", json);

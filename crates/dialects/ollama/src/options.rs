@@ -20,6 +20,9 @@ const NO_PLACE: [&str; 10] = [
     "draft_num_predict",
 ];
 
+/// The highest temperature outside Ollama, which takes any.
+const HOTTEST: f64 = 2.0;
+
 /// Reads every option.
 pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> Result<(), Fault> {
     let Some(json) = body.raw("options") else { return Ok(()) };
@@ -38,7 +41,13 @@ fn option(name: &str, json: &str, request: &mut Request, losses: &mut Losses) ->
         "num_predict" => {
             sampling.max_tokens = whole(name, json)?.filter(|most| *most > 0).map(i64::unsigned_abs);
         }
-        "temperature" => sampling.temperature = Some(get(name, json)?),
+        "temperature" => {
+            let asked: f64 = get(name, json)?;
+            if asked > HOTTEST {
+                losses.approximated("options.temperature", format!("sent as {HOTTEST}, the most that others take"));
+            }
+            sampling.temperature = Some(asked.min(HOTTEST));
+        }
         "top_p" => sampling.top_p = Some(get(name, json)?),
         "top_k" => sampling.top_k = whole(name, json)?.filter(|top| *top > 0).map(i64::unsigned_abs),
         // The server's own default: a seed of its choice.

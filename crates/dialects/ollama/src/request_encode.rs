@@ -116,7 +116,10 @@ fn format(request: &Request, body: &mut Object<'_>) {
     match &request.format {
         Format::Text => (),
         Format::Json => body.text("format", "json"),
-        Format::Schema(schema) => body.raw("format", schema.schema.as_str()),
+        Format::Schema(schema) => {
+            let described = dialect::tree::described(schema);
+            body.raw("format", described.as_deref().unwrap_or(schema.schema.as_str()));
+        }
     }
 }
 

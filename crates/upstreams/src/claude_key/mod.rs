@@ -30,6 +30,7 @@ struct ClaudeKey {
     messages: Endpoint,
     count: Endpoint,
     lister: Lister,
+    cache_prompts: bool,
 }
 
 /// The header that carries the key.
@@ -45,7 +46,7 @@ impl Upstream for ClaudeKey {
     }
 
     fn traits_of(&self, model: &str) -> Arc<ModelTraits> {
-        Arc::new(catalogue::traits(model))
+        Arc::new(traits(model, self.cache_prompts))
     }
 
     fn origin(&self) -> Option<&str> {
@@ -86,7 +87,8 @@ fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
     let messages = Endpoint::new(&base, "v1/messages", &entry.headers)?;
     let count = Endpoint::new(&base, "v1/messages/count_tokens", &entry.headers)?;
     let list = Endpoint::new(&without(&base, &["/messages"]), "v1/models", &entry.headers)?;
-    let upstream = ClaudeKey { messages, count, lister: Lister::new(list, (KEY, ""), &lister::ANTHROPIC) };
+    let (lister, cache_prompts) = (Lister::new(list, (KEY, ""), &lister::ANTHROPIC), entry.cache_prompts);
+    let upstream = ClaudeKey { messages, count, lister, cache_prompts };
     Some(keyed::place(entry, number, "claude", Arc::new(upstream), models(entry)))
 }
 
@@ -94,8 +96,14 @@ fn place(number: usize, entry: &KeyEntry) -> Option<Place> {
 fn models(entry: &KeyEntry) -> Vec<Model> {
     if !entry.models.is_empty() {
         let named = entry.models.iter();
-        return named.map(|model| configured(model, catalogue::traits(&model.name), OWNER)).collect();
+        return named.map(|model| configured(model, traits(&model.name, entry.cache_prompts), OWNER)).collect();
     }
-    let listed = catalogue::listed(OWNER).map(|id| keyed::known(id, OWNER, catalogue::traits(id)));
+    let listed = catalogue::listed(OWNER).map(|id| keyed::known(id, OWNER, traits(id, entry.cache_prompts)));
     listed.chain([keyed::any("claude-*")]).collect()
+}
+
+fn traits(model: &str, cache_prompts: bool) -> ModelTraits {
+    let mut traits = catalogue::traits(model);
+    traits.quirks.own_breakpoints = cache_prompts;
+    traits
 }
