@@ -30,18 +30,24 @@ async fn sent(fake: &FakeAnthropic, gateway: &Gateway, client: Tongue, body: &Va
     assert_eq!(got.status, 200, "{}", got.text());
     let sent = fake.requests().pop().unwrap().json();
     let mut marks = Vec::new();
-    find(&sent, String::new(), &mut marks);
+    find(&sent, "", &mut marks);
     (sent, marks)
 }
 
-fn find(node: &Value, path: String, marks: &mut Vec<String>) {
+fn find(node: &Value, path: &str, marks: &mut Vec<String>) {
     if node.get("cache_control").is_some() {
-        marks.push(path.clone());
+        marks.push(path.to_owned());
     }
     match node {
-        Value::Object(map) => map.iter().for_each(|(key, inner)| find(inner, format!("{path}/{key}"), marks)),
+        Value::Object(map) => {
+            for (key, inner) in map {
+                find(inner, &format!("{path}/{key}"), marks);
+            }
+        }
         Value::Array(list) => {
-            list.iter().enumerate().for_each(|(at, inner)| find(inner, format!("{path}/{at}"), marks))
+            for (at, inner) in list.iter().enumerate() {
+                find(inner, &format!("{path}/{at}"), marks);
+            }
         }
         _ => (),
     }
