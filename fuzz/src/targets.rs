@@ -216,7 +216,6 @@ fn form(data: &[u8]) {
     let _ = boundary(&String::from_utf8_lossy(data));
 }
 
-/// Edits change what they name and nothing else.
 /// What comes over a lasting connection: what is read of it is a request, and every event becomes a message.
 fn message(data: &[u8]) {
     let routes = dialects::ALL.iter().flat_map(|dialect| dialect.routes);
@@ -278,6 +277,7 @@ fn record(data: &[u8]) {
     }
 }
 
+/// Edits change what they name and nothing else.
 fn splice_edits(data: &[u8]) {
     let bytes = Bytes::copy_from_slice(data);
     let Ok(body) = Body::parse(bytes.clone()) else { return };
