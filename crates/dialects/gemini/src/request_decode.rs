@@ -209,11 +209,20 @@ impl<'a> Setting<'a> {
         typed(self.json, self.place)
     }
 
-    /// A count; SDKs write some as floats.
+    /// A count; SDKs write some as floats. Google reads any number from a text, too.
     fn count(self) -> Result<u64, Fault> {
+        as_count(Some(self.read()?)).ok_or_else(|| self.no_number())
+    }
+
+    /// Any number.
+    fn number(self) -> Result<f64, Fault> {
         let raw: &RawValue = self.read()?;
-        as_count(Some(raw).filter(|raw| !raw.get().starts_with('"')))
-            .ok_or_else(|| Fault::bad_request(format!("`{}` must be a number", self.place)).at(self.place.to_owned()))
+        let number = raw.get().trim_matches('"').parse().ok().filter(|number: &f64| number.is_finite());
+        number.ok_or_else(|| self.no_number())
+    }
+
+    fn no_number(&self) -> Fault {
+        Fault::bad_request(format!("`{}` must be a number", self.place)).at(self.place.to_owned())
     }
 }
 
@@ -222,8 +231,8 @@ fn sampling(key: &str, setting: Setting<'_>, request: &mut Request) -> Result<bo
     let sampling = &mut request.sampling;
     match key {
         "maxOutputTokens" | "max_output_tokens" => sampling.max_tokens = Some(setting.count()?),
-        "temperature" => sampling.temperature = Some(setting.read()?),
-        "topP" | "top_p" => sampling.top_p = Some(setting.read()?),
+        "temperature" => sampling.temperature = Some(setting.number()?),
+        "topP" | "top_p" => sampling.top_p = Some(setting.number()?),
         "topK" | "top_k" => sampling.top_k = Some(setting.count()?),
         "stopSequences" | "stop_sequences" => {
             let all = setting.read::<Vec<Str<'_>>>()?.into_iter().map(Str::owned);
@@ -233,8 +242,8 @@ fn sampling(key: &str, setting: Setting<'_>, request: &mut Request) -> Result<bo
         "candidateCount" | "candidate_count" => {
             sampling.n = u32::try_from(setting.count()?).ok().filter(|count| *count > 1);
         }
-        "presencePenalty" | "presence_penalty" => sampling.presence_penalty = nonzero(setting.read()?),
-        "frequencyPenalty" | "frequency_penalty" => sampling.frequency_penalty = nonzero(setting.read()?),
+        "presencePenalty" | "presence_penalty" => sampling.presence_penalty = nonzero(setting.number()?),
+        "frequencyPenalty" | "frequency_penalty" => sampling.frequency_penalty = nonzero(setting.number()?),
         "responseLogprobs" | "response_logprobs" => sampling.logprobs = setting.read()?,
         "logprobs" => sampling.top_logprobs = u32::try_from(setting.count()?).ok(),
         "thinkingConfig" | "thinking_config" => request.thinking = thinking(setting.read()?),
@@ -248,13 +257,20 @@ fn nonzero(value: f64) -> Option<f64> {
     (value != 0.0).then_some(value)
 }
 
+/// A budget, in any form of a number.
+fn budget(raw: &RawValue) -> Option<Mode> {
+    if raw.get().trim_start_matches('"').starts_with('-') {
+        return Some(Mode::Auto);
+    }
+    Some(match as_count(Some(raw))? {
+        0 => Mode::Off,
+        tokens => Mode::Budget(u32::try_from(tokens).unwrap_or(u32::MAX)),
+    })
+}
+
 fn thinking(raw: &RawValue) -> Thinking {
     let config = thinking_config(Some(raw));
-    let mode = config.thinking_budget.map(|budget| match budget {
-        0 => Mode::Off,
-        ..0 => Mode::Auto,
-        tokens => Mode::Budget(u32::try_from(tokens).unwrap_or(u32::MAX)),
-    });
+    let mode = config.thinking_budget.and_then(budget);
     let level = config.thinking_level.as_deref().and_then(Level::from_word);
     let show = if config.include_thoughts == Some(true) { Show::Yes } else { Show::No };
     Thinking { mode, level, show }

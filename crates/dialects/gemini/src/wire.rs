@@ -140,8 +140,8 @@ pub(crate) struct CallingConfig<'a> {
 pub(crate) struct ThinkingConfig<'a> {
     #[serde(alias = "include_thoughts")]
     pub(crate) include_thoughts: Option<bool>,
-    #[serde(alias = "thinking_budget")]
-    pub(crate) thinking_budget: Option<i64>,
+    #[serde(borrow, alias = "thinking_budget")]
+    pub(crate) thinking_budget: Raw<'a>,
     #[serde(borrow, alias = "thinking_level")]
     pub(crate) thinking_level: Option<Str<'a>>,
 }

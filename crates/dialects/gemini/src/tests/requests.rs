@@ -50,6 +50,25 @@ fn both_spellings_mean_the_same() {
 }
 
 #[test]
+fn numbers_may_be_texts() {
+    let read = |config: Value| decode(&json!({"contents": [{"parts": [{"text": "x"}]}], "generationConfig": config}));
+    for budget in [json!("1024"), json!(1024), json!(1024.0)] {
+        let request =
+            read(json!({"thinkingConfig": {"thinkingBudget": budget}, "maxOutputTokens": "77", "topP": "0.5"}));
+        let request = request.unwrap();
+        assert_eq!(request.thinking.mode, Some(Mode::Budget(1024)), "{budget}");
+        assert_eq!((request.sampling.max_tokens, request.sampling.top_p), (Some(77), Some(0.5)));
+    }
+    let auto = read(json!({"thinkingConfig": {"thinkingBudget": "-1"}})).unwrap();
+    assert_eq!(auto.thinking.mode, Some(Mode::Auto));
+    assert_eq!(
+        read(json!({"temperature": "warm"})).unwrap_err().param.as_deref(),
+        Some("generationConfig.temperature")
+    );
+    assert!(read(json!({"maxOutputTokens": "many"})).is_err());
+}
+
+#[test]
 fn thinking_levels_are_read_in_capitals() {
     let request = decode(&json!({
         "contents": [{"parts": [{"text": "x"}]}],
