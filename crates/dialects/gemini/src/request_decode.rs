@@ -238,7 +238,8 @@ fn sampling(key: &str, setting: Setting<'_>, request: &mut Request) -> Result<bo
             let all = setting.read::<Vec<Str<'_>>>()?.into_iter().map(Str::owned);
             sampling.stop = all.filter(|text| !text.is_empty()).collect();
         }
-        "seed" => sampling.seed = Some(setting.read()?),
+        // 32 bits at Google: a float holds all of them.
+        "seed" => sampling.seed = Some(setting.number()? as i64),
         "candidateCount" | "candidate_count" => {
             sampling.n = u32::try_from(setting.count()?).ok().filter(|count| *count > 1);
         }

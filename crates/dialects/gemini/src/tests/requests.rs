@@ -53,11 +53,13 @@ fn both_spellings_mean_the_same() {
 fn numbers_may_be_texts() {
     let read = |config: Value| decode(&json!({"contents": [{"parts": [{"text": "x"}]}], "generationConfig": config}));
     for budget in [json!("1024"), json!(1024), json!(1024.0)] {
-        let request =
-            read(json!({"thinkingConfig": {"thinkingBudget": budget}, "maxOutputTokens": "77", "topP": "0.5"}));
+        let request = read(
+            json!({"thinkingConfig": {"thinkingBudget": budget}, "maxOutputTokens": "77", "seed": "-5", "topP": "0.5"}),
+        );
         let request = request.unwrap();
         assert_eq!(request.thinking.mode, Some(Mode::Budget(1024)), "{budget}");
-        assert_eq!((request.sampling.max_tokens, request.sampling.top_p), (Some(77), Some(0.5)));
+        let sampling = request.sampling;
+        assert_eq!((sampling.max_tokens, sampling.seed, sampling.top_p), (Some(77), Some(-5), Some(0.5)));
     }
     let auto = read(json!({"thinkingConfig": {"thinkingBudget": "-1"}})).unwrap();
     assert_eq!(auto.thinking.mode, Some(Mode::Auto));
