@@ -177,6 +177,16 @@ async fn a_last_event_without_its_blank_line_gets_it() {
 }
 
 #[tokio::test]
+async fn half_an_end_mark_is_no_event() {
+    let scene = Scene::new(Chat).await;
+    let stream = odd_stream(Chat, scene.model());
+    let cut = stream[..stream.len() - "NE]\n\n".len()].to_owned();
+    scene.fake.script(Reply::raw(200, "text/event-stream; charset=utf-8", cut.clone()));
+    let got = scene.ask(&scene.legal(scene.model(), STREAM_WITH_USAGE)).await;
+    assert_eq!((got.status.as_u16(), got.text()), (200, cut));
+}
+
+#[tokio::test]
 async fn refusals_pass_unchanged() {
     for tongue in [Chat, Messages] {
         let scene = Scene::new(tongue).await;

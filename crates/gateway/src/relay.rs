@@ -136,17 +136,20 @@ impl Relayed {
     fn drain_framer(&mut self) -> Result<Told, Fault> {
         let mut told = Told::default();
         let missing = self.framer.missing_end();
+        let mut is_whole = false;
         let scanner = self.scanner.as_mut();
         self.framer.finish(&mut |frame| {
             if is_half(frame) {
                 return Err(cut_off());
             }
             note(scanner.frame(frame), &mut told);
+            // Half an end mark is nothing that a client should see.
+            is_whole = frame.data.trim_ascii_start().starts_with(b"{") || scanner.observed().end_mark;
             Ok(())
         })?;
         let rest = self.filter.as_mut().map(Filter::rest).unwrap_or_default();
         self.ready.extend((!rest.is_empty()).then_some(rest));
-        self.ready.extend((!missing.is_empty()).then_some(Bytes::from_static(missing)));
+        self.ready.extend((is_whole && !missing.is_empty()).then_some(Bytes::from_static(missing)));
         Ok(told)
     }
 
@@ -225,7 +228,7 @@ impl Relayed {
         if let Some(fault) = told.fault {
             self.fault = Some((fault.kind, fault.blame));
         } else if !self.scanner.observed().terminal {
-            return self.broken_at(false, &cut_off(), cx);
+            return self.broken_at(inside, &cut_off(), cx);
         }
         self.state = State::Over;
         Poll::Ready(self.pop().map(Ok))
