@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Block, BlockId, Citation, Event, Fault, Media, Part, Response, Seal, Source, Stop, Text, Thought, ToolCall, Usage,
+    Block, BlockId, Citation, Event, Fault, Media, Part, Response, Seal, Source, Stop, Text, Thought, Token, ToolCall,
+    Usage,
 };
 
 /// Collects events into a [`Response`]. Memory is bounded by `limit` bytes of content.
@@ -37,6 +38,7 @@ impl Assembler {
                 self.slots.insert(block, self.response.parts.len());
                 self.response.parts.push(part_of(kind));
             }
+            Event::Tokens { block, tokens } => self.log(block, tokens)?,
             Event::Delta { block, text } => self.append(block, &text)?,
             Event::Seal { block, seal } => self.seal(block, seal),
             Event::Cite { block, citation } => self.cite(block, citation),
@@ -62,10 +64,7 @@ impl Assembler {
     }
 
     fn append(&mut self, block: BlockId, more: &str) -> Result<(), Fault> {
-        self.room = self
-            .room
-            .checked_sub(more.len())
-            .ok_or_else(|| Fault::garbled("the upstream's answer is larger than this gateway collects"))?;
+        self.take_room(more.len())?;
         match self.part(block) {
             Some(Part::Text(text)) => text.text.push_str(more),
             Some(Part::Refusal(text)) => text.push_str(more),
@@ -76,6 +75,24 @@ impl Assembler {
                 | Part::Audio(Media { source: Source::Base64(data), .. }),
             ) => data.push_str(more),
             _ => (),
+        }
+        Ok(())
+    }
+
+    fn take_room(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.room = self
+            .room
+            .checked_sub(bytes)
+            .ok_or_else(|| Fault::garbled("the upstream's answer is larger than this gateway collects"))?;
+        Ok(())
+    }
+
+    fn log(&mut self, block: BlockId, more: Vec<Token>) -> Result<(), Fault> {
+        // What stands in memory counts, which is more than what a token says.
+        let weight = |token: &Token| size_of::<Token>().saturating_mul(1 + token.others.len());
+        self.take_room(more.iter().map(weight).sum())?;
+        if let Some(Part::Text(text)) = self.part(block) {
+            text.tokens.extend(more);
         }
         Ok(())
     }
@@ -142,6 +159,7 @@ struct Content {
     text: String,
     seal: Option<Seal>,
     citations: Vec<Citation>,
+    tokens: Vec<Token>,
 }
 
 fn play_block(block: BlockId, kind: Block, content: Content, out: &mut Vec<Event>) {
@@ -150,6 +168,9 @@ fn play_block(block: BlockId, kind: Block, content: Content, out: &mut Vec<Event
     let (early, late) = if is_call { (content.seal, None) } else { (None, content.seal) };
     out.push(Event::Open { block, kind });
     out.extend(early.map(|seal| Event::Seal { block, seal }));
+    if !content.tokens.is_empty() {
+        out.push(Event::Tokens { block, tokens: content.tokens });
+    }
     if !content.text.is_empty() {
         out.push(Event::Delta { block, text: content.text });
     }
@@ -162,7 +183,9 @@ fn play_block(block: BlockId, kind: Block, content: Content, out: &mut Vec<Event
 fn block_of(part: Part) -> Option<(Block, Content)> {
     let text = |text| Content { text, ..Content::default() };
     Some(match part {
-        Part::Text(part) => (Block::Text, Content { text: part.text, citations: part.citations, seal: None }),
+        Part::Text(Text { text, citations, tokens, cache: _ }) => {
+            (Block::Text, Content { text, citations, tokens, seal: None })
+        }
         Part::Refusal(words) => (Block::Refusal, text(words)),
         Part::Thinking(Thought { text, seal, redacted }) => {
             let kind = if redacted { Block::Redacted } else { Block::Thinking };
@@ -206,6 +229,7 @@ mod tests {
                     text: "hello".into(),
                     cache: None,
                     citations: vec![Citation { url: Some("https://a.example".into()), ..Citation::default() }],
+                    tokens: vec![Token { text: "hello".into(), log: -0.5, ..Token::default() }],
                 }),
                 Part::ToolCall(ToolCall {
                     id: "c".into(),

@@ -4,15 +4,47 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Block, BlockId, Event, Part, Response, Stop, StopReason};
+use crate::{Block, BlockId, Event, Part, Response, Stop, StopReason, Token, odds};
 
 /// Cuts one answer at the first stop string in its visible text.
 #[derive(Debug, Default)]
 pub struct Cutter {
     strings: Vec<String>,
-    /// The open blocks; text that is held back, for text blocks.
-    open: BTreeMap<BlockId, Option<String>>,
+    /// The open blocks; what is held back, for text blocks.
+    open: BTreeMap<BlockId, Option<Held>>,
     cut: bool,
+}
+
+/// What of a text waits.
+#[derive(Debug, Default)]
+struct Held {
+    text: String,
+    tokens: Vec<Token>,
+    /// Bytes that were shown of the first token that waits.
+    begun: usize,
+}
+
+impl Held {
+    /// Shows the first bytes of the text, and the tokens that end in it.
+    fn show(&mut self, block: BlockId, bytes: usize, out: &mut Vec<Event>) {
+        if bytes == 0 {
+            return;
+        }
+        let rest = self.text.split_off(bytes);
+        let text = std::mem::replace(&mut self.text, rest);
+        self.begun += bytes;
+        let whole = odds::within(&self.tokens, self.begun);
+        if whole > 0 {
+            let rest = self.tokens.split_off(whole);
+            let tokens = std::mem::replace(&mut self.tokens, rest);
+            self.begun -= tokens.iter().map(Token::len).sum::<usize>();
+            out.push(Event::Tokens { block, tokens });
+        }
+        if self.tokens.is_empty() {
+            self.begun = 0;
+        }
+        out.push(Event::Delta { block, text });
+    }
 }
 
 impl Cutter {
@@ -39,14 +71,20 @@ impl Cutter {
         }
         match event {
             Event::Open { block, kind } => {
-                let held = matches!(kind, Block::Text).then(String::new);
+                let held = matches!(kind, Block::Text).then(Held::default);
                 self.open.insert(block, held);
                 out.push(Event::Open { block, kind });
             }
             Event::Delta { block, text } => self.delta(block, text, out),
+            Event::Tokens { block, tokens } => match self.open.get_mut(&block) {
+                Some(Some(held)) => held.tokens.extend(tokens),
+                _ => out.push(Event::Tokens { block, tokens }),
+            },
             Event::Close { block } => {
-                let held = self.open.remove(&block).flatten().unwrap_or_default();
-                out.extend((!held.is_empty()).then_some(Event::Delta { block, text: held }));
+                let mut held = self.open.remove(&block).flatten().unwrap_or_default();
+                held.show(block, held.text.len(), out);
+                // The mark of an end says nothing and is a token all the same.
+                out.extend((!held.tokens.is_empty()).then_some(Event::Tokens { block, tokens: held.tokens }));
                 out.push(Event::Close { block });
             }
             event => out.push(event),
@@ -58,19 +96,16 @@ impl Cutter {
             out.push(Event::Delta { block, text });
             return;
         };
-        held.push_str(&text);
-        match find(held, &self.strings) {
+        held.text.push_str(&text);
+        match find(&held.text, &self.strings) {
             Some((at, sequence)) => {
-                held.truncate(at);
+                held.text.truncate(at);
                 let sequence = sequence.to_owned();
                 self.end(sequence, out);
             }
             None => {
-                let shown = held.len() - pending(held, &self.strings);
-                if shown > 0 {
-                    let rest = held.split_off(shown);
-                    out.push(Event::Delta { block, text: std::mem::replace(held, rest) });
-                }
+                let shown = held.text.len() - pending(&held.text, &self.strings);
+                held.show(block, shown, out);
             }
         }
     }
@@ -78,8 +113,8 @@ impl Cutter {
     fn end(&mut self, sequence: String, out: &mut Vec<Event>) {
         self.cut = true;
         for (block, held) in std::mem::take(&mut self.open) {
-            let held = held.unwrap_or_default();
-            out.extend((!held.is_empty()).then_some(Event::Delta { block, text: held }));
+            let mut held = held.unwrap_or_default();
+            held.show(block, held.text.len(), out);
             out.push(Event::Close { block });
         }
         out.push(Event::Stop(Stop { reason: StopReason::StopSequence, sequence: Some(sequence), detail: None }));
@@ -95,6 +130,7 @@ impl Cutter {
         response.parts.truncate(part + 1);
         if let Some(Part::Text(text)) = response.parts.last_mut() {
             text.text.truncate(at);
+            text.tokens.truncate(odds::within(&text.tokens, at));
         }
         response.stop = Stop { reason: StopReason::StopSequence, sequence: Some(sequence), detail: None };
     }

@@ -1,8 +1,9 @@
 //! The parts of an answer as they arrive.
 //!
-//! Legal order: `Start (Open (Delta|Seal|Cite)* Close | Usage)* Stop`. Blocks may interleave; `Stop` is always last.
+//! Legal order: `Start (Open (Tokens|Delta|Seal|Cite)* Close | Usage)* Stop`. Blocks may interleave; `Stop` is always
+//! last. A source may also come for a block that is closed: some vendors tell them at the very end.
 
-use crate::{CallKind, Citation, Foreign, Seal, Stop, Usage};
+use crate::{CallKind, Citation, Foreign, Seal, Stop, Token, Usage};
 
 /// Names a block within one answer. Decoders count from 0 and never reuse a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,6 +26,13 @@ pub enum Event {
         /// What it is.
         kind: Block,
     },
+    /// How likely the tokens are of the text that follows in the same block. Only for clients that asked.
+    Tokens {
+        /// The block, a text.
+        block: BlockId,
+        /// The tokens.
+        tokens: Vec<Token>,
+    },
     /// More of a block: text, reasoning, arguments, or base64.
     Delta {
         /// The block.
@@ -42,7 +50,7 @@ pub enum Event {
     },
     /// A source for what the block says.
     Cite {
-        /// The block.
+        /// The block, open or closed.
         block: BlockId,
         /// The source.
         citation: Citation,
@@ -96,7 +104,10 @@ impl Event {
     /// Whether the client would see content: the moment at which an answer may be committed.
     pub fn is_meaningful(&self) -> bool {
         match self {
-            Self::Start { .. } | Self::Usage(_) | Self::Open { kind: Block::Text | Block::Thinking, .. } => false,
+            Self::Start { .. }
+            | Self::Usage(_)
+            | Self::Tokens { .. }
+            | Self::Open { kind: Block::Text | Block::Thinking, .. } => false,
             Self::Open { .. } | Self::Seal { .. } | Self::Cite { .. } | Self::Close { .. } | Self::Stop(_) => true,
             Self::Delta { text, .. } => !text.is_empty(),
         }

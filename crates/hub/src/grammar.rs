@@ -43,9 +43,11 @@ impl Grammar {
                     return Err(Violation::Reopened(*block));
                 }
             }
-            Event::Delta { block, .. } | Event::Seal { block, .. } | Event::Cite { block, .. } => {
+            Event::Delta { block, .. } | Event::Seal { block, .. } | Event::Tokens { block, .. } => {
                 self.require_open(*block)?;
             }
+            Event::Cite { block, .. } if self.blocks.contains_key(block) => (),
+            Event::Cite { block, .. } => return Err(Violation::NotOpen(*block)),
             Event::Close { block } => {
                 self.require_open(*block)?;
                 self.blocks.insert(*block, false);

@@ -11,6 +11,7 @@ mod grammar;
 mod json;
 mod loss;
 mod mend;
+mod odds;
 mod prompt;
 mod remote;
 mod request;
@@ -30,6 +31,7 @@ pub use grammar::{Grammar, Violation};
 pub use json::Json;
 pub use loss::{Loss, LossKind, Losses};
 pub use mend::mend;
+pub use odds::Token;
 pub use prompt::Prompt;
 pub use remote::{Remote, RemoteKind, remotes};
 pub use request::{
@@ -41,7 +43,7 @@ pub use response::{Response, Stop, StopReason};
 pub use seal::{Carried, Seal};
 pub use speech::{SoundForm, Speech, Timbre, Voice};
 pub use thinking::{Level, Mode, Show, Thinking, split_suffix};
-pub use trace::{Search, SearchAction, WebPage};
+pub use trace::{Code, Printed, Program, Search, SearchAction, Trace, WebPage};
 pub use usage::{CacheWrite, Cost, Usage};
 pub use veil::Veil;
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::{Json, Seal, Speech, Thinking};
+use crate::{Json, Seal, Speech, Thinking, Token};
 
 /// One generation request, free of any dialect's spelling.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -110,6 +110,8 @@ pub struct Text {
     pub cache: Option<CacheHint>,
     /// Sources the text leans on.
     pub citations: Vec<Citation>,
+    /// How likely its tokens were, in an answer whose client asked for it.
+    pub tokens: Vec<Token>,
 }
 
 impl Text {
@@ -266,20 +268,20 @@ pub struct Foreign {
     pub json: Json,
     /// A readable rendering for other dialects, where one makes sense.
     pub gist: Option<String>,
-    /// The search of the web that it tells of; dialects with a form for searches write that instead.
-    pub search: Option<Box<crate::Search>>,
+    /// What it tells of a tool that the provider ran; dialects with a form for that write it instead.
+    pub trace: Option<Box<crate::Trace>>,
 }
 
 impl Foreign {
     /// The words for a history that cannot hold the block; what that loses is noted under `field`.
     pub fn told<'a>(&'a self, field: &'static str, losses: &mut crate::Losses) -> Option<&'a str> {
-        match (&self.gist, &self.search) {
-            (Some(_), Some(_)) => {
+        match (&self.gist, self.trace.as_deref()) {
+            (Some(_), Some(crate::Trace::Search(_))) => {
                 losses.approximated(field, "a search of the web was sent as words: titles and addresses");
             }
-            (Some(_), None) => (),
+            (Some(_), _) => (),
             // What was asked comes back with what was found.
-            (None, Some(search)) if search.found.is_none() => losses.silent(field),
+            (None, Some(trace)) if !trace.tells() => losses.silent(field),
             (None, _) => losses.dropped(field, format!("a block that only {} understands", self.origin)),
         }
         self.gist.as_deref().filter(|gist| !gist.is_empty())
@@ -328,6 +330,8 @@ pub enum ToolKind {
 pub enum Builtin {
     /// Writes and runs programs in the provider's sandbox.
     Code,
+    /// Reads pages that the conversation names.
+    Fetch,
 }
 
 /// How the provider may search the web.

@@ -51,7 +51,7 @@ impl Veil {
                 self.thoughts.push(Hidden { block, told: false, words: Some(String::new()) });
             }
             Event::Delta { block, ref text } if let Some(thought) = self.open(block) => thought.keep(text),
-            Event::Cite { block, .. } if self.open(block).is_some() => (),
+            Event::Tokens { block, .. } | Event::Cite { block, .. } if self.open(block).is_some() => (),
             Event::Seal { block, seal } => self.seal(block, seal, out),
             Event::Close { block } => {
                 let thought = self.thoughts.extract_if(.., |thought| thought.block == block).next();

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::names::{ID, REDACTED, SIGNATURE};
 use crate::place::Place;
 use crate::wire::{self, Block, CacheControl, CitationSwitch, Content, SourceField};
-use crate::{seals, searches, server_tools};
+use crate::{seals, traces};
 
 /// Reads content into parts. `place` gives the text of a block that only this dialect understands.
 ///
@@ -55,6 +55,7 @@ fn text(block: Block<'_>) -> Part {
         text: block.text.unwrap_or_default(),
         cache: cache(block.cache_control.as_ref()),
         citations: block.citations.map(citations).unwrap_or_default(),
+        tokens: Vec::new(),
     })
 }
 
@@ -171,12 +172,12 @@ fn foreign(block: &Block<'_>, place: &Place<'_, '_>) -> Part {
             Content::Text(text) => Some(text.clone()),
             _ => None,
         },
-        _ => server_tools::gist(json.as_str()),
+        _ => None,
     };
-    let search = searches::read(json.as_str());
+    let trace = traces::read(json.as_str());
     // In a history the pages are told in words: what was found is part of what was said.
-    let gist = gist.or_else(|| search.as_ref()?.words());
-    Part::Foreign(Foreign { origin: ID, json, gist, search })
+    let gist = gist.or_else(|| trace.as_ref()?.words());
+    Part::Foreign(Foreign { origin: ID, json, gist, trace })
 }
 
 /// Title, source and words of a search result that the client found by itself.

@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn drawn(text: &str, citations: Vec<Citation>) -> String {
-        let text = Text { text: text.to_owned(), cache: None, citations };
+        let text = Text { text: text.to_owned(), citations, ..Text::default() };
         let draw = |piece: &Piece<'_>| {
             let urls: Vec<&str> = piece.citations.iter().filter_map(|citation| citation.url.as_deref()).collect();
             format!("{}<{}>", piece.text, urls.join(","))
@@ -136,7 +136,7 @@ mod tests {
         #[test]
         fn nothing_of_the_text_is_lost(text in "[aé🐝]{0,12}", spans in prop::collection::vec(prop::option::of((0_u64..16, 0_u64..16)), 0..6)) {
             let citations = spans.iter().enumerate().map(|(n, span)| cited(&n.to_string(), *span)).collect();
-            let text = Text { text, cache: None, citations };
+            let text = Text { text, citations, ..Text::default() };
             let found = pieces(&text);
             let joined: String = found.iter().map(|piece| piece.text).collect();
             prop_assert_eq!(&joined, &text.text);

@@ -176,7 +176,7 @@ fn foreign_blocks_give_their_words_and_own_ones_stay() {
             origin: hub::DialectId(origin),
             json: Json::trusted("{\"type\":\"x\"}"),
             gist: gist.map(str::to_owned),
-            search: None,
+            trace: None,
         })
     };
     let parts = vec![foreign("gemini", Some("words")), foreign("gemini", None), foreign("anthropic", None)];

@@ -1,5 +1,5 @@
 //! What a relayed request needs mended: reasoning that another vendor's model wrote earlier in the conversation, and
-//! traces of searches that another vendor ran.
+//! traces of searches and programs that another vendor ran.
 //!
 //! Such a block reached the client through us with a packed proof or with none. Anthropic verifies its proofs and
 //! refuses the whole request for one that it did not issue, so these blocks are cut out, byte by byte; everything else
@@ -15,13 +15,13 @@ use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::searches;
+use crate::traces;
 
 static PACKED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"bos1:"));
 static SIGNATURE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"signature\""));
 
-/// How a search of another vendor's is called, in both of its blocks.
-static SEARCH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"ws_"));
+/// How a search or a program of another vendor's is called, in both of its blocks.
+static TRACE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"ws_"));
 
 #[derive(Deserialize)]
 struct Message<'a> {
@@ -79,7 +79,7 @@ fn is_suspect(bytes: &[u8]) -> bool {
         let value = rest.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
         value.is_some_and(|value| value.starts_with(b"\"\""))
     };
-    SIGNATURE.find_iter(bytes).any(is_empty_at) || PACKED.find(bytes).is_some() || SEARCH.find(bytes).is_some()
+    SIGNATURE.find_iter(bytes).any(is_empty_at) || PACKED.find(bytes).is_some() || TRACE.find(bytes).is_some()
 }
 
 struct Cut {
@@ -142,7 +142,7 @@ fn has_tools(message: &str) -> bool {
 /// The block as Anthropic takes it: itself, a text without the proofs of foreign sources, or nothing.
 fn own<'b>(text: &'b str, lost: &mut Lost) -> Option<Cow<'b, str>> {
     let Ok(block) = serde_json::from_str::<Block<'_>>(text) else { return Some(text.into()) };
-    let is_foreign = |id: &Option<Cow<'_, str>>| id.as_deref().is_some_and(|id| id.starts_with(searches::FOREIGN_ID));
+    let is_foreign = |id: &Option<Cow<'_, str>>| id.as_deref().is_some_and(|id| id.starts_with(traces::FOREIGN_ID));
     match &*block.kind {
         "thinking" | "redacted_thinking" => {
             let proof = if block.kind == "thinking" { block.signature } else { block.data };
@@ -151,7 +151,9 @@ fn own<'b>(text: &'b str, lost: &mut Lost) -> Option<Cow<'b, str>> {
             lost.thoughts |= !is_own;
             is_own.then(|| text.into())
         }
-        "server_tool_use" | "web_search_tool_result" if is_foreign(&block.id) || is_foreign(&block.tool_use_id) => {
+        kind if (kind == "server_tool_use" || kind.ends_with("_tool_result"))
+            && (is_foreign(&block.id) || is_foreign(&block.tool_use_id)) =>
+        {
             lost.searches = true;
             None
         }
@@ -204,6 +206,7 @@ mod tests {
         let text = concat!(
             r#"{"messages":[{"role":"assistant","content":[{"type":"server_tool_use","id":"ws_1","name":"web_search","input":{}},"#,
             r#"{"type":"web_search_tool_result","tool_use_id":"ws_1","content":[]},"#,
+            r#"{"type":"code_execution_tool_result","tool_use_id":"ws_3","content":{}},"#,
             r#"{"type":"text","text":"a","citations":[{"type":"web_search_result_location","encrypted_index":"bos1:none"}]},"#,
             r#"{"type":"tool_use","id":"ws_2","name":"ws_","input":{}}]},"#,
             r#"{"role":"assistant","content":[{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}]}]}"#

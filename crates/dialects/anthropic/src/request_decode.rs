@@ -118,7 +118,7 @@ fn system_block((at, block): (usize, wire::Block<'_>)) -> Result<Text, Fault> {
     match block.text {
         Some(text) if block.kind == "text" => {
             let cache = block_decode::cache(block.cache_control.as_ref());
-            Ok(Text { text, cache, citations: Vec::new() })
+            Ok(Text { text, cache, ..Text::default() })
         }
         _ => Err(Fault::bad_request(format!("system.{at}.type: Input should be 'text'")).at(format!("system.{at}"))),
     }
@@ -217,7 +217,11 @@ fn tool(mut tool: wire::Tool<'_>, place: &Place<'_, '_>, losses: &mut Losses) ->
             location: tool.user_location.map(location),
         }),
         Some(kind) => {
-            let same = kind.starts_with("code_execution_").then_some(Builtin::Code);
+            let same = match kind {
+                _ if kind.starts_with("code_execution_") => Some(Builtin::Code),
+                _ if kind.starts_with("web_fetch_") => Some(Builtin::Fetch),
+                _ => None,
+            };
             ToolKind::Hosted { origin: ID, json: Json::trusted(place.text().unwrap_or("{}")), same }
         }
     };

@@ -2,13 +2,13 @@
 
 use bytes::{Bytes, BytesMut};
 use dialect::{Memo, Reply, carrier, mint, object_arguments, unwrap_custom_input, wrap_custom_input};
-use hub::{CallKind, Fault, Foreign, Json, Part, Response, Seal, Text, Thought, ToolCall};
+use hub::{CallKind, Fault, Foreign, Json, Part, Response, Seal, Text, Thought, ToolCall, Trace};
 use serde_json::value::RawValue;
 
 use crate::json::Open;
 use crate::names::{ID, REDACTED, SIGNATURE, VENDOR};
 use crate::wire::{self, Block};
-use crate::{block_decode, citing, fault, seals, searches, server_tools, usage};
+use crate::{block_decode, citing, fault, seals, traces, usage};
 
 /// What stands in for a picture that the model made: this dialect has no block for it.
 pub(crate) const PICTURE_NOTE: &str = "(a picture was made; the Messages API cannot carry it)";
@@ -63,6 +63,7 @@ fn part(raw: &RawValue, memo: &Memo) -> Option<Part> {
             text: block.text.unwrap_or_default(),
             cache: None,
             citations: block.citations.map(block_decode::citations).unwrap_or_default(),
+            tokens: Vec::new(),
         })),
         "thinking" => {
             let seal = native(block.signature, SIGNATURE);
@@ -82,8 +83,10 @@ pub(crate) fn native(field: Option<String>, kind: &'static str) -> Option<Seal> 
 }
 
 pub(crate) fn foreign(json: &str) -> Part {
-    let (gist, search) = (server_tools::gist(json), searches::read(json));
-    Part::Foreign(Foreign { origin: ID, json: Json::trusted(json), gist, search })
+    let trace = traces::read(json);
+    // Searches show through citations, so their traces have no words.
+    let gist = trace.as_deref().filter(|trace| matches!(trace, Trace::Code(_))).and_then(Trace::words);
+    Part::Foreign(Foreign { origin: ID, json: Json::trusted(json), gist, trace })
 }
 
 fn call(block: Block<'_>, memo: &Memo) -> Option<Part> {
@@ -159,8 +162,8 @@ fn write_part(part: &Part, number: u32, reply: &Reply, content: &mut Open<'_>) {
         Part::Foreign(foreign) if foreign.origin == ID => {
             content.item().extend_from_slice(foreign.json.as_str().as_bytes());
         }
-        Part::Foreign(Foreign { search: Some(search), .. }) => {
-            for block in searches::blocks(search, reply, number) {
+        Part::Foreign(Foreign { trace: Some(trace), .. }) => {
+            for block in traces::blocks(trace, reply, number) {
                 let input = block.input().unwrap_or_default();
                 block.write(&input, content.item());
             }
@@ -204,7 +207,7 @@ pub(crate) fn write_citation(citation: &hub::Citation, list: &mut Open<'_>) {
             object.text("url", url);
             object.text_or_null("title", citation.title.as_deref());
             object.text("cited_text", citation.cited_text.as_deref().unwrap_or_default());
-            object.text("encrypted_index", searches::NO_PROOF);
+            object.text("encrypted_index", traces::NO_PROOF);
             object.end();
         }
         (_, None) => (),

@@ -1,25 +1,19 @@
-//! Searches of the web: read from the two blocks that tell of one here, and written as them for searches that another
-//! vendor ran.
-//!
-//! What stands for Anthropic's own proofs in blocks of others bears our mark, and so do their ids: the relay cuts such
-//! blocks out of what goes to Anthropic itself, which would refuse them.
+//! Searches of the web and pages that were read: from the two blocks that tell of one here, and as them for those of
+//! another vendor.
 
 use std::borrow::Cow;
 
 use bytes::BytesMut;
-use dialect::{Reply, mint};
 use hub::{Search, SearchAction, WebPage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::json::Open;
+use crate::traces::{Asked, NO_PROOF};
 
-/// How the ids of searches begin that Anthropic did not run.
-pub(crate) const FOREIGN_ID: &str = "ws_";
-/// Stands where Anthropic puts text that only itself can read.
-pub(crate) const NO_PROOF: &str = "bos1:none";
-/// The tool of both blocks.
-const NAME: &str = "web_search";
+/// The tools that look things up.
+const SEARCH: &str = "web_search";
+const FETCH: &str = "web_fetch";
 
 #[derive(Deserialize)]
 struct Block<'a> {
@@ -60,13 +54,13 @@ struct Document {
 }
 
 /// The half of a search that a block tells; `None` for other blocks.
-pub(crate) fn read(json: &str) -> Option<Box<Search>> {
+pub(crate) fn read(json: &str) -> Option<Search> {
     let block: Block<'_> = serde_json::from_str(json).ok()?;
     let search = match (&*block.kind, block.name.as_deref()) {
-        ("server_tool_use", Some(name @ (NAME | "web_fetch"))) => {
+        ("server_tool_use", Some(name @ (SEARCH | FETCH))) => {
             let input: Input = block.input.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
             let action = match (name, input.url) {
-                ("web_fetch", Some(url)) => SearchAction::Open(url),
+                (FETCH, url) => SearchAction::Fetch(url.unwrap_or_default()),
                 _ => SearchAction::Query(input.query.into_iter().collect()),
             };
             Search { id: block.id.unwrap_or_default(), action: Some(action), found: None, failed: false }
@@ -79,7 +73,7 @@ pub(crate) fn read(json: &str) -> Option<Box<Search>> {
         }
         _ => return None,
     };
-    Some(Box::new(search))
+    Some(search)
 }
 
 /// The pages of a result; `None` for an error.
@@ -95,77 +89,59 @@ fn pages(content: &RawValue) -> Option<Vec<WebPage>> {
     page(fetched).map(|page| vec![page])
 }
 
-/// The two blocks of a search that another vendor ran, as far as it has their halves. `number` numbers the block of the
-/// answer, for an id of ours.
-pub(crate) fn blocks(search: &Search, reply: &Reply, number: u32) -> Vec<Asked> {
-    let id = match search.id.as_str() {
-        "" => mint(FOREIGN_ID, reply.seed, number),
-        id if id.starts_with(FOREIGN_ID) => id.to_owned(),
-        id => format!("{FOREIGN_ID}{id}"),
-    };
+/// The two blocks of a search that another vendor ran, as far as it has their halves.
+pub(crate) fn blocks(search: &Search, id: &str) -> Vec<Asked> {
     let asked = search.action.as_ref().and_then(|action| {
-        let query = match action {
+        let (name, field, words) = match action {
             SearchAction::Query(queries) if queries.is_empty() && search.found.iter().flatten().next().is_none() => {
                 return None;
             }
-            SearchAction::Query(queries) => queries.join("; "),
-            SearchAction::Open(url) if url.is_empty() => return None,
-            SearchAction::Open(url) => url.clone(),
-            SearchAction::Find { pattern, url } => format!("{pattern} in {url}"),
+            SearchAction::Query(queries) => (SEARCH, "query", queries.join("; ")),
+            SearchAction::Open(url) | SearchAction::Fetch(url) if url.is_empty() => return None,
+            SearchAction::Open(url) => (SEARCH, "query", url.clone()),
+            SearchAction::Fetch(url) => (FETCH, "url", url.clone()),
+            SearchAction::Find { pattern, url } => (SEARCH, "query", format!("{pattern} in {url}")),
         };
-        Some(Asked::Use { id: id.clone(), query })
+        Some(Asked::Use { id: id.to_owned(), name, field, words })
     });
     let nothing = search.action.is_some() && asked.is_none();
-    let result = search.found.as_ref().filter(|_| !nothing);
-    let result = result.map(|pages| Asked::Result { id, pages: pages.clone(), failed: search.failed });
+    let result = search.found.as_ref().filter(|_| !nothing).map(|pages| {
+        let (kind, content) = match &search.action {
+            Some(SearchAction::Fetch(url)) => ("web_fetch_tool_result", written(|out| write_page(search, url, out))),
+            _ => ("web_search_tool_result", written(|out| write_pages(search.failed, pages, out))),
+        };
+        Asked::Result { id: id.to_owned(), kind, content }
+    });
     asked.into_iter().chain(result).collect()
 }
 
-/// One of the two blocks.
-#[derive(Debug)]
-pub(crate) enum Asked {
-    Use { id: String, query: String },
-    Result { id: String, pages: Vec<WebPage>, failed: bool },
+fn written(write: impl FnOnce(&mut BytesMut)) -> String {
+    let mut out = BytesMut::with_capacity(128);
+    write(&mut out);
+    dialect::into_text(out)
 }
 
-impl Asked {
-    /// The input of the call, which a stream tells in a piece of its own.
-    pub(crate) fn input(&self) -> Option<String> {
-        let Self::Use { query, .. } = self else { return None };
-        let mut out = BytesMut::with_capacity(query.len() + 16);
-        let mut input = Open::object(&mut out);
-        input.text("query", query);
-        input.end();
-        Some(dialect::into_text(out))
+/// The page that was read. What it says only the model knows that read it.
+fn write_page(search: &Search, url: &str, out: &mut BytesMut) {
+    if search.failed {
+        return out.extend_from_slice(br#"{"type":"web_fetch_tool_error","error_code":"url_not_accessible"}"#);
     }
-
-    /// Writes the block; with `input` instead of its own.
-    pub(crate) fn write(&self, input: &str, out: &mut BytesMut) {
-        match self {
-            Self::Use { id, .. } => {
-                let mut block = Open::typed(out, "server_tool_use");
-                block.text("id", id);
-                block.text("name", NAME);
-                block.raw("input", input);
-                block.end();
-            }
-            Self::Result { id, pages, failed } => {
-                let mut block = Open::typed(out, "web_search_tool_result");
-                block.text("tool_use_id", id);
-                match failed {
-                    true => {
-                        block.raw("content", r#"{"type":"web_search_tool_result_error","error_code":"unavailable"}"#);
-                    }
-                    false => write_pages(pages, &mut block),
-                }
-                block.end();
-            }
-        }
-    }
+    let title = search.found.iter().flatten().find_map(|page| page.title.as_deref());
+    let mut result = Open::typed(out, "web_fetch_result");
+    result.text("url", url);
+    let mut document = Open::typed(result.key("content"), "document");
+    document.raw("source", r#"{"type":"text","media_type":"text/plain","data":""}"#);
+    document.text_or_null("title", title);
+    document.end();
+    result.raw("retrieved_at", "null");
+    result.end();
 }
 
-fn write_pages(pages: &[WebPage], block: &mut Open<'_>) {
-    let mut list = Open::array(block.key("content"));
+fn write_pages(failed: bool, pages: &[WebPage], out: &mut BytesMut) {
+    if failed {
+        return out.extend_from_slice(br#"{"type":"web_search_tool_result_error","error_code":"unavailable"}"#);
+    }
+    let mut list = Open::array(out);
     for page in pages {
         let mut result = Open::typed(list.item(), "web_search_result");
         result.text("title", page.title.as_deref().unwrap_or(&page.url));
@@ -183,7 +159,7 @@ mod tests {
 
     #[test]
     fn both_halves_are_read_and_errors_are_told_apart() {
-        let read = |json: &str| *read(json).unwrap();
+        let read = |json: &str| read(json).unwrap();
         let asked =
             read(r#"{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{"query":"bees"}}"#);
         assert_eq!((asked.id.as_str(), asked.queries(), &asked.found), ("srvtoolu_1", &["bees".to_owned()][..], &None));
@@ -206,9 +182,8 @@ mod tests {
 
     #[test]
     fn a_page_that_nobody_names_is_no_block() {
-        let reply = Reply::new("m", false);
         let of = |action| {
-            blocks(&Search { action: Some(action), found: Some(Vec::new()), ..Search::default() }, &reply, 1).len()
+            blocks(&Search { action: Some(action), found: Some(Vec::new()), ..Search::default() }, "ws_1").len()
         };
         assert_eq!(of(SearchAction::Open(String::new())), 0);
         assert_eq!(of(SearchAction::Query(Vec::new())), 0);

@@ -6,12 +6,12 @@
 
 use bytes::BytesMut;
 use dialect::{Reply, StreamEncoder, carrier, mint, wrap_custom_input};
-use hub::{Block as Kind, BlockId, CallKind, Citation, Event, Fault, Seal, Search, Stop, Usage};
+use hub::{Block as Kind, BlockId, CallKind, Citation, Event, Fault, Seal, Stop, Trace, Usage};
 
 use crate::json::Open;
 use crate::names::ID;
 use crate::response::message_id;
-use crate::{fault, response, seals, searches, usage};
+use crate::{fault, response, seals, traces, usage};
 
 /// The encoder of one stream.
 #[derive(Debug)]
@@ -66,6 +66,8 @@ impl StreamEncoder for Encoder {
             | Event::Close { block } => {
                 self.pass(*block, event, out);
             }
+            // Nobody asks this dialect how likely its words were.
+            Event::Tokens { .. } => (),
             Event::Stop(stop) => self.stop(stop, out),
         }
     }
@@ -147,6 +149,9 @@ impl Encoder {
             }
         } else if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.block == block) {
             waiting.keep(event);
+        } else if matches!(event, Event::Cite { .. }) {
+            // The text is closed, and a source without a place is a source still: that which is open takes it.
+            self.play(event, out);
         }
     }
 
@@ -167,7 +172,12 @@ impl Encoder {
             Event::Seal { seal, .. } => self.seal(seal, out),
             Event::Cite { citation, .. } => self.cite(citation, out),
             Event::Close { .. } => self.close(out),
-            Event::Delta { .. } | Event::Start { .. } | Event::Open { .. } | Event::Usage(_) | Event::Stop(_) => (),
+            Event::Delta { .. }
+            | Event::Tokens { .. }
+            | Event::Start { .. }
+            | Event::Open { .. }
+            | Event::Usage(_)
+            | Event::Stop(_) => (),
         }
     }
 
@@ -316,8 +326,8 @@ impl Encoder {
     fn foreign(&mut self, out: &mut BytesMut) {
         let Some(Current { kind: Kind::Foreign(foreign), .. }) = &self.current else { return };
         if foreign.origin != ID {
-            if let Some(search) = foreign.search.clone() {
-                return self.search(&search, out);
+            if let Some(trace) = foreign.trace.clone() {
+                return self.trace(&trace, out);
             }
             let gist = foreign.gist.clone().unwrap_or_default();
             if !gist.is_empty() {
@@ -337,10 +347,10 @@ impl Encoder {
         });
     }
 
-    /// A search of another vendor's: two blocks, whole.
-    fn search(&mut self, search: &Search, out: &mut BytesMut) {
+    /// What another vendor ran: two blocks, whole.
+    fn trace(&mut self, trace: &Trace, out: &mut BytesMut) {
         let number = self.current.as_ref().map_or(0, |current| current.block.0).saturating_add(1);
-        for block in searches::blocks(search, &self.reply, number) {
+        for block in traces::blocks(trace, &self.reply, number) {
             let index = self.take_index(out);
             frame("content_block_start", out, |object| {
                 object.count("index", index);

@@ -19,6 +19,10 @@ const SEARCH_NAME: &str = "web_search";
 const CODE: &str = "{\"type\":\"code_execution_20250522\",\"name\":\"code_execution\"}";
 /// How it must be called.
 const CODE_NAME: &str = "code_execution";
+/// The tool that reads pages, in its oldest form.
+const FETCH: &str = "{\"type\":\"web_fetch_20250910\",\"name\":\"web_fetch\"}";
+/// How it must be called.
+const FETCH_NAME: &str = "web_fetch";
 /// The schema of a function that stands for a free-text tool.
 const CUSTOM_SCHEMA: &str = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
 
@@ -133,6 +137,7 @@ fn wire_name(tool: &Tool) -> &str {
     match tool.kind {
         ToolKind::WebSearch(_) => SEARCH_NAME,
         ToolKind::Hosted { same: Some(Builtin::Code), .. } => CODE_NAME,
+        ToolKind::Hosted { same: Some(Builtin::Fetch), .. } => FETCH_NAME,
         _ => &tool.name,
     }
 }
@@ -160,8 +165,12 @@ pub(crate) fn write(
 ) {
     let mut list = Open::array(out);
     for tool in tools {
-        if let ToolKind::Hosted { origin, json, .. } = &tool.kind {
-            let json = if *origin == ID { json.as_str() } else { CODE };
+        if let ToolKind::Hosted { origin, json, same } = &tool.kind {
+            let json = match same {
+                Some(Builtin::Code) if *origin != ID => CODE,
+                Some(Builtin::Fetch) if *origin != ID => FETCH,
+                _ => json.as_str(),
+            };
             list.item().extend_from_slice(json.as_bytes());
             continue;
         }

@@ -51,7 +51,30 @@ fn message(fault: &Fault) -> String {
     if overflow && !fault.message.to_ascii_lowercase().contains("input token count") {
         return format!("{OVERFLOW} {}", fault.message);
     }
-    fault.message.to_string()
+    match (fault.kind, fault.param.as_deref()) {
+        // The field is all that a reader has to go by, and this shape has no place for it in every client.
+        (FaultKind::Unsupported, Some(param)) => named(param, &fault.message),
+        _ => fault.message.to_string(),
+    }
+}
+
+/// The words with the field before them, as this dialect spells it.
+fn named(param: &str, words: &str) -> String {
+    let rest = words.strip_prefix(param).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(words);
+    let field = spelled(param);
+    if rest.contains(field) { rest.to_owned() } else { format!("{field}: {rest}") }
+}
+
+/// The fields that a wire may refuse, under the names that they have here.
+fn spelled(param: &str) -> &str {
+    match param {
+        "n" => "generationConfig.candidateCount",
+        "logprobs" => "generationConfig.responseLogprobs",
+        "max_tokens" => "generationConfig.maxOutputTokens",
+        "modalities" => "generationConfig.responseModalities",
+        "tool_choice" => "toolConfig.functionCallingConfig",
+        param => param,
+    }
 }
 
 /// A typed detail of an error.
@@ -61,7 +84,7 @@ enum Detail<'a> {
 }
 
 fn details(fault: &Fault) -> impl Iterator<Item = Detail<'_>> {
-    let field = fault.param.as_deref().map(|path| Detail::Field { path, words: &fault.message });
+    let field = fault.param.as_deref().map(|path| Detail::Field { path: spelled(path), words: &fault.message });
     fault.retry_after.map(Detail::Retry).into_iter().chain(field)
 }
 
@@ -108,7 +131,11 @@ fn word(fault: &Fault) -> &'static str {
         | FaultKind::UpstreamUnreachable
         | FaultKind::UpstreamGarbled
         | FaultKind::Unavailable => "UNAVAILABLE",
-        FaultKind::UpstreamFailed if fault.status() == StatusCode::BAD_GATEWAY => "UNAVAILABLE",
+        FaultKind::UpstreamFailed
+            if matches!(fault.status(), StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE) =>
+        {
+            "UNAVAILABLE"
+        }
         FaultKind::UpstreamFailed | FaultKind::Internal => "INTERNAL",
     }
 }

@@ -4,7 +4,7 @@ use hub::{CallKind, Detail, Fault, File, Foreign, Json, Media, Part, Source, Tex
 use serde_json::value::RawValue;
 
 use crate::wire::{self, Blob, FileData, FunctionCall, FunctionResponse, as_text, entry, filled, lenient, typed};
-use crate::{ID, seals};
+use crate::{ID, seals, traces};
 
 /// Where Google keeps the files of one account.
 const FILE_STORES: [&str; 3] = ["https://generativelanguage.googleapis.com/", "gs://", "files/"];
@@ -73,7 +73,7 @@ fn read(part: wire::Part<'_>, raw: &RawValue, place: Place<'_>, out: &mut Vec<Pa
         match seals::read(signature, seals::EMPTY) {
             Some(seal) if bare => out.push(Part::Thinking(Thought { seal: Some(seal), ..Thought::default() })),
             None if bare => (),
-            _ => out.push(Part::Foreign(Foreign { origin: ID, json: Json::trusted(raw.get()), gist, search: None })),
+            _ => out.push(Part::Foreign(Foreign { origin: ID, json: Json::trusted(raw.get()), gist, trace: None })),
         }
     }
     Ok(())
@@ -217,12 +217,7 @@ fn media(source: Source, media_type: Option<String>, name: Option<String>, detai
 
 /// What a part that only this dialect knows says to others.
 pub(crate) fn gist(part: &wire::Part<'_>) -> Option<String> {
-    if let Some(code) = &part.executable_code {
-        let language = code.language.as_deref().unwrap_or_default().to_ascii_lowercase();
-        return Some(format!("```{language}\n{}\n```", code.code.as_deref().unwrap_or_default()));
-    }
-    let output = part.code_execution_result.as_ref()?.output.as_deref()?;
-    Some(format!("```\n{output}\n```"))
+    traces::program(part, 0)?.words()
 }
 
 /// Whether a part holds nothing but its signature.

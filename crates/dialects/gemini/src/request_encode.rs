@@ -60,10 +60,8 @@ fn refuse(request: &Request, target: &Target<'_>) -> Result<(), Fault> {
     let sampling = &request.sampling;
     let refusal = if sampling.n.is_some_and(|n| n > 1) {
         Some(("n", "several answers at once cannot be translated: send n = 1, or one request each"))
-    } else if sampling.logprobs || sampling.top_logprobs.is_some() {
-        Some(("logprobs", "log probabilities cannot be translated: leave them out"))
     } else if sampling.logit_bias.is_some() {
-        Some(("logit_bias", "Gemini has no token biases: leave them out"))
+        Some(("logit_bias", "Gemini has no logit_bias: leave it out"))
     } else if sampling.max_tokens == Some(0) {
         Some(("max_tokens", "Gemini cannot warm a cache without answering: ask for at least one token"))
     } else {
@@ -151,6 +149,10 @@ fn sampling(request: &Request, config: &mut Object<'_>, losses: &mut Losses) {
     }
     config.number_if("presencePenalty", sampling.presence_penalty);
     config.number_if("frequencyPenalty", sampling.frequency_penalty);
+    if sampling.logprobs {
+        config.flag("responseLogprobs", true);
+        config.number_if("logprobs", sampling.top_logprobs);
+    }
     if sampling.verbosity.is_some() {
         losses.dropped("verbosity", "Gemini has no such setting");
     }

@@ -3,12 +3,13 @@
 
 use bytes::{Bytes, BytesMut};
 use dialect::{Memo, Object, Reply, mint, object_arguments, wrap_custom_input};
-use hub::{Assembler, CallKind, Fault, Foreign, Media, Part, Response, Seal, Source, StopReason, ToolCall};
+use hub::{Assembler, CallKind, Fault, Foreign, Media, Part, Response, Seal, Source, StopReason, ToolCall, Trace};
 
 use crate::grounding::{self, Support};
 use crate::said::Said;
 use crate::stream_decode::{Decoder, parse};
-use crate::{ID, seals, usage};
+use crate::traces::{self, Lookups};
+use crate::{ID, odds, seals, usage};
 
 /// Reads a whole answer.
 ///
@@ -37,18 +38,21 @@ pub(crate) fn finish_reason(reason: StopReason) -> &'static str {
 pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
     let mut said = Said::default();
     let mut supports = Vec::new();
-    let mut queries: Vec<String> = Vec::new();
+    let mut lookups = Lookups::default();
     let mut parts: Vec<BytesMut> = Vec::with_capacity(response.parts.len());
-    let mut calls = 0;
+    let (mut calls, mut tokens) = (0, Vec::new());
     for part in &response.parts {
         if let Part::Text(text) = part {
             let from = said.len();
             said.push(&text.text);
+            tokens.extend(&text.tokens);
             let to = said.len();
             supports.extend(text.citations.iter().filter_map(|cited| Support::new(cited, &mut said, from, to)));
         }
-        if let Part::Foreign(Foreign { search: Some(search), .. }) = part {
-            queries.extend_from_slice(search.queries());
+        if let Part::Foreign(Foreign { trace: Some(trace), .. }) = part
+            && let Trace::Search(search) = &**trace
+        {
+            lookups.note(search);
         }
         calls += u32::from(matches!(part, Part::ToolCall(_)));
         write_part(part, response.stop.reason, reply, calls, &mut parts);
@@ -61,8 +65,14 @@ pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
         candidate.text("finishReason", finish_reason(response.stop.reason));
         candidate.text_if("finishMessage", response.stop.detail.as_deref());
         candidate.number("index", 0);
-        if !supports.is_empty() || !queries.is_empty() {
-            grounding::write(&supports, &queries, &said, candidate.key("groundingMetadata"));
+        if !tokens.is_empty() {
+            odds::write(&tokens, candidate.key("logprobsResult"));
+        }
+        if !supports.is_empty() || !lookups.queries.is_empty() {
+            grounding::write(&supports, &lookups.queries, &said, candidate.key("groundingMetadata"));
+        }
+        if lookups.has_pages() {
+            lookups.write_pages(candidate.key("urlContextMetadata"));
         }
         candidate.close();
     });
@@ -110,14 +120,17 @@ fn write_part(part: &Part, reason: StopReason, reply: &Reply, number: u32, parts
         Part::Audio(Media { source: Source::Base64(data), media_type, .. }) => {
             blob_part(media_type.as_deref().unwrap_or("audio/wav"), data, &mut out);
         }
-        // Told at the end.
-        Part::Foreign(Foreign { search: Some(_), .. }) => (),
-        Part::Foreign(foreign) if foreign.origin == ID => out.extend_from_slice(foreign.json.as_str().as_bytes()),
-        Part::Foreign(foreign) => {
-            if let Some(gist) = foreign.gist.as_deref().filter(|gist| !gist.is_empty()) {
-                text_part(gist, &mut out);
+        Part::Foreign(foreign) => match foreign.trace.as_deref() {
+            // Told at the end.
+            Some(Trace::Search(_)) => (),
+            _ if foreign.origin == ID => out.extend_from_slice(foreign.json.as_str().as_bytes()),
+            Some(Trace::Code(code)) => parts.extend(traces::parts(code)),
+            None => {
+                if let Some(gist) = foreign.gist.as_deref().filter(|gist| !gist.is_empty()) {
+                    text_part(gist, &mut out);
+                }
             }
-        }
+        },
         // Empty texts say nothing; the rest only clients send.
         Part::Text(_)
         | Part::Refusal(_)

@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use hub::{Citation, Search};
+use hub::{BlockId, Citation, Search};
 
 use crate::grounding::{self, Source};
 use crate::said::Said;
+use crate::traces;
 use crate::wire::{Grounding, Raw, lenient};
 
 /// Sources that are known and not told yet.
@@ -18,12 +19,19 @@ pub(crate) struct Sources {
     /// Whether the last part was a thought, and whether this chunk has begun it.
     last: Option<(bool, bool)>,
     /// The search that found them.
-    pub(crate) search: Option<Search>,
+    search: Option<Search>,
+    /// The pages that were read.
+    pages: Vec<Search>,
 }
 
 impl Sources {
     /// Reads what a chunk says of sources.
-    pub(crate) fn learn(&mut self, grounding: Raw<'_>, citations: Raw<'_>) {
+    pub(crate) fn learn(&mut self, grounding: Raw<'_>, citations: Raw<'_>, pages: Raw<'_>) {
+        for page in traces::pages(pages) {
+            if !self.pages.contains(&page) {
+                self.pages.push(page);
+            }
+        }
         if grounding.is_none() && citations.is_none() {
             return;
         }
@@ -71,13 +79,28 @@ impl Sources {
         found
     }
 
-    /// Takes what is left when all words have come: sources of earlier texts, of which the place is gone, and those
-    /// whose place means nothing.
-    pub(crate) fn rest<'s>(&'s mut self, said: &'s Said) -> impl Iterator<Item = Citation> + 's {
-        let parts = &self.parts;
-        self.waiting.drain(..).map(move |source| {
-            let span = source.place(said, parts).map(|_| (0, 0));
-            source.citation(span)
-        })
+    /// Takes what is left when all words have come: each goes to the text in which its place lies, which may be closed
+    /// by then; those whose place means nothing go to the last text.
+    pub(crate) fn rest(
+        &mut self,
+        said: &mut Said,
+        texts: &[(BlockId, usize)],
+        mut tell: impl FnMut(BlockId, Citation),
+    ) {
+        let Some((last, _)) = texts.last() else { return };
+        for source in self.waiting.drain(..) {
+            let place = source.place(said, &self.parts);
+            let text = place.and_then(|(start, _)| texts.iter().rev().find(|(_, from)| *from <= start));
+            let span = text.zip(place).and_then(|((_, from), (start, end))| {
+                let before = said.chars_before(*from)?;
+                Some((said.chars_before(start)?.checked_sub(before)?, said.chars_before(end)?.checked_sub(before)?))
+            });
+            tell(text.map_or(*last, |(block, _)| *block), source.citation(span));
+        }
+    }
+
+    /// Takes what was looked up.
+    pub(crate) fn lookups(&mut self) -> Vec<Search> {
+        std::mem::take(&mut self.pages).into_iter().chain(self.search.take()).collect()
     }
 }

@@ -4,13 +4,13 @@
 //! repeat the reason in every chunk. Parts are increments; calls come whole.
 
 use dialect::{Frame, Memo, Pieces, StreamDecoder, bare_base64, object_arguments, unwrap_custom_input};
-use hub::{Block, BlockId, CallKind, Event, Fault, Foreign, Json, Seal, Stop, StopReason, Usage};
+use hub::{Block, BlockId, CallKind, Event, Fault, Foreign, Json, Seal, Stop, StopReason, Token, Trace, Usage};
 use serde_json::value::RawValue;
 
 use crate::said::Said;
 use crate::sources::Sources;
 use crate::wire::{self, Candidate, Chunk, Content, Feedback, FunctionCall, Part, as_text, filled, lenient};
-use crate::{ID, fault, part_decode, seals, usage};
+use crate::{ID, fault, odds, part_decode, seals, traces, usage};
 
 /// The state of one stream.
 #[derive(Debug, Default)]
@@ -25,12 +25,18 @@ pub(crate) struct Decoder {
     sound: (String, Pieces),
     /// Where the open text begins in what was said.
     from: usize,
+    /// The texts so far, and where each begins.
+    texts: Vec<(BlockId, usize)>,
+    /// How many programs were run.
+    programs: u32,
     called: bool,
     /// What was said visibly: sources name places in it.
     said: Said,
     finish: Option<Stop>,
     usage: Usage,
     sources: Sources,
+    /// The tokens of text that is still to come.
+    tokens: Vec<Token>,
 }
 
 /// The kinds of blocks that grow; at most one is open.
@@ -160,9 +166,13 @@ impl Decoder {
 
     /// Sources come with the last words or after them, and repeat those that came before.
     fn candidate(&mut self, candidate: Candidate<'_>, out: &mut Vec<Event>) {
-        self.sources.learn(candidate.grounding_metadata, candidate.citation_metadata);
+        self.sources.learn(candidate.grounding_metadata, candidate.citation_metadata, candidate.url_context_metadata);
+        self.tokens.extend(odds::read(candidate.logprobs_result));
         if let Some(content) = candidate.content {
             self.content(&content, out);
+        }
+        if let Some((block, Prose::Text)) = self.open {
+            self.tell_tokens(block, out);
         }
         self.cite(out);
         if let Some(stop) = stop_of(candidate.finish_reason, candidate.finish_message) {
@@ -192,9 +202,12 @@ impl Decoder {
         } else if let Some(blob) = part.inline_data {
             self.blob(blob, raw, out);
         } else if part.executable_code.is_some() || part.code_execution_result.is_some() || signature.is_none() {
+            // A program counts when it begins; what it printed belongs to the last one.
+            self.programs += u32::from(part.executable_code.is_some());
+            let code = traces::program(&part, self.programs);
             let gist = part_decode::gist(&part);
             if raw.get().len() > 2 && part.thought.is_none() {
-                self.foreign(raw, gist, out);
+                self.foreign(raw, gist, code.map(Trace::Code), out);
             }
         } else {
             self.carrier(signature, seals::EMPTY, out);
@@ -204,10 +217,17 @@ impl Decoder {
     fn text(&mut self, text: &str, signature: Option<&str>, out: &mut Vec<Event>) {
         if !text.is_empty() {
             let block = self.prose(Prose::Text, out);
+            self.tell_tokens(block, out);
             self.said.push(text);
             out.push(Event::Delta { block, text: text.to_owned() });
         }
         self.carrier(signature, if text.is_empty() { seals::EMPTY } else { seals::TEXT }, out);
+    }
+
+    fn tell_tokens(&mut self, block: BlockId, out: &mut Vec<Event>) {
+        if !self.tokens.is_empty() {
+            out.push(Event::Tokens { block, tokens: std::mem::take(&mut self.tokens) });
+        }
     }
 
     /// A thought is complete when its proof has come.
@@ -260,7 +280,7 @@ impl Decoder {
             Some(data) if media_type.starts_with("audio/") && bare_base64(&data).is_some() => {
                 self.heard(media_type, &data, out);
             }
-            _ => self.foreign(raw, None, out),
+            _ => self.foreign(raw, None, None, out),
         }
     }
 
@@ -277,9 +297,9 @@ impl Decoder {
         }
     }
 
-    fn foreign(&mut self, raw: &RawValue, gist: Option<String>, out: &mut Vec<Event>) {
+    fn foreign(&mut self, raw: &RawValue, gist: Option<String>, trace: Option<Trace>, out: &mut Vec<Event>) {
         self.close(out);
-        let foreign = Foreign { origin: ID, json: Json::trusted(raw.get()), gist, search: None };
+        let foreign = Foreign { origin: ID, json: Json::trusted(raw.get()), gist, trace: trace.map(Box::new) };
         self.lone(Block::Foreign(foreign), None, String::new(), out);
     }
 
@@ -311,6 +331,9 @@ impl Decoder {
         out.push(Event::Open { block, kind: opened });
         self.open = Some((block, kind));
         self.from = self.said.len();
+        if kind == Prose::Text {
+            self.texts.push((block, self.from));
+        }
         block
     }
 
@@ -337,17 +360,15 @@ impl Decoder {
         }
     }
 
-    /// Sources without a place in the text that is open, which are still sources, and the search that found them.
+    /// Sources of texts that are closed and those without a place, which are still sources, and what found them.
     fn settle_sources(&mut self, out: &mut Vec<Event>) {
-        if let Some((block, Prose::Text)) = self.open {
-            self.cite(out);
-            let rest = self.sources.rest(&self.said);
-            out.extend(rest.map(|citation| Event::Cite { block, citation }));
-        }
+        self.cite(out);
+        let Self { sources, said, texts, .. } = self;
+        sources.rest(said, texts, |block, citation| out.push(Event::Cite { block, citation }));
         self.close(out);
-        if let Some(search) = self.sources.search.take() {
-            let search = Some(Box::new(search));
-            let foreign = Foreign { origin: ID, json: Json::trusted("{}"), gist: None, search };
+        for search in self.sources.lookups() {
+            let trace = Some(Box::new(Trace::Search(search)));
+            let foreign = Foreign { origin: ID, json: Json::trusted("{}"), gist: None, trace };
             self.lone(Block::Foreign(foreign), None, String::new(), out);
         }
     }

@@ -3,14 +3,15 @@
 
 use bytes::{Bytes, BytesMut};
 use dialect::{Envelope, Object, Reply, StreamEncoder};
-use hub::{Block, BlockId, Citation, Event, Fault, Foreign, Seal, Stop, StopReason, ToolCall, Usage};
+use hub::{Block, BlockId, Citation, Event, Fault, Foreign, Seal, Stop, StopReason, Token, ToolCall, Trace, Usage};
 
 use crate::grounding::{self, Support};
 use crate::response::{
     blob_part, call_part, finish_reason, identity, is_cut, is_whole, proof_part, text_part, thought_part,
 };
 use crate::said::Said;
-use crate::{ID, fault, usage};
+use crate::traces::{self, Lookups};
+use crate::{ID, fault, odds, usage};
 
 /// The state of one stream.
 #[derive(Debug)]
@@ -31,8 +32,9 @@ pub(crate) struct Encoder {
     usage: Usage,
     said: Said,
     supports: Vec<Support>,
-    /// What the model asked the web.
-    queries: Vec<String>,
+    /// Texts that are closed, and where they lie in what was said.
+    texts: Vec<(BlockId, usize, usize)>,
+    lookups: Lookups,
     stopped: bool,
 }
 
@@ -42,6 +44,8 @@ enum Open {
     Text {
         from: usize,
         sources: Vec<Citation>,
+        /// The tokens of what it says next.
+        tokens: Vec<Token>,
     },
     /// Whether words of it were sent.
     Thinking(bool),
@@ -77,7 +81,8 @@ impl Encoder {
             usage: Usage::default(),
             said: Said::default(),
             supports: Vec::new(),
-            queries: Vec::new(),
+            texts: Vec::new(),
+            lookups: Lookups::default(),
             stopped: false,
         }
     }
@@ -112,9 +117,27 @@ impl Encoder {
         });
     }
 
+    /// Writes a chunk of text, beside it the tokens of which it is made.
+    fn likely(&mut self, tokens: &[Token], text: &str, out: &mut BytesMut) {
+        if tokens.is_empty() {
+            return self.part(out, |out| text_part(text, out));
+        }
+        let tail = self.tail.clone();
+        self.chunk(out, |out| {
+            out.extend_from_slice(b"{\"candidates\":[{\"content\":{\"parts\":[");
+            text_part(text, out);
+            out.extend_from_slice(b"],\"role\":\"model\"},\"logprobsResult\":");
+            odds::write(&tokens.iter().collect::<Vec<_>>(), out);
+            out.extend_from_slice(b",\"index\":0}],");
+            out.extend_from_slice(&tail);
+        });
+    }
+
     fn open(&mut self, block: BlockId, kind: &Block, out: &mut BytesMut) {
         let open = match kind {
-            Block::Text | Block::Refusal => Open::Text { from: self.said.len(), sources: Vec::new() },
+            Block::Text | Block::Refusal => {
+                Open::Text { from: self.said.len(), sources: Vec::new(), tokens: Vec::new() }
+            }
             Block::Thinking | Block::Redacted => Open::Thinking(false),
             Block::ToolCall { id, name, kind } => {
                 self.calls += 1;
@@ -130,22 +153,38 @@ impl Encoder {
             }
             Block::Image { media_type } => Open::Image { media_type: media_type.clone(), data: String::new() },
             Block::Audio { media_type } => Open::Sound { media_type: media_type.clone() },
-            Block::Foreign(Foreign { search: Some(search), .. }) => {
-                self.queries.extend_from_slice(search.queries());
-                Open::Done
-            }
-            Block::Foreign(foreign) if foreign.origin == ID => {
-                self.part(out, |out| out.extend_from_slice(foreign.json.as_str().as_bytes()));
-                Open::Done
-            }
             Block::Foreign(foreign) => {
-                if let Some(gist) = foreign.gist.as_deref().filter(|gist| !gist.is_empty()) {
-                    self.part(out, |out| text_part(gist, out));
-                }
+                self.foreign(foreign, out);
                 Open::Done
             }
         };
         self.blocks.push((block, open));
+    }
+
+    fn foreign(&mut self, foreign: &Foreign, out: &mut BytesMut) {
+        match foreign.trace.as_deref() {
+            Some(Trace::Search(search)) => self.lookups.note(search),
+            _ if foreign.origin == ID => self.part(out, |out| out.extend_from_slice(foreign.json.as_str().as_bytes())),
+            Some(Trace::Code(code)) => {
+                for part in traces::parts(code) {
+                    self.part(out, |out| out.extend_from_slice(&part));
+                }
+            }
+            None => {
+                if let Some(gist) = foreign.gist.as_deref().filter(|gist| !gist.is_empty()) {
+                    self.part(out, |out| text_part(gist, out));
+                }
+            }
+        }
+    }
+
+    /// Notes a source, also of a text that is closed.
+    fn cite(&mut self, block: BlockId, citation: &Citation) {
+        if let Some((_, Open::Text { sources, .. })) = self.blocks.iter_mut().find(|(known, _)| *known == block) {
+            sources.push(citation.clone());
+        } else if let Some((_, from, to)) = self.texts.iter().find(|(known, ..)| *known == block) {
+            self.supports.extend(Support::new(citation, &mut self.said, *from, *to));
+        }
     }
 
     fn delta(&mut self, block: BlockId, text: &str, out: &mut BytesMut) {
@@ -154,9 +193,10 @@ impl Encoder {
         }
         let Some((_, open)) = self.blocks.iter_mut().find(|(known, _)| *known == block) else { return };
         match open {
-            Open::Text { .. } => {
+            Open::Text { tokens, .. } => {
+                let tokens = std::mem::take(tokens);
                 self.said.push(text);
-                self.part(out, |out| text_part(text, out));
+                self.likely(&tokens, text, out);
             }
             Open::Thinking(begun) => {
                 *begun = true;
@@ -193,8 +233,12 @@ impl Encoder {
             return self.release(out);
         }
         match self.blocks.remove(at).1 {
-            Open::Text { from, sources } => {
+            Open::Text { from, sources, tokens } => {
+                if !tokens.is_empty() {
+                    self.likely(&tokens, "", out);
+                }
                 let to = self.said.len();
+                self.texts.push((block, from, to));
                 let said = &mut self.said;
                 self.supports.extend(sources.iter().filter_map(|cited| Support::new(cited, said, from, to)));
             }
@@ -232,10 +276,10 @@ impl Encoder {
         }
         let (tail, usage) = (self.tail.clone(), self.usage);
         let (supports, said) = (std::mem::take(&mut self.supports), std::mem::take(&mut self.said));
-        let queries = std::mem::take(&mut self.queries);
+        let lookups = std::mem::take(&mut self.lookups);
         self.chunk(out, |out| {
             out.extend_from_slice(b"{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\"}],\"role\":\"model\"},");
-            last(stop, &supports, &queries, &said, out);
+            last(stop, &supports, &lookups, &said, out);
             out.extend_from_slice(b"}],");
             if !usage.is_unknown() {
                 out.extend_from_slice(b"\"usageMetadata\":");
@@ -249,7 +293,7 @@ impl Encoder {
 }
 
 /// What the candidate of the last chunk holds besides its content.
-fn last(stop: &Stop, supports: &[Support], queries: &[String], said: &Said, out: &mut BytesMut) {
+fn last(stop: &Stop, supports: &[Support], lookups: &Lookups, said: &Said, out: &mut BytesMut) {
     let reason: StopReason = stop.reason;
     out.extend_from_slice(b"\"finishReason\":\"");
     out.extend_from_slice(finish_reason(reason).as_bytes());
@@ -259,9 +303,14 @@ fn last(stop: &Stop, supports: &[Support], queries: &[String], said: &Said, out:
         dialect::quoted(detail, out);
         out.extend_from_slice(b",");
     }
-    if !supports.is_empty() || !queries.is_empty() {
+    if !supports.is_empty() || !lookups.queries.is_empty() {
         out.extend_from_slice(b"\"groundingMetadata\":");
-        grounding::write(supports, queries, said, out);
+        grounding::write(supports, &lookups.queries, said, out);
+        out.extend_from_slice(b",");
+    }
+    if lookups.has_pages() {
+        out.extend_from_slice(b"\"urlContextMetadata\":");
+        lookups.write_pages(out);
         out.extend_from_slice(b",");
     }
     out.extend_from_slice(b"\"index\":0");
@@ -308,14 +357,14 @@ impl StreamEncoder for Encoder {
         match event {
             Event::Start { .. } => (),
             Event::Open { block, kind } => self.open(*block, kind, out),
-            Event::Delta { block, text } => self.delta(*block, text, out),
-            Event::Seal { block, seal } => self.seal(*block, seal, out),
-            Event::Cite { block, citation } => {
-                if let Some((_, Open::Text { sources, .. })) = self.blocks.iter_mut().find(|(known, _)| known == block)
-                {
-                    sources.push(citation.clone());
+            Event::Tokens { block, tokens: more } => {
+                if let Some((_, Open::Text { tokens, .. })) = self.blocks.iter_mut().find(|(known, _)| known == block) {
+                    tokens.extend_from_slice(more);
                 }
             }
+            Event::Delta { block, text } => self.delta(*block, text, out),
+            Event::Seal { block, seal } => self.seal(*block, seal, out),
+            Event::Cite { block, citation } => self.cite(*block, citation),
             Event::Close { block } => self.close(*block, out),
             Event::Usage(usage) => self.usage.update(usage),
             Event::Stop(stop) => self.stop(stop, out),

@@ -76,7 +76,11 @@ fn search(json: &str) -> Tool {
 
 fn hosted(key: &str, json: &str) -> Tool {
     let whole = format!("{{{}:{json}}}", dialect::json_text(key));
-    let same = matches!(key, "codeExecution" | "code_execution").then_some(Builtin::Code);
+    let same = match key {
+        "codeExecution" | "code_execution" => Some(Builtin::Code),
+        "urlContext" | "url_context" => Some(Builtin::Fetch),
+        _ => None,
+    };
     tool(key.to_owned(), None, ToolKind::Hosted { origin: ID, json: Json::trusted(whole), same })
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Plan<'a> {
     search: bool,
     /// Programs may be run, asked for in another dialect.
     code: bool,
+    /// Pages are to be read.
+    fetch: bool,
     /// Parameters go in the OpenAPI subset.
     openapi: bool,
     choice: Option<(&'static str, Vec<String>)>,
@@ -38,6 +40,7 @@ impl<'a> Plan<'a> {
             hosted: Vec::new(),
             search: false,
             code: false,
+            fetch: false,
             openapi: target.traits.quirks.openapi_parameters,
             choice: None,
             names: names(request),
@@ -58,6 +61,11 @@ impl<'a> Plan<'a> {
             losses.dropped("tools.code_execution", "this model runs no programs beside function tools");
         } else if plan.code {
             plan.hosted.push("{\"codeExecution\":{}}");
+        }
+        if plan.fetch && !plan.functions.is_empty() && target.traits.search_with_tools != Some(true) {
+            losses.dropped("tools.web_fetch", "this model reads no pages beside function tools");
+        } else if plan.fetch {
+            plan.hosted.push("{\"urlContext\":{}}");
         }
         plan.choose(request, losses)?;
         if request.parallel_tools == Some(false) && !plan.functions.is_empty() {
@@ -85,6 +93,7 @@ impl<'a> Plan<'a> {
                 return Err(Fault::unsupported("tool_choice", words));
             }
             ToolKind::Hosted { same: Some(Builtin::Code), .. } => self.code = true,
+            ToolKind::Hosted { same: Some(Builtin::Fetch), .. } => self.fetch = true,
             ToolKind::Hosted { .. } => {
                 losses.dropped(format!("tools.{}", tool.name), "the upstream has no such built-in tool");
             }

@@ -103,6 +103,8 @@ pub(crate) struct Code<'a> {
 #[serde(default)]
 pub(crate) struct CodeResult<'a> {
     #[serde(borrow)]
+    pub(crate) outcome: Option<Str<'a>>,
+    #[serde(borrow)]
     pub(crate) output: Option<Str<'a>>,
 }
 
@@ -186,6 +188,10 @@ pub(crate) struct Candidate<'a> {
     pub(crate) grounding_metadata: Raw<'a>,
     #[serde(borrow, alias = "citation_metadata")]
     pub(crate) citation_metadata: Raw<'a>,
+    #[serde(borrow, alias = "url_context_metadata")]
+    pub(crate) url_context_metadata: Raw<'a>,
+    #[serde(borrow, alias = "logprobs_result")]
+    pub(crate) logprobs_result: Raw<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]

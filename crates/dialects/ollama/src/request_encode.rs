@@ -28,6 +28,10 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     plan.write(&mut body, &mut losses);
     thinking(request, target, &mut body, &mut losses);
     format(request, &mut body);
+    if request.sampling.logprobs {
+        body.flag("logprobs", true);
+        body.number_if("top_logprobs", request.sampling.top_logprobs);
+    }
     options(request, target, &mut body, &mut losses);
     service(request, &mut losses);
     extras(request, &mut body);
@@ -42,16 +46,13 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
 /// What cannot be left out and cannot be carried.
 fn refuse(request: &Request, target: &Target<'_>) -> Result<(), Fault> {
     let model = target.model;
-    let Sampling { n, logprobs, top_logprobs, max_tokens, logit_bias, .. } = &request.sampling;
+    let Sampling { n, max_tokens, logit_bias, .. } = &request.sampling;
     let refused = |field: &'static str, words: String| Err(Fault::unsupported(field, words));
     if n.is_some_and(|n| n > 1) {
         return refused("n", format!("{model} gives one answer at a time: send n = 1, or one request each"));
     }
-    if *logprobs || top_logprobs.is_some() {
-        return refused("logprobs", format!("log probabilities of {model} cannot be translated: leave them out"));
-    }
     if logit_bias.is_some() {
-        return refused("logit_bias", format!("{model} takes no token biases: leave them out"));
+        return refused("logit_bias", format!("logit_bias: {model} takes no token biases: leave them out"));
     }
     if request.speech.is_some() {
         return refused("modalities", format!("{model} answers in text: ask for no sound, or choose another model"));

@@ -2,9 +2,9 @@
 
 use bytes::{Bytes, BytesMut};
 
-use dialect::{Body, HttpReply, Memo, Object, Reply};
+use dialect::{Body, HttpReply, Memo, Object, Reply, write_tokens};
 use http::StatusCode;
-use hub::{Assembler, Fault, Media, Part, Response, Source, StopReason, ToolCall, Usage};
+use hub::{Assembler, Fault, Media, Part, Response, Source, StopReason, Token, ToolCall, Usage};
 
 use crate::stream_decode::{Decoder, parse};
 use crate::stream_encode::{Call, Form, done_reason, figures, head};
@@ -39,6 +39,9 @@ pub(crate) fn encode(response: &Response, reply: &Reply, form: Form) -> Bytes {
             message.close();
         }
         Form::Generate => said.write("response", form, reply, &mut body),
+    }
+    if !said.tokens.is_empty() {
+        write_tokens(said.tokens.iter().copied(), body.key("logprobs"));
     }
     body.flag("done", true);
     body.text("done_reason", done_reason(response.stop.reason));
@@ -78,6 +81,7 @@ struct Said<'a> {
     thinking: String,
     calls: Vec<Call>,
     images: Vec<&'a str>,
+    tokens: Vec<&'a Token>,
 }
 
 /// What stands for sound that a model made.
@@ -100,7 +104,10 @@ impl<'a> Said<'a> {
 
     fn add(&mut self, part: &'a Part) {
         match part {
-            Part::Text(text) => self.text.push_str(&text.text),
+            Part::Text(text) => {
+                self.text.push_str(&text.text);
+                self.tokens.extend(&text.tokens);
+            }
             Part::Refusal(words) => self.text.push_str(words),
             Part::Thinking(thought) if thought.redacted => (),
             Part::Thinking(thought) => self.thinking.push_str(&thought.text),

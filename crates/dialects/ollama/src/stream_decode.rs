@@ -4,7 +4,7 @@
 
 use dialect::read::{Raw, as_count, as_text};
 use dialect::{Frame, Memo, StreamDecoder, sniff, unwrap_custom_input};
-use hub::{Block, BlockId, CallKind, Event, Fault, Stop, StopReason, Usage};
+use hub::{Block, BlockId, CallKind, Event, Fault, Stop, StopReason, Token, Usage};
 
 use crate::fault;
 use crate::messages::arguments;
@@ -20,6 +20,8 @@ pub(crate) struct Decoder {
     blocks: u32,
     prose: Option<(BlockId, Prose)>,
     calls: bool,
+    /// The tokens of text that is still to come.
+    tokens: Vec<Token>,
 }
 
 /// The kinds of blocks that follow one another; at most one is open.
@@ -94,8 +96,12 @@ impl Decoder {
         }
         let done = chunk.done == Some(true);
         let (usage, word) = (usage(&chunk), chunk.done_reason.map(|word| word.owned()).unwrap_or_default());
+        self.tokens.extend(dialect::tokens(chunk.logprobs));
         if let Some(message) = chunk.message {
             self.message(message, out);
+        }
+        if let Some((block, Prose::Text)) = self.prose {
+            self.tell_tokens(block, out);
         }
         if done {
             self.leave(out);
@@ -136,7 +142,16 @@ impl Decoder {
                 block
             }
         };
+        if kind == Prose::Text {
+            self.tell_tokens(block, out);
+        }
         out.push(Event::Delta { block, text });
+    }
+
+    fn tell_tokens(&mut self, block: BlockId, out: &mut Vec<Event>) {
+        if !self.tokens.is_empty() {
+            out.push(Event::Tokens { block, tokens: std::mem::take(&mut self.tokens) });
+        }
     }
 
     /// A call without a name is no call.

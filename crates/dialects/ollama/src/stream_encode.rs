@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 
-use dialect::{Object, Reply, StreamEncoder, mint, object_arguments, quoted, scan, time, wrap_custom_input};
-use hub::{Block, BlockId, CallKind, Event, Fault, StopReason, Usage};
+use dialect::{
+    Object, Reply, StreamEncoder, mint, object_arguments, quoted, scan, time, wrap_custom_input, write_tokens,
+};
+use hub::{Block, BlockId, CallKind, Event, Fault, StopReason, Token, Usage};
 
 use crate::fault;
 use crate::response::SOUND_NOTE;
@@ -57,6 +59,8 @@ enum Open {
 struct Prose {
     field: Field,
     waiting: String,
+    /// The tokens of what it says next.
+    tokens: Vec<Token>,
     closed: bool,
 }
 
@@ -174,6 +178,18 @@ impl Encoder {
         });
     }
 
+    /// Writes a line of text, beside it the tokens of which it is made.
+    fn likely(&mut self, text: &str, tokens: &[Token], out: &mut BytesMut) {
+        self.first.get_or_insert_with(|| self.reply.elapsed());
+        self.said(text, out);
+        if self.form == Form::Chat {
+            out.put_u8(b'}');
+        }
+        out.extend_from_slice(b",\"logprobs\":");
+        write_tokens(tokens, out);
+        out.extend_from_slice(b",\"done\":false}\n");
+    }
+
     fn said(&self, text: &str, out: &mut BytesMut) {
         out.extend_from_slice(&self.head);
         out.extend_from_slice(match self.form {
@@ -184,7 +200,7 @@ impl Encoder {
     }
 
     fn open(&mut self, block: BlockId, kind: &Block, out: &mut BytesMut) {
-        let prose = |field, waiting| Open::Prose(Prose { field, waiting, closed: false });
+        let prose = |field, waiting| Open::Prose(Prose { field, waiting, tokens: Vec::new(), closed: false });
         let open = match kind {
             Block::Text | Block::Refusal => prose(Field::Answer, String::new()),
             Block::Thinking => prose(Field::Thinking, String::new()),
@@ -207,13 +223,22 @@ impl Encoder {
         let speaks = self.speaks(at);
         match &mut self.blocks[at].1 {
             Open::Prose(prose) if speaks => {
-                let field = prose.field;
-                self.say(field, text, out);
+                let (field, tokens) = (prose.field, std::mem::take(&mut prose.tokens));
+                self.say(field, text, &tokens, out);
             }
             Open::Prose(prose) => prose.waiting.push_str(text),
             Open::Call(call) => call.arguments.push_str(text),
             Open::Image(data) => data.push_str(text),
             Open::Ready(_) | Open::Sound | Open::Hidden => (),
+        }
+    }
+
+    /// Keeps the tokens of what a text says next.
+    fn log(&mut self, block: BlockId, more: &[Token]) {
+        if let Some((_, Open::Prose(Prose { tokens, field: Field::Answer, .. }))) =
+            self.blocks.iter_mut().find(|(known, _)| *known == block)
+        {
+            tokens.extend_from_slice(more);
         }
     }
 
@@ -223,8 +248,9 @@ impl Encoder {
         !self.blocks[..at].iter().any(|(_, open)| own.is_some() && field_of(open) == own)
     }
 
-    fn say(&mut self, field: Field, text: &str, out: &mut BytesMut) {
+    fn say(&mut self, field: Field, text: &str, tokens: &[Token], out: &mut BytesMut) {
         match field {
+            _ if !tokens.is_empty() => self.likely(text, tokens, out),
             _ if text.is_empty() => (),
             Field::Answer => self.line(text, out, |_| ()),
             Field::Thinking => self.line("", out, |out| {
@@ -239,8 +265,8 @@ impl Encoder {
         while let Some(at) = self.blocks.iter().position(|(_, open)| field_of(open) == Some(field)) {
             let Open::Prose(prose) = &mut self.blocks[at].1 else { return };
             let closed = prose.closed;
-            let waiting = std::mem::take(&mut prose.waiting);
-            self.say(field, &waiting, out);
+            let (waiting, tokens) = (std::mem::take(&mut prose.waiting), std::mem::take(&mut prose.tokens));
+            self.say(field, &waiting, &tokens, out);
             if !closed {
                 return;
             }
@@ -265,7 +291,7 @@ impl Encoder {
                 self.release(out);
             }
             Open::Image(data) => self.image(&data, out),
-            Open::Sound => self.say(Field::Answer, SOUND_NOTE, out),
+            Open::Sound => self.say(Field::Answer, SOUND_NOTE, &[], out),
             Open::Prose(_) | Open::Ready(_) | Open::Hidden => (),
         }
     }
@@ -385,6 +411,7 @@ impl Encoder {
     fn write(&mut self, event: &Event, out: &mut BytesMut) {
         match event {
             Event::Open { block, kind } => self.open(*block, kind, out),
+            Event::Tokens { block, tokens } => self.log(*block, tokens),
             Event::Delta { block, text } => self.delta(*block, text, out),
             Event::Close { block } => self.close(*block, out),
             Event::Usage(usage) => self.usage.update(usage),

@@ -81,6 +81,8 @@ pub(crate) struct Chunk<'a> {
     thinking: Raw<'a>,
     #[serde(borrow)]
     tool_calls: Option<Vec<ToolCall<'a>>>,
+    #[serde(borrow)]
+    pub(crate) logprobs: Raw<'a>,
     pub(crate) done: Option<bool>,
     #[serde(borrow)]
     pub(crate) done_reason: Option<Str<'a>>,

@@ -112,7 +112,7 @@ pub(crate) fn part_of(at: At, part: &wire::Part<'_>) -> Result<Option<Part>, Fau
 }
 
 fn text_part(text: String, cache: Option<CacheHint>) -> Option<Part> {
-    (!text.is_empty()).then(|| Part::Text(Text { text, cache, citations: Vec::new() }))
+    (!text.is_empty()).then(|| Part::Text(Text { text, cache, ..Text::default() }))
 }
 
 fn image(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Media, Fault> {

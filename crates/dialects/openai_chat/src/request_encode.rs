@@ -97,10 +97,6 @@ fn refuse(request: &Request, target: &Target<'_>) -> Result<(), Fault> {
             format!("several answers at once cannot be translated for {model}: send n = 1, or one request each");
         return Err(Fault::unsupported("n", words));
     }
-    if sampling.logprobs || sampling.top_logprobs.is_some() {
-        let words = format!("log probabilities of {model} cannot be translated: leave them out, or use a Chat client");
-        return Err(Fault::unsupported("logprobs", words));
-    }
     if sampling.max_tokens == Some(0) {
         let words = format!("{model} cannot warm a cache without answering: ask for at least one token");
         return Err(Fault::unsupported("max_tokens", words));
@@ -142,6 +138,10 @@ fn sampling(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losse
     };
     setting("temperature", sampling.temperature, body);
     setting("top_p", sampling.top_p, body);
+    if sampling.logprobs {
+        body.flag("logprobs", true);
+        body.number_if("top_logprobs", sampling.top_logprobs);
+    }
     stop(&sampling.stop[..own_stops(request, target)], body);
     body.number_if("seed", sampling.seed);
     setting("frequency_penalty", sampling.frequency_penalty, body);

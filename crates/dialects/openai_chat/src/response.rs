@@ -2,8 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 use dialect::openai::tier;
-use dialect::{Memo, Object, Reply, escape, mint};
-use hub::{Assembler, CallKind, Citation, Fault, Media, Part, Response, Seal, Source, StopReason, Text, ToolCall};
+use dialect::{Memo, Object, Reply, escape, mint, write_tokens};
+use hub::{
+    Assembler, CallKind, Citation, Fault, Media, Part, Response, Seal, Source, StopReason, Text, Token, ToolCall,
+};
 
 use crate::stream_decode::{Decoder, error_of, parse};
 use crate::stream_encode::{call_words, calls_win};
@@ -56,7 +58,15 @@ fn choice(said: &Said<'_>, reason: StopReason, reply: &Reply, out: &mut BytesMut
     let mut choice = Object::open(out);
     choice.number("index", 0);
     message(said, reply, choice.key("message"));
-    choice.raw("logprobs", "null");
+    match said.tokens.is_empty() {
+        true => choice.raw("logprobs", "null"),
+        false => {
+            let mut list = Object::open(choice.key("logprobs"));
+            write_tokens(said.tokens.iter().copied(), list.key("content"));
+            list.raw("refusal", "null");
+            list.close();
+        }
+    }
     choice.text("finish_reason", finish_reason(calls_win(reason, !said.calls.is_empty()), reply));
     choice.close();
 }
@@ -72,6 +82,7 @@ struct Said<'a> {
     images: Vec<(&'a str, &'a str)>,
     sounds: Vec<&'a Media>,
     sources: Vec<(&'a Citation, (u64, u64))>,
+    tokens: Vec<&'a Token>,
     written: u64,
 }
 
@@ -108,6 +119,7 @@ impl<'a> Said<'a> {
     fn add_text(&mut self, text: &'a Text) {
         let from = self.written;
         self.say(&text.text);
+        self.tokens.extend(&text.tokens);
         let span = (from, self.written);
         self.sources.extend(text.citations.iter().filter(|cited| cited.url.is_some()).map(|cited| (cited, span)));
     }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use dialect::openai::tier;
 use dialect::read::lowercase;
 use dialect::{Frame, Memo, Pieces, StreamDecoder, parse_data_url};
-use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, SoundForm, Stop, StopReason, Usage};
+use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, SoundForm, Stop, StopReason, Token, Usage};
 use serde_json::value::RawValue;
 
 use crate::calls::{Calls, Piece, seal_of};
@@ -45,6 +45,8 @@ pub(crate) struct Decoder {
     sound: Option<(BlockId, Pieces)>,
     /// The reasoning details of the open thinking block, joined by commas.
     details: String,
+    /// The tokens of text that is still to come.
+    tokens: Vec<Token>,
 }
 
 /// The kinds of blocks that follow one another; at most one is open.
@@ -163,8 +165,15 @@ impl Decoder {
         self.count(choice.usage, out);
         // Some servers repeat the whole message in the last chunk: it counts only if nothing came before.
         let message = choice.message.filter(|_| self.blocks == 0);
+        if let Some(list) = choice.logprobs {
+            self.tokens.extend(dialect::tokens(lenient::<wire::Logprobs<'_>>(Some(list)).content));
+        }
         if let Some(delta) = choice.delta.or(message) {
             self.delta(delta, out)?;
+        }
+        // Some servers tell them in a chunk of their own.
+        if let (Some((block, Prose::Text)), false) = (self.prose, self.tokens.is_empty()) {
+            out.push(Event::Tokens { block, tokens: std::mem::take(&mut self.tokens) });
         }
         if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
             self.finish = Some(stop_reason(&reason)?);
@@ -281,6 +290,9 @@ impl Decoder {
         let block = self.enter(kind, out);
         if kind == Prose::Text {
             self.said += text.chars().count() as u64;
+            if !self.tokens.is_empty() {
+                out.push(Event::Tokens { block, tokens: std::mem::take(&mut self.tokens) });
+            }
         }
         out.push(Event::Delta { block, text: text.to_owned() });
     }

@@ -7,8 +7,8 @@
 
 use bytes::BytesMut;
 use dialect::openai::tier;
-use dialect::{Object, Reply, StreamEncoder, array, escape, mint, quoted};
-use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, Stop, StopReason, Usage};
+use dialect::{Object, Reply, StreamEncoder, array, escape, mint, quoted, write_tokens};
+use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, Stop, StopReason, Token, Usage};
 
 use crate::response::{annotation, data_url, finish_reason};
 use crate::{fault, sound, usage};
@@ -29,6 +29,8 @@ pub(crate) struct Encoder {
     written: u64,
     /// Citations on the web and the texts that they support.
     sources: Vec<(BlockId, Citation)>,
+    /// Texts that are complete, and where they lie in all that is visible.
+    said: Vec<(BlockId, (u64, u64))>,
 }
 
 /// What an open block needs.
@@ -55,6 +57,8 @@ struct Prose {
     /// `content`, `reasoning_content` or `refusal`.
     field: &'static str,
     waiting: String,
+    /// The tokens of what it says next.
+    tokens: Vec<Token>,
     /// Where its text begins in the visible text, once it speaks.
     from: Option<u64>,
     closed: bool,
@@ -86,6 +90,7 @@ impl Encoder {
             usage: Usage::default(),
             written: 0,
             sources: Vec::new(),
+            said: Vec::new(),
         }
     }
 
@@ -97,13 +102,19 @@ impl Encoder {
         out.extend_from_slice(self.foot);
     }
 
-    /// Writes a chunk whose delta is one text.
-    fn text_chunk(&self, field: &str, text: &str, out: &mut BytesMut) {
+    /// Writes a chunk whose delta is one text, beside it the tokens of which it is made.
+    fn text_chunk(&self, field: &str, text: &str, tokens: &[Token], out: &mut BytesMut) {
         self.chunk(out, |out| {
             out.extend_from_slice(b"\"");
             out.extend_from_slice(field.as_bytes());
             out.extend_from_slice(b"\":");
             quoted(text, out);
+            if !tokens.is_empty() {
+                // The list stands beside the delta, whose end the chunk writes: `refusal` is the last field of its own.
+                out.extend_from_slice(b"},\"logprobs\":{\"content\":");
+                write_tokens(tokens, out);
+                out.extend_from_slice(b",\"refusal\":null");
+            }
         });
     }
 
@@ -180,8 +191,8 @@ impl Encoder {
         match &mut self.blocks[at].1 {
             Open::Prose(prose) if speaks => {
                 prose.from.get_or_insert(self.written);
-                let field = prose.field;
-                self.say(field, text, out);
+                let (field, tokens) = (prose.field, std::mem::take(&mut prose.tokens));
+                self.say(field, text, &tokens, out);
             }
             Open::Prose(prose) => prose.waiting.push_str(text),
             Open::Image { data, .. } => data.push_str(text),
@@ -192,6 +203,16 @@ impl Encoder {
             }
             Open::Sound => self.chunk(out, |out| sound::write_delta(out, |audio| audio.text("data", text))),
             Open::Hidden => (),
+        }
+    }
+
+    /// Keeps the tokens of what a text says next.
+    fn log(&mut self, block: BlockId, tokens: &[Token]) {
+        let Some(at) = self.place(block) else { return };
+        if let Open::Prose(prose) = &mut self.blocks[at].1
+            && prose.field == "content"
+        {
+            prose.tokens.extend_from_slice(tokens);
         }
     }
 
@@ -209,14 +230,14 @@ impl Encoder {
         !self.blocks[..at].iter().any(|(_, open)| own.is_some() && field(open) == own)
     }
 
-    fn say(&mut self, field: &str, text: &str, out: &mut BytesMut) {
-        if text.is_empty() {
+    fn say(&mut self, field: &str, text: &str, tokens: &[Token], out: &mut BytesMut) {
+        if text.is_empty() && tokens.is_empty() {
             return;
         }
         if field == "content" {
             self.written += text.chars().count() as u64;
         }
-        self.text_chunk(field, text, out);
+        self.text_chunk(field, text, tokens, out);
     }
 
     /// Lets the first text of a field say what it holds, and the next ones if it is complete.
@@ -227,8 +248,8 @@ impl Encoder {
             let (block, Open::Prose(prose)) = &mut self.blocks[at] else { return };
             let (block, closed) = (*block, prose.closed);
             let from = *prose.from.get_or_insert(self.written);
-            let waiting = std::mem::take(&mut prose.waiting);
-            self.say(field, &waiting, out);
+            let (waiting, tokens) = (std::mem::take(&mut prose.waiting), std::mem::take(&mut prose.tokens));
+            self.say(field, &waiting, &tokens, out);
             if !closed {
                 return;
             }
@@ -281,14 +302,27 @@ impl Encoder {
     /// Writes the sources of a text that is complete.
     fn annotate(&mut self, block: BlockId, from: u64, out: &mut BytesMut) {
         let span = (from, self.written);
+        self.said.push((block, span));
         let cited: Vec<Citation> =
             self.sources.extract_if(.., |(of, _)| *of == block).map(|(_, cited)| cited).collect();
         if !cited.is_empty() {
-            self.chunk(out, |out| {
-                out.extend_from_slice(b"\"annotations\":");
-                array(&cited, out, |citation, out| annotation(citation, span, out));
-            });
+            self.annotations(&cited, span, out);
         }
+    }
+
+    /// A source waits for the end of its text, or stands alone when that is over.
+    fn cite(&mut self, block: BlockId, citation: &Citation, out: &mut BytesMut) {
+        match self.said.iter().find(|(known, _)| *known == block) {
+            Some((_, span)) => self.annotations(std::slice::from_ref(citation), *span, out),
+            None => self.sources.push((block, citation.clone())),
+        }
+    }
+
+    fn annotations(&self, cited: &[Citation], span: (u64, u64), out: &mut BytesMut) {
+        self.chunk(out, |out| {
+            out.extend_from_slice(b"\"annotations\":");
+            array(cited, out, |citation, out| annotation(citation, span, out));
+        });
     }
 
     fn image(&self, media_type: &str, data: &str, out: &mut BytesMut) {
@@ -354,7 +388,7 @@ impl Encoder {
 }
 
 fn prose(field: &'static str, waiting: String) -> Open {
-    Open::Prose(Prose { field, waiting, from: None, closed: false })
+    Open::Prose(Prose { field, waiting, tokens: Vec::new(), from: None, closed: false })
 }
 
 /// What the client must be told: programs act on calls only when the reason says so, and wait forever for missing ones.
@@ -381,9 +415,10 @@ impl StreamEncoder for Encoder {
                 self.chunk(out, |out| out.extend_from_slice(b"\"role\":\"assistant\",\"content\":\"\""));
             }
             Event::Open { block, kind } => self.open(*block, kind, out),
+            Event::Tokens { block, tokens } => self.log(*block, tokens),
             Event::Delta { block, text } => self.delta(*block, text, out),
             Event::Seal { block, seal } => self.seal(*block, seal, out),
-            Event::Cite { block, citation } if citation.url.is_some() => self.sources.push((*block, citation.clone())),
+            Event::Cite { block, citation } if citation.url.is_some() => self.cite(*block, citation, out),
             // Other sources have no form here.
             Event::Cite { .. } => (),
             Event::Close { block } => self.close(*block, out),

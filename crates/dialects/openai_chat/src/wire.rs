@@ -375,10 +375,20 @@ pub(crate) struct ChunkChoice<'a> {
     #[serde(borrow)]
     pub(crate) message: Option<Delta<'a>>,
     #[serde(borrow)]
+    pub(crate) logprobs: Raw<'a>,
+    #[serde(borrow)]
     pub(crate) finish_reason: Option<Str<'a>>,
     /// Moonshot puts the figures here in streams.
     #[serde(borrow)]
     pub(crate) usage: Raw<'a>,
+}
+
+/// How likely the tokens of a choice were.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Logprobs<'a> {
+    #[serde(borrow)]
+    pub(crate) content: Raw<'a>,
 }
 
 /// What an answer says, a piece or all of it.

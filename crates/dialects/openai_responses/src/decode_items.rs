@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use crate::decode_parts::{At, content, output};
 use crate::typed::{self, Side, Typed};
 use crate::wire::{self, Raw, Str, as_text, lenient};
-use crate::{ID, hosted, seals, searches, spaces, summary, typed_calls};
+use crate::{ID, hosted, seals, spaces, summary, traces, typed_calls};
 
 /// What an item is that says nothing of it.
 const MESSAGE: &str = "message";
@@ -303,7 +303,7 @@ impl<'a> Reader<'a> {
             self.losses.approximated(format!("input[{index}]"), "a picture of a screen was sent as the user's");
             return self.push(Role::User, vec![Part::Image(picture)]);
         }
-        let words = hosted::gist(kind, raw).or_else(|| searches::read(kind, raw)?.words());
+        let words = hosted::gist(kind, raw).or_else(|| traces::read(kind, raw)?.words());
         let told = words.is_some() || ["shell", "computer"].iter().any(|word| kind.contains(word));
         let role = if kind.ends_with("_output") { Role::User } else { Role::Assistant };
         if !told {
@@ -312,10 +312,7 @@ impl<'a> Reader<'a> {
         }
         self.losses.approximated(format!("input[{index}]"), format!("an item of type {kind} was sent as text"));
         let gist = words.or_else(|| Some(format!("[{kind}] {}", raw.get())));
-        self.push(
-            role,
-            vec![Part::Foreign(Foreign { origin: ID, json: Json::trusted(raw.get()), gist, search: None })],
-        );
+        self.push(role, vec![Part::Foreign(Foreign { origin: ID, json: Json::trusted(raw.get()), gist, trace: None })]);
     }
 }
 

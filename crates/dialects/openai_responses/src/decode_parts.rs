@@ -126,7 +126,7 @@ fn part_of(at: At, part: &wire::Part<'_>) -> Result<Option<Part>, Fault> {
 }
 
 fn text_part(text: String, cache: Option<CacheHint>) -> Option<Part> {
-    (!text.is_empty()).then(|| Part::Text(Text { text, cache, citations: Vec::new() }))
+    (!text.is_empty()).then(|| Part::Text(Text { text, cache, ..Text::default() }))
 }
 
 fn image(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Media, Fault> {

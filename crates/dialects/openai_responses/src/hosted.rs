@@ -1,11 +1,11 @@
 //! What tools did that the provider ran by itself, in words for those who have no such items.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::programs;
 use crate::wire::{Raw, Str, as_text, lenient};
 
 /// Longest text that is told of one item, in bytes.
@@ -14,11 +14,7 @@ const LONGEST: usize = 64 << 10;
 /// The fields of these items that hold words.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Trace<'a> {
-    #[serde(borrow)]
-    code: Option<Str<'a>>,
-    #[serde(borrow)]
-    outputs: Raw<'a>,
+struct Call<'a> {
     #[serde(borrow)]
     server_label: Option<Str<'a>>,
     #[serde(borrow)]
@@ -31,37 +27,17 @@ struct Trace<'a> {
     error: Raw<'a>,
 }
 
-/// One output of a program that was run.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Output<'a> {
-    #[serde(borrow)]
-    logs: Option<Str<'a>>,
-}
-
 /// The words of an item; `None` for one whose result shows in the answer, as a search does.
 pub(crate) fn gist(kind: &str, raw: &RawValue) -> Option<String> {
-    let trace: Trace<'_> = match kind {
-        "code_interpreter_call" | "mcp_call" => lenient(Some(raw)),
+    let words = match kind {
+        programs::KIND => programs::read(kind, raw)?.words()?,
+        "mcp_call" => call(&lenient(Some(raw))),
         _ => return None,
     };
-    let words = if kind == "mcp_call" { call(&trace) } else { program(&trace)? };
     Some(shortened(words))
 }
 
-fn program(trace: &Trace<'_>) -> Option<String> {
-    let code = trace.code.as_deref().filter(|code| !code.is_empty())?;
-    let mut words = format!("```python\n{code}\n```\n");
-    for output in lenient::<Vec<Output<'_>>>(trace.outputs) {
-        if let Some(logs) = output.logs.as_deref().filter(|logs| !logs.is_empty()) {
-            // Writing into a string cannot fail.
-            let _ = writeln!(words, "```\n{logs}\n```");
-        }
-    }
-    Some(words)
-}
-
-fn call(trace: &Trace<'_>) -> String {
+fn call(trace: &Call<'_>) -> String {
     let text = |raw: Raw<'_>| raw.map(|raw| as_text(raw).unwrap_or(Cow::Borrowed(raw.get())).into_owned());
     let (server, name) = (trace.server_label.as_deref().unwrap_or_default(), trace.name.as_deref().unwrap_or_default());
     let arguments = text(trace.arguments).unwrap_or_default();

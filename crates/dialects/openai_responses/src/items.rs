@@ -1,12 +1,12 @@
 //! The items of an answer as its client sees them: what each collects, and its JSON when it is complete.
 
 use bytes::BytesMut;
-use dialect::{Object, array};
-use hub::{CallKind, Citation, Search};
+use dialect::{Object, array, write_tokens};
+use hub::{CallKind, Citation, Token, Trace};
 
 use crate::spaces::Spaces;
 use crate::typed::Typed;
-use crate::{ID, seals, searches, typed_calls};
+use crate::{ID, seals, traces, typed_calls};
 
 /// An item under construction, or complete.
 #[derive(Debug)]
@@ -44,18 +44,21 @@ pub(crate) enum Kind {
         media_type: String,
         data: String,
     },
-    /// A search of the web that another vendor ran.
-    Search(Search),
+    /// What a tool did that another vendor ran.
+    Trace(Trace),
     /// An item of our own dialect, as it stood.
     Whole(String),
 }
 
 /// A part of a message.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Part {
     pub(crate) refusal: bool,
     pub(crate) text: String,
     pub(crate) citations: Vec<Citation>,
+    pub(crate) tokens: Vec<Token>,
+    /// How many of its tokens were told with its text.
+    pub(crate) told: usize,
     pub(crate) open: bool,
 }
 
@@ -70,7 +73,7 @@ impl Part {
             part.text("type", "output_text");
             part.text("text", &self.text);
             part.array("annotations", &self.citations, |citation, out| self.annotation(citation, out));
-            part.raw("logprobs", "[]");
+            write_tokens(&self.tokens, part.key("logprobs"));
         }
         part.close();
     }
@@ -134,7 +137,7 @@ impl Item {
             Kind::Picture { .. } => {
                 item.raw("type", "\"image_generation_call\",\"status\":\"in_progress\",\"result\":null");
             }
-            Kind::Search(search) => searches::write(search, false, &mut item),
+            Kind::Trace(trace) => traces::write(trace, false, &mut item),
             Kind::Whole(_) => (),
         }
         item.close();
@@ -174,7 +177,7 @@ impl Item {
                 item.text("output_format", media_type.strip_prefix("image/").unwrap_or(media_type));
                 item.text("result", data);
             }
-            Kind::Search(search) => searches::write(search, true, &mut item),
+            Kind::Trace(trace) => traces::write(trace, true, &mut item),
             Kind::Whole(_) => (),
         }
         item.close();

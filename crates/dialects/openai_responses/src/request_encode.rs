@@ -43,7 +43,12 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     sampling(request, target, &mut body, &mut losses);
     let peel = text(request, target, &mut body, &mut losses);
     let thinks = thinking(request, target, &mut body, &mut losses);
-    include(thinks || replays(request), plan.searches() && target.traits.quirks.search_sources, &mut body);
+    let asked = [
+        (thinks || replays(request), "reasoning.encrypted_content"),
+        (plan.searches() && target.traits.quirks.search_sources, "web_search_call.action.sources"),
+        (request.sampling.logprobs, "message.output_text.logprobs"),
+    ];
+    include(asked, &mut body);
     service(request, &mut body, &mut losses);
     extras(request, &mut body);
     body.flag("store", false);
@@ -90,9 +95,8 @@ fn source_weight(source: &Source) -> usize {
 }
 
 /// Asks for what answers hold only when they are asked.
-fn include(proofs: bool, sources: bool, body: &mut Object<'_>) {
-    let asked = [(proofs, "reasoning.encrypted_content"), (sources, "web_search_call.action.sources")];
-    if proofs || sources {
+fn include(asked: [(bool, &str); 3], body: &mut Object<'_>) {
+    if asked.iter().any(|(asked, _)| *asked) {
         body.array("include", asked.into_iter().filter(|(asked, _)| *asked), |(_, word), out| quoted(word, out));
     }
 }
@@ -106,12 +110,8 @@ fn refuse(request: &Request, target: &Target<'_>) -> Result<(), Fault> {
             format!("several answers at once cannot be translated for {model}: send n = 1, or one request each");
         return Err(Fault::unsupported("n", words));
     }
-    if sampling.logprobs || sampling.top_logprobs.is_some() {
-        let words = format!("log probabilities of {model} cannot be translated: leave them out");
-        return Err(Fault::unsupported("logprobs", words));
-    }
     if sampling.logit_bias.is_some() {
-        let words = format!("{model} takes no token biases: leave them out");
+        let words = format!("logit_bias: {model} takes no token biases: leave them out");
         return Err(Fault::unsupported("logit_bias", words));
     }
     if request.speech.is_some() {
@@ -172,6 +172,9 @@ fn sampling(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losse
             Some(_) => losses.dropped(field, "the model takes no sampling settings"),
             None => (),
         }
+    }
+    if sampling.logprobs {
+        body.number_if("top_logprobs", sampling.top_logprobs);
     }
     let absent = [
         ("top_k", sampling.top_k.is_some()),

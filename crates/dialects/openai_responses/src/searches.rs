@@ -1,5 +1,5 @@
 //! Searches of the web: read from the item that tells of one here, and written as it for searches that another vendor
-//! ran. Another vendor's search may come in halves, of which the second ends the item.
+//! ran.
 
 use bytes::BytesMut;
 use dialect::{Object, array, quoted};
@@ -7,8 +7,6 @@ use hub::{Search, SearchAction, WebPage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::items::{self, Item};
-use crate::stream_encode::Encoder;
 use crate::wire::{Raw, Str, lenient};
 
 /// What such an item is, here.
@@ -57,7 +55,7 @@ struct Page<'a> {
 }
 
 /// The search that an item tells of; `None` for other items.
-pub(crate) fn read(kind: &str, raw: &RawValue) -> Option<Box<Search>> {
+pub(crate) fn read(kind: &str, raw: &RawValue) -> Option<Search> {
     if kind != KIND {
         return None;
     }
@@ -83,7 +81,7 @@ pub(crate) fn read(kind: &str, raw: &RawValue) -> Option<Box<Search>> {
         found.push(WebPage { url: url.clone(), title: None });
     }
     let failed = call.status.as_deref() == Some("failed");
-    Some(Box::new(Search { id: text(call.id), action: Some(done), found: Some(found), failed }))
+    Some(Search { id: text(call.id), action: Some(done), found: Some(found), failed })
 }
 
 fn queries(action: &Action<'_>) -> Vec<String> {
@@ -101,12 +99,6 @@ fn pages(list: Raw<'_>) -> Vec<WebPage> {
     lenient::<Vec<Page<'_>>>(list).into_iter().filter_map(page).collect()
 }
 
-/// The id of the item, made of the one that the other vendor gave; empty for none.
-pub(crate) fn item_id(search: &Search) -> Option<String> {
-    let own = search.id.strip_prefix("srvtoolu_").unwrap_or(&search.id);
-    (!own.is_empty()).then(|| if own.starts_with(PREFIX) { own.to_owned() } else { format!("{PREFIX}{own}") })
-}
-
 /// Writes the item of a search, in the making or done.
 pub(crate) fn write(search: &Search, done: bool, item: &mut Object<'_>) {
     item.text("type", KIND);
@@ -122,7 +114,7 @@ pub(crate) fn write(search: &Search, done: bool, item: &mut Object<'_>) {
     );
     let mut action = Object::open(item.key("action"));
     match &search.action {
-        Some(SearchAction::Open(url)) => {
+        Some(SearchAction::Open(url) | SearchAction::Fetch(url)) => {
             action.text("type", "open_page");
             action.text("url", url);
         }
@@ -146,62 +138,4 @@ fn source(page: &WebPage, out: &mut BytesMut) {
     source.text("type", "url");
     source.text("url", &page.url);
     source.close();
-}
-
-impl Encoder {
-    /// Tells a search, or the half of it that is here.
-    pub(crate) fn search(&mut self, search: &Search, out: &mut BytesMut) {
-        let begun = match search.action {
-            None => self.searches.iter().position(|(id, _)| *id == search.id),
-            Some(_) => None,
-        };
-        let at = match (begun, &search.action) {
-            (Some(known), _) => {
-                let (_, at) = self.searches.remove(known);
-                if let items::Kind::Search(told) = &mut self.items[at].kind {
-                    told.found.clone_from(&search.found);
-                    told.failed = search.failed;
-                }
-                at
-            }
-            // What was found without a word of what was asked is no search.
-            (None, None) => return,
-            (None, Some(_)) => self.begin_search(search, out),
-        };
-        match search.found {
-            Some(_) => self.end_search(at, out),
-            None => self.searches.push((search.id.clone(), at)),
-        }
-    }
-
-    fn begin_search(&mut self, search: &Search, out: &mut BytesMut) -> usize {
-        self.leave_message(out);
-        let at = self.add(items::Kind::Search(search.clone()), out);
-        for step in ["in_progress", "searching"] {
-            self.search_event(at, step, out);
-        }
-        at
-    }
-
-    fn end_search(&mut self, at: usize, out: &mut BytesMut) {
-        if !matches!(&self.items[at].kind, items::Kind::Search(search) if search.failed) {
-            self.search_event(at, "completed", out);
-        }
-        self.finish(at, out);
-    }
-
-    /// Ends searches of which nobody said what they found.
-    pub(crate) fn end_searches(&mut self, out: &mut BytesMut) {
-        for (_, at) in std::mem::take(&mut self.searches) {
-            self.end_search(at, out);
-        }
-    }
-
-    fn search_event(&mut self, at: usize, step: &str, out: &mut BytesMut) {
-        let Item { id, .. } = &self.items[at];
-        self.lines.event(&format!("response.{KIND}.{step}"), out, |object| {
-            object.number("output_index", at);
-            object.text("item_id", id);
-        });
-    }
 }

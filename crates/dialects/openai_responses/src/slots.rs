@@ -4,10 +4,10 @@
 //! answer. What counts is the longest telling: each later one adds only what is missing from those before.
 
 use dialect::Memo;
-use hub::{Block, BlockId, CallKind, Citation, Event, Json, Seal};
+use hub::{Block, BlockId, CallKind, Citation, Event, Json, Seal, Token};
 use serde_json::value::RawValue;
 
-use crate::wire::{self, Str, as_count, lenient};
+use crate::wire::{self, Raw, Str, as_count, lenient};
 use crate::{ID, spaces};
 
 /// Where the numbers of blocks come from, and where events go.
@@ -56,6 +56,9 @@ pub(crate) struct Part {
     block: Option<BlockId>,
     said: usize,
     cited: usize,
+    /// How many tokens were told, and those of the text that comes next.
+    logged: usize,
+    tokens: Vec<Token>,
     closed: bool,
 }
 
@@ -76,7 +79,29 @@ impl Part {
         let kind = if self.refusal { Block::Refusal } else { Block::Text };
         let block = *self.block.get_or_insert_with(|| sink.open(kind));
         self.said += text.len();
+        self.tell_tokens(block, sink);
         sink.say(block, text);
+    }
+
+    /// Takes the tokens of the piece that comes next.
+    pub(crate) fn log(&mut self, list: Raw<'_>) {
+        let tokens = dialect::tokens(list);
+        self.logged += tokens.len();
+        self.tokens.extend(tokens);
+    }
+
+    /// Takes all tokens, of which some came before.
+    pub(crate) fn log_all(&mut self, list: Raw<'_>) {
+        let all = dialect::tokens(list);
+        let rest = all.get(self.logged..).unwrap_or_default();
+        self.logged += rest.len();
+        self.tokens.extend_from_slice(rest);
+    }
+
+    fn tell_tokens(&mut self, block: BlockId, sink: &mut Sink<'_>) {
+        if !self.tokens.is_empty() {
+            sink.out.push(Event::Tokens { block, tokens: std::mem::take(&mut self.tokens) });
+        }
     }
 
     /// Takes the whole text, and says what is missing of it.
@@ -103,6 +128,7 @@ impl Part {
         if !std::mem::replace(&mut self.closed, true)
             && let Some(block) = self.block
         {
+            self.tell_tokens(block, sink);
             sink.close(block);
         }
     }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::slots::{Call, Part, Reasoning, Sink};
 use crate::wire::{self, Answer, Raw, as_text, lenient};
-use crate::{ID, fault, hosted, searches, usage};
+use crate::{ID, fault, hosted, traces, usage};
 
 /// The state of one stream.
 #[derive(Debug, Default)]
@@ -263,8 +263,14 @@ impl Decoder {
         let delta = text(event.delta);
         let full = text(if refusal { event.refusal } else { event.text });
         self.part(event, refusal, out, |part, sink| match event.delta.is_some() {
-            true => part.say(&delta, sink),
-            false => part.complete(&full, sink),
+            true => {
+                part.log(event.logprobs);
+                part.say(&delta, sink);
+            }
+            false => {
+                part.log_all(event.logprobs);
+                part.complete(&full, sink);
+            }
         });
     }
 
@@ -406,6 +412,7 @@ fn part_at(parts: &mut Vec<Part>, index: u32, refusal: bool) -> &mut Part {
 }
 
 fn finish_part(part: &mut Part, whole: &wire::Part<'_>, sink: &mut Sink<'_>) {
+    part.log_all(whole.logprobs);
     part.complete(whole.text.as_deref().or(whole.refusal.as_deref()).unwrap_or_default(), sink);
     part.cite_all(lenient(whole.annotations), sink);
     part.close(sink);
@@ -431,7 +438,7 @@ fn other(kind: &str, item: &wire::Item<'_>, raw: &RawValue, sink: &mut Sink<'_>)
             origin: ID,
             json: Json::trusted(raw.get()),
             gist: hosted::gist(kind, raw),
-            search: searches::read(kind, raw),
+            trace: traces::read(kind, raw),
         };
         return sink.whole(Block::Foreign(foreign), "");
     }

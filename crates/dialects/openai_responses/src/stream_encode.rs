@@ -8,13 +8,13 @@
 
 use bytes::BytesMut;
 use dialect::openai::tier;
-use dialect::{Object, Reply, StreamEncoder, carrier, mint};
-use hub::{Block, BlockId, CallKind, Citation, Event, Fault, FaultKind, Foreign, Seal, Stop, StopReason, Usage};
+use dialect::{Object, Reply, StreamEncoder, carrier, mint, write_tokens};
+use hub::{Block, BlockId, CallKind, Citation, Event, Fault, FaultKind, Foreign, Seal, Stop, StopReason, Token, Usage};
 
 use crate::held::Held;
 use crate::items::{self, Item, Kind, Part};
 use crate::spaces::Spaces;
-use crate::{fault, seals, searches, usage};
+use crate::{fault, seals, traces, usage};
 
 /// What stands for sound that a model made.
 const SOUND_NOTE: &str = "(sound was made; the Responses API cannot carry it)";
@@ -34,8 +34,8 @@ pub(crate) struct Encoder {
     pending: Option<(BlockId, Kind)>,
     /// Calls that are told when they are complete.
     pub(crate) held: Vec<Held>,
-    /// Searches of which what was found is still to be told: their ids, and their items.
-    pub(crate) searches: Vec<(String, usize)>,
+    /// What tools did of which the outcome is still to be told: their ids, and their items.
+    pub(crate) traces: Vec<(String, usize)>,
     /// The message that the next text joins.
     message: Option<usize>,
     usage: Usage,
@@ -111,7 +111,7 @@ impl Encoder {
             blocks: Vec::with_capacity(4),
             pending: None,
             held: Vec::new(),
-            searches: Vec::new(),
+            traces: Vec::new(),
             message: None,
             usage: Usage::default(),
             refused: false,
@@ -202,11 +202,11 @@ impl Encoder {
             Kind::Call { kind: CallKind::Custom, .. } => "ctc_",
             Kind::Typed { typed, .. } => typed.prefix(),
             Kind::Picture { .. } => "ig_",
-            Kind::Search(_) => searches::PREFIX,
+            Kind::Trace(trace) => traces::prefix(trace),
             Kind::Whole(_) => "",
         };
         let number = u32::try_from(at).unwrap_or(u32::MAX).saturating_add(1);
-        let given = if let Kind::Search(search) = &kind { searches::item_id(search) } else { None };
+        let given = if let Kind::Trace(trace) = &kind { traces::item_id(trace, self.reply.seed) } else { None };
         let id = given.unwrap_or_else(|| mint(prefix, self.reply.seed, number));
         self.items.push(Item { id, kind, done: None });
         let item = &self.items[at];
@@ -266,7 +266,7 @@ impl Encoder {
             Block::Foreign(foreign) if foreign.origin == crate::ID => {
                 self.open_item(block, Kind::Whole(foreign.json.as_str().to_owned()), out);
             }
-            Block::Foreign(Foreign { search: Some(search), .. }) => self.search(search, out),
+            Block::Foreign(Foreign { trace: Some(trace), .. }) => self.trace(trace, out),
             Block::Foreign(foreign) => {
                 if let Some(gist) = foreign.gist.as_deref().filter(|gist| !gist.is_empty()) {
                     self.open_part(block, false, out);
@@ -290,7 +290,7 @@ impl Encoder {
         self.message = Some(at);
         let Item { id, kind: Kind::Message { parts }, .. } = &mut self.items[at] else { return };
         let index = parts.len();
-        parts.push(Part { refusal, text: String::new(), citations: Vec::new(), open: true });
+        parts.push(Part { refusal, open: true, ..Part::default() });
         self.blocks.push((block, at, index));
         self.lines.event("response.content_part.added", out, |object| {
             object.text("item_id", id);
@@ -332,6 +332,7 @@ impl Encoder {
                 let Some(part) = parts.get_mut(index) else { return };
                 part.text.push_str(text);
                 let refusal = part.refusal;
+                let tokens = &part.tokens[std::mem::replace(&mut part.told, part.tokens.len())..];
                 let name = if refusal { "response.refusal.delta" } else { "response.output_text.delta" };
                 self.lines.event(name, out, |object| {
                     object.text("item_id", id);
@@ -339,7 +340,7 @@ impl Encoder {
                     object.number("content_index", index);
                     object.text("delta", text);
                     if !refusal {
-                        object.raw("logprobs", "[]");
+                        write_tokens(tokens, object.key("logprobs"));
                     }
                 });
             }
@@ -365,7 +366,7 @@ impl Encoder {
                 });
             }
             Kind::Picture { data, .. } => data.push_str(text),
-            Kind::Typed { .. } | Kind::Search(_) | Kind::Whole(_) => (),
+            Kind::Typed { .. } | Kind::Trace(_) | Kind::Whole(_) => (),
         }
     }
 
@@ -377,16 +378,30 @@ impl Encoder {
         match &mut self.items[at].kind {
             Kind::Reasoning { proof, .. } => *proof = Some(seals::write(seal)),
             Kind::Call { .. } => self.carry(carrier::behind_its_call(seal), out),
-            Kind::Message { .. } | Kind::Typed { .. } | Kind::Picture { .. } | Kind::Search(_) | Kind::Whole(_) => (),
+            Kind::Message { .. } | Kind::Typed { .. } | Kind::Picture { .. } | Kind::Trace(_) | Kind::Whole(_) => (),
+        }
+    }
+
+    /// Tokens stand with the text that follows.
+    fn log(&mut self, block: BlockId, tokens: &[Token]) {
+        let Some((at, index)) = self.place(block) else { return };
+        if let Kind::Message { parts } = &mut self.items[at].kind
+            && let Some(part) = parts.get_mut(index).filter(|part| !part.refusal)
+        {
+            part.tokens.extend_from_slice(tokens);
         }
     }
 
     fn cite(&mut self, block: BlockId, citation: &Citation) {
-        let Some((at, index)) = self.place(block).filter(|_| items::has_form(citation)) else { return };
+        // A text that is complete takes no more: its source stands with the last one that is open.
+        let open = || self.blocks.last().map(|(_, at, part)| (*at, *part));
+        let Some((at, index)) = self.place(block).or_else(open).filter(|_| items::has_form(citation)) else { return };
+        let gone = self.place(block).is_none();
         if let Kind::Message { parts } = &mut self.items[at].kind
             && let Some(part) = parts.get_mut(index)
         {
-            part.citations.push(citation.clone());
+            let span = if gone { Some((0, 0)) } else { citation.span };
+            part.citations.push(Citation { span, ..citation.clone() });
         }
     }
 
@@ -400,7 +415,7 @@ impl Encoder {
             Kind::Message { .. } => return self.close_part(at, index, out),
             Kind::Call { kind: CallKind::Function, text, .. } if text.is_empty() => self.no_arguments(at, out),
             Kind::Call { .. } | Kind::Typed { .. } => (),
-            Kind::Reasoning { .. } | Kind::Picture { .. } | Kind::Search(_) | Kind::Whole(_) => (),
+            Kind::Reasoning { .. } | Kind::Picture { .. } | Kind::Trace(_) | Kind::Whole(_) => (),
         }
         let Item { id, kind, .. } = &self.items[at];
         match kind {
@@ -428,7 +443,7 @@ impl Encoder {
             | Kind::Message { .. }
             | Kind::Typed { .. }
             | Kind::Picture { .. }
-            | Kind::Search(_)
+            | Kind::Trace(_)
             | Kind::Whole(_) => (),
         }
         self.finish(at, out);
@@ -470,7 +485,7 @@ impl Encoder {
             place(object);
             object.text(field, &part.text);
             if !part.refusal {
-                object.raw("logprobs", "[]");
+                write_tokens(&part.tokens, object.key("logprobs"));
             }
         });
         self.lines.event("response.content_part.done", out, |object| {
@@ -491,7 +506,7 @@ impl Encoder {
             self.close(block, out);
         }
         self.close_all_held(out);
-        self.end_searches(out);
+        self.end_traces(out);
         self.leave_message(out);
         Outcome::of(stop.reason, self.refused)
     }
@@ -538,6 +553,7 @@ impl StreamEncoder for Encoder {
         match event {
             Event::Start { .. } => self.start(out),
             Event::Open { block, kind } => self.open(*block, kind, out),
+            Event::Tokens { block, tokens } => self.log(*block, tokens),
             Event::Delta { block, text } => self.delta(*block, text, out),
             Event::Seal { block, seal } => self.seal(*block, seal, out),
             Event::Cite { block, citation } => self.cite(*block, citation),

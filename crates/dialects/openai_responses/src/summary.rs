@@ -79,7 +79,7 @@ pub(crate) fn read(encrypted: &str) -> Option<String> {
 
 /// The same as a block of an answer.
 pub(crate) fn block(text: &str, stop: &Stop, seed: u64) -> Foreign {
-    Foreign { origin: ID, json: Json::trusted(item(text, stop, seed)), gist: None, search: None }
+    Foreign { origin: ID, json: Json::trusted(item(text, stop, seed)), gist: None, trace: None }
 }
 
 /// The item that carries a summary.

@@ -58,6 +58,7 @@ impl StreamEncoder for SummaryEncoder {
             Event::Open { .. }
             | Event::Delta { .. }
             | Event::Seal { .. }
+            | Event::Tokens { .. }
             | Event::Cite { .. }
             | Event::Close { .. } => (),
         }

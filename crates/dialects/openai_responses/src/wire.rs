@@ -69,6 +69,8 @@ pub(crate) struct Part<'a> {
     #[serde(borrow)]
     pub(crate) text: Option<Str<'a>>,
     #[serde(borrow)]
+    pub(crate) logprobs: Raw<'a>,
+    #[serde(borrow)]
     pub(crate) refusal: Option<Str<'a>>,
     /// An address, or an object with `url` as some clients send it.
     #[serde(borrow)]
@@ -261,6 +263,8 @@ pub(crate) struct Event<'a> {
     pub(crate) delta: Raw<'a>,
     #[serde(borrow)]
     pub(crate) text: Raw<'a>,
+    #[serde(borrow)]
+    pub(crate) logprobs: Raw<'a>,
     #[serde(borrow)]
     pub(crate) refusal: Raw<'a>,
     #[serde(borrow)]

@@ -16,7 +16,7 @@ fn reply(stream: bool) -> Reply {
 }
 
 /// What a client gets of a whole answer.
-fn whole(client: &str, wire: &str, answer: &Value) -> Value {
+pub(super) fn whole(client: &str, wire: &str, answer: &Value) -> Value {
     let response = side(wire).decode_response(answer.to_string().as_bytes(), &Memo::default()).unwrap();
     let face = ALL.iter().find(|dialect| dialect.id.0 == client).unwrap().client.unwrap();
     serde_json::from_slice(&face.encode_response(&response, &reply(false))).unwrap()
@@ -44,7 +44,7 @@ fn events(wire: &str, chunks: &[Value]) -> Vec<Event> {
 }
 
 /// What a client is streamed.
-fn streamed(client: &str, wire: &str, chunks: &[Value]) -> Vec<Value> {
+pub(super) fn streamed(client: &str, wire: &str, chunks: &[Value]) -> Vec<Value> {
     let face = ALL.iter().find(|dialect| dialect.id.0 == client).unwrap().client.unwrap();
     let (mut encoder, mut out) = (face.stream_encoder(reply(true)), BytesMut::new());
     events(wire, chunks).iter().for_each(|event| encoder.push(event, &mut out));

@@ -6,8 +6,8 @@ mod grammars;
 use bytes::BytesMut;
 use dialect::Reply;
 use hub::{
-    Block, BlockId, CacheWrite, CallKind, Citation, Event, Foreign, Grammar, Json, Seal, Search, SearchAction, Stop,
-    StopReason, Usage, WebPage,
+    Block, BlockId, CacheWrite, CallKind, Citation, Code, Event, Foreign, Grammar, Json, Printed, Program, Seal,
+    Search, SearchAction, Stop, StopReason, Token, Trace, Usage, WebPage,
 };
 use proptest::prelude::*;
 
@@ -63,6 +63,8 @@ struct Made {
     pieces: Vec<String>,
     seal: Option<Seal>,
     cites: bool,
+    /// Its source comes when it is closed.
+    late: bool,
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -70,11 +72,21 @@ fn text() -> impl Strategy<Value = String> {
         .prop_map(str::to_owned)
 }
 
-/// A search of another vendor's, or half of one.
-fn searched(id: &str, action: Option<SearchAction>, found: Option<Vec<WebPage>>) -> Block {
-    let search = Some(Box::new(Search { id: id.into(), action, found, failed: false }));
+/// What another vendor ran, or half of it.
+fn ran(trace: Trace) -> Block {
     let json = Json::trusted("{\"type\":\"odd\"}");
-    Block::Foreign(Foreign { origin: hub::DialectId("nobody"), json, gist: None, search })
+    let trace = Some(Box::new(trace));
+    Block::Foreign(Foreign { origin: hub::DialectId("nobody"), json, gist: None, trace })
+}
+
+fn searched(id: &str, action: Option<SearchAction>, found: Option<Vec<WebPage>>) -> Block {
+    ran(Trace::Search(Search { id: id.into(), action, found, failed: false }))
+}
+
+fn programmed(id: &str, text: Option<&str>, out: Option<&str>) -> Block {
+    let program = text.map(|text| Program { text: text.into(), shell: text.is_empty() });
+    let printed = out.map(|out| Printed { out: out.into(), err: String::new(), failed: out.is_empty() });
+    ran(Trace::Code(Code { id: id.into(), program, printed }))
 }
 
 fn made() -> impl Strategy<Value = Made> {
@@ -100,15 +112,20 @@ fn made() -> impl Strategy<Value = Made> {
             origin: hub::DialectId("nobody"),
             json: Json::trusted("{\"type\":\"odd\",\n\"x\":1}"),
             gist: Some("told".into()),
-            search: None,
+            trace: None,
         }),
         searched("", Some(SearchAction::Query(vec!["q\n".into(), "\u{2028}".into()])), Some(vec![WebPage::default()])),
         searched("", Some(SearchAction::Open(String::new())), Some(Vec::new())),
         searched("s", Some(SearchAction::Query(vec!["a".into()])), None),
+        searched("p", Some(SearchAction::Fetch("https://a.example\n".into())), Some(vec![WebPage::default()])),
+        searched("", Some(SearchAction::Fetch(String::new())), Some(Vec::new())),
+        programmed("c", Some("print(\"\u{2028}\")\n"), None),
+        programmed("c", None, Some("1\r\n")),
+        programmed("1", Some(""), Some("")),
         searched("s", None, Some(vec![WebPage { url: "https://a.example".into(), title: Some("\"".into()) }])),
     ]);
-    (kind, prop::collection::vec(text(), 0..4), seal, any::<bool>(), arguments).prop_map(
-        |(kind, words, seal, cites, arguments)| {
+    (kind, prop::collection::vec(text(), 0..4), seal, any::<(bool, bool)>(), arguments).prop_map(
+        |(kind, words, seal, (cites, late), arguments)| {
             let pieces = match &kind {
                 Block::ToolCall { kind: CallKind::Function, .. } => {
                     arguments.iter().map(|text| (*text).into()).collect()
@@ -118,7 +135,7 @@ fn made() -> impl Strategy<Value = Made> {
                 _ => words,
             };
             let sealed = matches!(kind, Block::Thinking | Block::Redacted | Block::ToolCall { .. });
-            Made { cites: cites && kind == Block::Text, seal: seal.filter(|_| sealed), kind, pieces }
+            Made { cites: cites && kind == Block::Text, late, seal: seal.filter(|_| sealed), kind, pieces }
         },
     )
 }
@@ -129,14 +146,19 @@ fn of_block(block: BlockId, made: &Made) -> Vec<Event> {
     let seal = made.seal.clone().map(|seal| Event::Seal { block, seal });
     let early = matches!(made.kind, Block::ToolCall { .. });
     events.extend(seal.clone().filter(|_| early));
-    events.extend(made.pieces.iter().map(|text| Event::Delta { block, text: text.clone() }));
-    if made.cites {
-        let citation =
-            Citation { url: Some("https://a.example".into()), title: Some("A".into()), ..Citation::default() };
-        events.push(Event::Cite { block, citation });
+    for text in &made.pieces {
+        if made.kind == Block::Text {
+            let token = Token { text: text.clone(), log: -0.5, others: vec![Token::default()], ..Token::default() };
+            events.push(Event::Tokens { block, tokens: vec![token] });
+        }
+        events.push(Event::Delta { block, text: text.clone() });
     }
+    let citation = Citation { url: Some("https://a.example".into()), title: Some("A".into()), ..Citation::default() };
+    let source = made.cites.then_some(Event::Cite { block, citation });
+    events.extend(source.clone().filter(|_| !made.late));
     events.extend(seal.filter(|_| !early));
     events.push(Event::Close { block });
+    events.extend(source.filter(|_| made.late));
     events
 }
 

@@ -33,7 +33,7 @@ fn cache() -> impl Strategy<Value = Option<CacheHint>> {
 }
 
 fn text() -> impl Strategy<Value = Part> {
-    (words(), cache()).prop_map(|(text, cache)| Part::Text(Text { text, cache, citations: Vec::new() }))
+    (words(), cache()).prop_map(|(text, cache)| Part::Text(Text { text, cache, ..Text::default() }))
 }
 
 fn image() -> impl Strategy<Value = Part> {
@@ -79,7 +79,7 @@ fn foreign() -> impl Strategy<Value = Part> {
         } else {
             (hub::DialectId("gemini"), "{}")
         };
-        Part::Foreign(Foreign { origin, json: Json::trusted(json), gist: gist.filter(|_| !own), search: None })
+        Part::Foreign(Foreign { origin, json: Json::trusted(json), gist: gist.filter(|_| !own), trace: None })
     })
 }
 
@@ -184,7 +184,7 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
     let tools = prop::collection::vec(tool(), 0..4);
     (system, turns, tools, choice(), option::of(any::<bool>()), sampling(), format(), thinking()).prop_map(
         |(system, turns, tools, tool_choice, parallel_tools, sampling, format, thinking)| {
-            let system = system.into_iter().map(|(text, cache)| Text { text, cache, citations: Vec::new() }).collect();
+            let system = system.into_iter().map(|(text, cache)| Text { text, cache, ..Text::default() }).collect();
             let mut request = Request {
                 model: "m".into(),
                 system,
@@ -238,7 +238,7 @@ fn answer_text() -> impl Strategy<Value = Part> {
     ("[a-zé\"\\\\\n🦀 ]{0,12}", prop::collection::vec(citation, 0..2)).prop_map(|(text, citations)| {
         // A source without a word has no place in a stream.
         let citations = if text.is_empty() { Vec::new() } else { citations };
-        Part::Text(Text { text, cache: None, citations })
+        Part::Text(Text { text, citations, ..Text::default() })
     })
 }
 
@@ -281,6 +281,7 @@ pub(crate) fn interleaved(response: Response, order: &[prop::sample::Index]) -> 
     hub::replay(response, &mut events);
     let block_of = |event: &Event| match event {
         Event::Open { block, .. }
+        | Event::Tokens { block, .. }
         | Event::Delta { block, .. }
         | Event::Seal { block, .. }
         | Event::Cite { block, .. }

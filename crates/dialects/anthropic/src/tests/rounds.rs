@@ -269,7 +269,7 @@ fn forget_minted(response: &mut Response) {
 #[test]
 fn a_block_laid_out_over_lines_stays_one_event() {
     let json = "{\"type\":\"x\",\r\n \"a\":\"b\\nc\"\n}";
-    let foreign = hub::Foreign { origin: names::ID, json: hub::Json::trusted(json), gist: None, search: None };
+    let foreign = hub::Foreign { origin: names::ID, json: hub::Json::trusted(json), gist: None, trace: None };
     let response = Response { parts: vec![Part::Foreign(foreign)], ..Response::default() };
     let mut events = Vec::new();
     hub::replay(response, &mut events);

@@ -159,7 +159,6 @@ fn what_cannot_be_carried_is_refused() {
         fault.param.unwrap_or_default().into_owned()
     };
     assert_eq!(refused(&|request| request.sampling.n = Some(2)), "n");
-    assert_eq!(refused(&|request| request.sampling.logprobs = true), "logprobs");
     assert_eq!(refused(&|request| request.sampling.max_tokens = Some(0)), "max_tokens");
     assert_eq!(refused(&|request| request.sampling.logit_bias = Some(Json::trusted("{\"1\":2}"))), "logit_bias");
     let put = |part: Part| move |request: &mut Request| request.turns[0].parts.push(part.clone());

@@ -403,7 +403,6 @@ fn what_the_answer_could_not_carry_is_refused() {
         refused(&request, &plain)
     };
     assert_eq!(with(|request| request.sampling.n = Some(2)), "n");
-    assert_eq!(with(|request| request.sampling.logprobs = true), "logprobs");
     assert_eq!(with(|request| request.sampling.max_tokens = Some(0)), "max_tokens");
     let extra = |json: &str| Extra {
         origin: hub::DialectId("anthropic"),
@@ -502,7 +501,7 @@ fn foreign_blocks_leave_their_gist() {
             origin: hub::DialectId("anthropic"),
             json: Json::trusted("{}"),
             gist: gist.map(str::to_owned),
-            search: None,
+            trace: None,
         })
     };
     let request = user(vec![foreign(Some("searched the web")), foreign(None), text("go on")]);

@@ -299,12 +299,26 @@ impl Parts {
                 let searched = self.told.contains(&(item, 0, "searching"));
                 want(searched && self.told.insert((item, 0, "searched")), || format!("out of place: {event}"))
             }
+            // A program is told whole before it runs.
+            "response.code_interpreter_call.in_progress" => {
+                want(self.told.insert((item, 0, "begun")), || format!("begun twice: {event}"))
+            }
+            "response.code_interpreter_call_code.delta" => self.delta(item, 0, "code", event),
+            "response.code_interpreter_call_code.done" => self.done(item, 0, "code", &event["code"], event),
+            "response.code_interpreter_call.interpreting" => {
+                let told = self.told.contains(&(item, 0, "code"));
+                want(told && self.told.insert((item, 0, "runs")), || format!("out of place: {event}"))
+            }
+            "response.code_interpreter_call.completed" => {
+                let runs = self.told.contains(&(item, 0, "runs"));
+                want(runs && self.told.insert((item, 0, "ran")), || format!("out of place: {event}"))
+            }
             other => Err(format!("unknown: {other}")),
         }
     }
 
     fn delta(&mut self, item: usize, at: u64, kind: &'static str, event: &Value) -> Judgement {
-        let inside = matches!(kind, "arguments" | "input") || self.open.contains(&(item, at));
+        let inside = matches!(kind, "arguments" | "input" | "code") || self.open.contains(&(item, at));
         want(inside && !self.told.contains(&(item, at, kind)), || format!("out of place: {event}"))?;
         self.said.entry((item, at, kind)).or_default().push_str(word(&event["delta"], "delta")?);
         Ok(())

@@ -1,0 +1,119 @@
+//! Programs that a provider ran: from the two blocks that tell of one here, and as them for those of another vendor.
+//! Files that a program wrote stay with the account that has them.
+
+use std::borrow::Cow;
+
+use bytes::BytesMut;
+use hub::{Code, Printed, Program};
+use serde::Deserialize;
+
+use crate::json::Open;
+use crate::traces::Asked;
+
+/// The tool that runs Python, and the one that runs commands of a shell.
+const PYTHON: &str = "code_execution";
+const SHELL: &str = "bash_code_execution";
+
+#[derive(Deserialize)]
+struct Block<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    tool_use_id: Option<String>,
+    #[serde(default, borrow)]
+    name: Option<Cow<'a, str>>,
+    #[serde(default)]
+    input: Input,
+    #[serde(default)]
+    content: Output,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Input {
+    code: Option<String>,
+    command: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Output {
+    stdout: Option<String>,
+    stderr: Option<String>,
+    return_code: Option<i64>,
+    error_code: Option<String>,
+}
+
+/// The half of a program that a block tells; `None` for other blocks.
+pub(crate) fn read(json: &str) -> Option<Code> {
+    let block: Block<'_> = serde_json::from_str(json).ok()?;
+    match (&*block.kind, block.name.as_deref()) {
+        ("server_tool_use", Some(name @ (PYTHON | SHELL))) => {
+            let shell = name == SHELL;
+            let text = if shell { block.input.command } else { block.input.code }.unwrap_or_default();
+            Some(Code { id: block.id.unwrap_or_default(), program: Some(Program { text, shell }), printed: None })
+        }
+        ("code_execution_tool_result" | "bash_code_execution_tool_result", _) => {
+            let Output { stdout, stderr, return_code, error_code } = block.content;
+            let failed = error_code.is_some() || return_code.is_some_and(|code| code != 0);
+            let err = stderr.filter(|text| !text.is_empty()).or(error_code).unwrap_or_default();
+            let printed = Some(Printed { out: stdout.unwrap_or_default(), err, failed });
+            Some(Code { id: block.tool_use_id.unwrap_or_default(), program: None, printed })
+        }
+        _ => None,
+    }
+}
+
+/// The two blocks of a program that another vendor ran, as far as it has their halves.
+pub(crate) fn blocks(code: &Code, id: &str) -> Vec<Asked> {
+    let asked = code.program.as_ref().map(|Program { text, shell }| {
+        let (name, field) = if *shell { (SHELL, "command") } else { (PYTHON, "code") };
+        Asked::Use { id: id.to_owned(), name, field, words: text.clone() }
+    });
+    let result = code.printed.as_ref().map(|printed| {
+        let mut out = BytesMut::with_capacity(printed.out.len() + 128);
+        let mut result = Open::typed(&mut out, "code_execution_result");
+        result.text("stdout", &printed.out);
+        result.text("stderr", &printed.err);
+        result.raw("return_code", if printed.failed { "1" } else { "0" });
+        result.raw("content", "[]");
+        result.end();
+        Asked::Result { id: id.to_owned(), kind: "code_execution_tool_result", content: dialect::into_text(out) }
+    });
+    asked.into_iter().chain(result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_halves_are_read_and_written() {
+        let read = |json: &str| read(json).unwrap();
+        let asked =
+            read(r#"{"type":"server_tool_use","id":"s","name":"bash_code_execution","input":{"command":"ls"}}"#);
+        assert_eq!(asked.program, Some(Program { text: "ls".into(), shell: true }));
+        let told = read(
+            r#"{"type":"code_execution_tool_result","tool_use_id":"s","content":{"type":"code_execution_result","stdout":"a","stderr":"b","return_code":2,"content":[]}}"#,
+        );
+        assert_eq!(told.printed, Some(Printed { out: "a".into(), err: "b".into(), failed: true }));
+        let failed = read(
+            r#"{"type":"bash_code_execution_tool_result","tool_use_id":"s","content":{"type":"bash_code_execution_tool_result_error","error_code":"unavailable"}}"#,
+        );
+        assert_eq!(failed.printed, Some(Printed { out: String::new(), err: "unavailable".into(), failed: true }));
+        assert!(
+            super::read(r#"{"type":"server_tool_use","id":"s","name":"text_editor_code_execution","input":{}}"#)
+                .is_none()
+        );
+        let whole = Code { id: "s".into(), printed: told.printed, ..asked };
+        let mut out = BytesMut::new();
+        for block in blocks(&whole, "ws_s") {
+            let input = block.input().unwrap_or_default();
+            block.write(&input, &mut out);
+        }
+        let expect = r#"{"type":"server_tool_use","id":"ws_s","name":"bash_code_execution","input":{"command":"ls"}}{"type":"code_execution_tool_result","tool_use_id":"ws_s","content":{"type":"code_execution_result","stdout":"a","stderr":"b","return_code":1,"content":[]}}"#;
+        assert_eq!(out, expect);
+    }
+}

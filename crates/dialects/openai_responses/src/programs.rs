@@ -1,0 +1,76 @@
+//! Programs that a provider ran: read from the item that tells of one here, and written as it for those that another
+//! vendor ran. Containers and files stay with the account that has them.
+
+use dialect::Object;
+use hub::{Code, Printed, Program};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::wire::{Raw, Str, lenient};
+
+/// What such an item is, here.
+pub(crate) const KIND: &str = "code_interpreter_call";
+/// How ids of such items begin.
+pub(crate) const PREFIX: &str = "ci_";
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Call<'a> {
+    #[serde(borrow)]
+    id: Option<Str<'a>>,
+    #[serde(borrow)]
+    status: Option<Str<'a>>,
+    #[serde(borrow)]
+    code: Option<Str<'a>>,
+    #[serde(borrow)]
+    outputs: Raw<'a>,
+}
+
+/// One output of a program that was run.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Output<'a> {
+    #[serde(borrow)]
+    logs: Option<Str<'a>>,
+}
+
+/// The program that an item tells of; `None` for other items.
+pub(crate) fn read(kind: &str, raw: &RawValue) -> Option<Code> {
+    if kind != KIND {
+        return None;
+    }
+    let call: Call<'_> = lenient(Some(raw));
+    let text = call.code.map(Str::owned).unwrap_or_default();
+    let outputs: Vec<Output<'_>> = lenient(call.outputs);
+    let logs: Vec<&str> = outputs.iter().filter_map(|output| output.logs.as_deref()).collect();
+    let failed = call.status.as_deref() == Some("failed");
+    Some(Code {
+        id: call.id.map(Str::owned).unwrap_or_default(),
+        program: Some(Program { text, shell: false }),
+        printed: Some(Printed { out: logs.join("\n"), err: String::new(), failed }),
+    })
+}
+
+/// Writes the item of a program, in the making or done. Another vendor's container has no name here.
+pub(crate) fn write(code: &Code, done: bool, item: &mut Object<'_>) {
+    let failed = code.printed.as_ref().is_some_and(|printed| printed.failed);
+    item.text("type", KIND);
+    item.text(
+        "status",
+        match (done, failed) {
+            (false, _) => "in_progress",
+            (true, true) => "failed",
+            (true, false) => "completed",
+        },
+    );
+    let text = code.program.as_ref().map_or("", |program| &program.text);
+    item.text("code", if done { text } else { "" });
+    item.text("container_id", "");
+    let printed = code.printed.as_ref().filter(|_| done).map(Printed::all).filter(|text| !text.is_empty());
+    item.array("outputs", printed, |logs, out| {
+        let mut output = Object::open(out);
+        output.text("type", "logs");
+        output.text("logs", &logs);
+        output.close();
+    });
+}
