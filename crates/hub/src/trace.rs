@@ -209,7 +209,7 @@ mod tests {
     fn programs_are_fenced_with_what_they_printed() {
         let program = Some(Program { text: "ls\n".into(), shell: true });
         let printed = Some(Printed { out: "a\n".into(), err: "b".into(), failed: true });
-        let whole = Code { id: "1".into(), program: program.clone(), printed: printed.clone() };
+        let whole = Code { id: "1".into(), program: program.clone(), printed };
         assert_eq!(whole.words().as_deref(), Some("```bash\nls\n```\n```\na\nb\n```\n"));
         let mut half = Trace::Code(Code { program, printed: None, ..whole.clone() });
         assert!(half.asks() && !half.tells());
