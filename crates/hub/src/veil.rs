@@ -120,8 +120,8 @@ fn parted(data: &str) -> Option<(&str, Seal)> {
     let (length, rest) = data.split_once(':')?;
     let (words, seal) = rest.split_at_checked(length.parse().ok()?)?;
     match Seal::unpack(seal) {
-        Carried::Packed(seal) => Some((words, seal)),
-        Carried::Native(_) | Carried::Damaged => None,
+        Carried::Packed(seal) if seal.vendor != VEILED => Some((words, seal)),
+        Carried::Packed(_) | Carried::Native(_) | Carried::Damaged => None,
     }
 }
 
@@ -183,7 +183,7 @@ mod tests {
         }
 
         #[test]
-        fn damaged_words_prove_nothing(data in ".{0,40}|[0-9]{1,20}:.{0,9}bos1:a:b:1:x") {
+        fn damaged_words_prove_nothing(data in ".{0,40}|[0-9]{1,20}:.{0,9}bos1:a:b:1:x|[0-3]:.{0,3}bos1:veiled:words:1:x") {
             let mut thought = Thought { seal: Some(Seal::new(VEILED, WORDS, data)), ..Thought::default() };
             lift(&mut thought);
             prop_assert!(thought.seal.is_none_or(|seal| seal.vendor != VEILED));

@@ -92,6 +92,7 @@ static REQUIRED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"re
 static TRUE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"true"));
 static NULLABLE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"nullable\""));
 static ITEMS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"items\""));
+static EXCLUSIVE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"exclusiveM"));
 static NULL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"null"));
 
 /// A cheap search for what broken schemas hold, and few others. A false alarm costs time, not meaning: what looks broken
@@ -102,7 +103,8 @@ fn looks_broken(text: &str) -> bool {
     let odd_required = || values(&REQUIRED, bytes).any(|value| !value.starts_with(b"[") && !value.starts_with(b"{"));
     let tuple = || values(&ITEMS, bytes).any(|value| value.starts_with(b"["));
     let holds = |word: &Finder<'_>| word.find(bytes).is_some();
-    odd_type || odd_required() || holds(&NULLABLE) || holds(&TRUE) || holds(&NULL) || tuple()
+    let words = [&*NULLABLE, &*TRUE, &*NULL, &*EXCLUSIVE];
+    odd_type || odd_required() || words.into_iter().any(holds) || tuple()
 }
 
 /// Whether types come in a list, or one in capitals.

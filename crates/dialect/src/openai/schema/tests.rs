@@ -15,6 +15,12 @@ fn sound_schemas_pass_byte_for_byte() {
 }
 
 #[test]
+fn a_flag_that_says_nothing_is_found_alone() {
+    let old = json!({"type": "object", "properties": {"n": {"type": "number", "exclusiveMaximum": false}}});
+    assert_eq!(fixed(&old), json!({"type": "object", "properties": {"n": {"type": "number"}}}));
+}
+
+#[test]
 fn broken_roots_become_objects() {
     let empty = json!({"type": "object", "properties": {}});
     for broken in [
