@@ -158,6 +158,12 @@ pub trait ClientSide: Send + Sync {
     /// Writes the answer to a token count.
     fn encode_count(&self, input_tokens: u64) -> Bytes;
 
+    /// Whether its programs lose the proofs of reasoning that an answer holds: the dialect has no place for some of
+    /// them, or programs drop fields that they do not know.
+    fn loses_proofs(&self) -> bool {
+        false
+    }
+
     /// The name under which to look for a model that is not known as it was written: programs of some dialects
     /// decorate names. `None` when there is no other.
     fn plain_name<'a>(&self, _model: &'a str) -> Option<&'a str> {

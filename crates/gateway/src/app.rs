@@ -17,6 +17,7 @@ use crate::kept::Store;
 use crate::lacking::Lacking;
 use crate::lists::Lists;
 use crate::management::{Management, Order};
+use crate::proofs::Proofs;
 use crate::routes::Routes;
 use crate::snapshot::{Snapshot, SnapshotError, Sources};
 
@@ -34,6 +35,8 @@ pub struct App {
     pub(crate) routes: Routes,
     /// Answers that later requests may name.
     pub(crate) kept: Store,
+    /// What clients lose of answers and would have to send back.
+    pub(crate) proofs: Proofs,
     /// Second accounts for slow requests.
     pub(crate) hedges: Hedges,
     /// Told of each new snapshot.
@@ -91,6 +94,7 @@ impl App {
             in_flight,
             routes: Routes::new(),
             kept: Store::default(),
+            proofs: Proofs::default(),
             hedges: Hedges::default(),
             reloads: Notify::new(),
             moves: Notify::new(),

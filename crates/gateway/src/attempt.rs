@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use config::StoreMode;
 use config::payload::Rule;
 use dialect::splice::Pieces;
 use dialect::{ClientSide, Dialect, Encoded, Framer, Framing, Memo, Relay, Signal, Target, WireSide, splice};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use hub::{Assembler, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, replay};
+use hub::{Assembler, Event, Fault, FaultKind, Losses, RawFault, Request, Response, Usage, replay};
 use pool::Secret;
 use tokio::time::timeout;
 use transport::{Deadlines, Payload, UpstreamReply, apart, rare};
@@ -23,6 +24,7 @@ use crate::inbound::Inbound;
 use crate::judge::ruled;
 use crate::outflow::Outflow;
 use crate::payload::{self, Ask};
+use crate::proofs::Keeper;
 use crate::record::Record;
 use crate::relay::{Filter, Relayed};
 use crate::restore::{Rename, Restore};
@@ -243,6 +245,7 @@ impl Attempt<'_> {
         let (model, traits) = self.seat.model(&requested);
         let stream = inbound.peek.reply.stream;
         let decoded = inbound.decoded(self.client)?;
+        let forgetful = self.remind(&mut decoded.request, record);
         let target = Target { model, stream, traits: &traits };
         if fetched::is_needed(&mut decoded.request, side, &target, self.snapshot) {
             let (request, client) = (&mut decoded.request, &self.worker.client);
@@ -256,28 +259,56 @@ impl Attempt<'_> {
         losses.extend(more);
         fidelity::hold(inbound.adjust.fidelity, &losses, Some(wire), model)?;
         record.losses = audible(&losses);
+        inbound.forgetful = forgetful;
         let reply = self.send(wire, side, inbound, body, headers, record).await?;
         match (stream, is_stream(&reply.headers, wire.framing)) {
             (true, true) => {
                 let framer = Framer::new(wire.framing, self.snapshot.config.limits.line_bytes);
                 let events = Events::of_wire(reply.body, framer, side, memo);
+                let events = events.kept_by(self.keeper(inbound), &self.worker.app);
                 apart(self.gated(events, inbound, &losses, record)).await
             }
             (true, false) => rare(self.played(side, inbound, reply, &memo, &losses)).await,
             (false, true) => rare(self.assembled(wire, side, inbound, reply, memo, &losses)).await,
             (false, false) => {
-                let response = self.whole(side, reply, &memo).await?;
+                let response = self.whole(side, inbound, reply, &memo).await?;
                 self.answer(&response, inbound, &losses)
             }
         }
     }
 
-    async fn whole(&self, side: &dyn WireSide, reply: Box<UpstreamReply>, memo: &Memo) -> Result<Response, Fault> {
+    /// Puts what the client has lost of earlier answers back into its history, and tells for whom to remember that of
+    /// the next one.
+    fn remind(&self, request: &mut Request, record: &Record) -> Option<Arc<str>> {
+        let store = &self.snapshot.config.responses_store;
+        if !self.client.loses_proofs() || request.tools.is_empty() || store.mode == StoreMode::Off {
+            return None;
+        }
+        let label = record.key.clone().unwrap_or_default();
+        self.worker.app.proofs.restore(request, &label, store.ttl);
+        Some(label)
+    }
+
+    fn keeper(&self, inbound: &Inbound<'_>) -> Option<Box<Keeper>> {
+        let label = inbound.forgetful.clone()?;
+        Some(Box::new(Keeper::new(label, self.snapshot.config.responses_store.ttl, inbound.peek.reply.seed)))
+    }
+
+    async fn whole(
+        &self,
+        side: &dyn WireSide,
+        inbound: &Inbound<'_>,
+        reply: Box<UpstreamReply>,
+        memo: &Memo,
+    ) -> Result<Response, Fault> {
         let limit = self.snapshot.config.limits.reply_bytes;
         let body = reply.body.collect(limit).await.map_err(|error| faults::of_read(&error))?;
         look_for_json(&body)?;
         let mut response = side.decode_response(&body, memo)?;
         Sieve::of(memo).apply(&mut response);
+        if let Some(keeper) = self.keeper(inbound) {
+            keeper.whole(&mut response, &self.worker.app.proofs);
+        }
         Ok(response)
     }
 
@@ -290,7 +321,7 @@ impl Attempt<'_> {
         memo: &Memo,
         losses: &Losses,
     ) -> Result<Committed, Fault> {
-        let response = self.whole(side, reply, memo).await?;
+        let response = self.whole(side, inbound, reply, memo).await?;
         let mut events = Vec::new();
         replay(response, &mut events);
         Ok(self.stream(Events::played(events), Vec::new(), inbound, losses))
@@ -309,6 +340,7 @@ impl Attempt<'_> {
         let limits = &self.snapshot.config.limits;
         let framer = Framer::new(wire.framing, limits.line_bytes);
         let events = Events::of_wire(reply.body, framer, side, memo);
+        let events = events.kept_by(self.keeper(inbound), &self.worker.app);
         let response = assemble(events, limits.reply_bytes).await?;
         self.answer(&response, inbound, losses)
     }

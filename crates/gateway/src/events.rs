@@ -2,6 +2,7 @@
 
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,8 +12,10 @@ use tokio::time::Sleep;
 use transport::UpstreamBody;
 use upstreams::Script;
 
+use crate::app::App;
 use crate::faults;
 use crate::outflow::Linger;
+use crate::proofs::Keeper;
 use crate::sieve::Sieve;
 
 /// A source of events. After a fault or the last event nothing more comes.
@@ -22,6 +25,8 @@ pub(crate) struct Events {
     stopped: bool,
     grammar: Grammar,
     sieve: Sieve,
+    /// Who remembers what the client would lose.
+    keeper: Option<(Box<Keeper>, Arc<App>)>,
     /// What came from the source, when the sieve looks at it first.
     raw: Vec<Event>,
 }
@@ -38,6 +43,11 @@ impl Events {
         let sieve = Sieve::of(&memo);
         let decoder = side.stream_decoder(memo);
         Self { sieve, ..Self::new(Source::Wire { body, framer, decoder, linger: Linger::default() }) }
+    }
+
+    /// The same, looked at by a keeper.
+    pub(crate) fn kept_by(self, keeper: Option<Box<Keeper>>, app: &Arc<App>) -> Self {
+        Self { keeper: keeper.map(|keeper| (keeper, Arc::clone(app))), ..self }
     }
 
     /// Events of a script, at its pace.
@@ -57,6 +67,7 @@ impl Events {
             stopped: false,
             grammar: Grammar::default(),
             sieve: Sieve::default(),
+            keeper: None,
             raw: Vec::new(),
         }
     }
@@ -69,6 +80,9 @@ impl Events {
         let from = out.len();
         let next = if self.sieve.is_idle() { self.poll_source(cx, out) } else { self.poll_sifted(cx, out) };
         self.check(&out[from..]);
+        if let Some((keeper, app)) = &mut self.keeper {
+            out[from..].iter_mut().for_each(|event| keeper.see(event, &app.proofs));
+        }
         self.stopped |= matches!(out.last(), Some(Event::Stop(_)));
         // After a cut nothing more is wanted: the upstream is let go at once.
         if matches!(next, Poll::Ready(None | Some(Err(_)))) || self.sieve.has_cut() {

@@ -24,11 +24,13 @@ pub(crate) struct Inbound<'a> {
     decoded: Option<Box<Decoded>>,
     /// What it has to do with kept answers, if anything.
     pub(crate) recall: Option<Box<Recall>>,
+    /// For whom proofs in the answer are remembered, if they are.
+    pub(crate) forgetful: Option<Arc<str>>,
 }
 
 impl<'a> Inbound<'a> {
     pub(crate) fn new(head: &'a Parts, body: Body, peek: Peek, adjust: Adjust) -> Self {
-        Self { head, body, peek, adjust, errand: Errand::Answer, decoded: None, recall: None }
+        Self { head, body, peek, adjust, errand: Errand::Answer, decoded: None, recall: None, forgetful: None }
     }
 
     /// The same for another errand.
@@ -45,7 +47,7 @@ impl<'a> Inbound<'a> {
     pub(crate) fn twin(&self) -> Self {
         let Self { head, body, peek, adjust, errand, .. } = self;
         let (body, peek, adjust) = (body.clone(), peek.clone(), adjust.clone());
-        Self { head, body, peek, adjust, errand: *errand, decoded: None, recall: None }
+        Self { head, body, peek, adjust, errand: *errand, decoded: None, recall: None, forgetful: None }
     }
 
     /// The body for an upstream of the same dialect.

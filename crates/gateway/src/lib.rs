@@ -45,6 +45,7 @@ mod outflow;
 mod pass;
 mod paths;
 mod payload;
+mod proofs;
 mod quota;
 mod race;
 mod record;

@@ -129,9 +129,19 @@ impl Gateway {
 
     /// Returns once what has been printed is `enough`, or all output has ended.
     pub async fn log_until(&self, enough: impl Fn(&[String]) -> bool) {
-        let mut lines = self.output.subscribe();
-        // The sender lives in `self`, so waiting cannot fail.
-        _ = lines.wait_for(|output| output.ended == 2 || enough(&output.lines)).await;
+        let mut output = self.output.subscribe();
+        loop {
+            // A copy, because `enough` may look at the output itself: to read it twice while a line waits to be added
+            // would stop everybody.
+            let (lines, ended) = {
+                let now = output.borrow_and_update();
+                (now.lines.clone(), now.ended == 2)
+            };
+            // The sender lives in `self`, so waiting cannot fail.
+            if ended || enough(&lines) || output.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// The process id, for signals.

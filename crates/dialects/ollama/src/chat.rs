@@ -35,6 +35,10 @@ impl ClientSide for Chat {
         request_decode::chat(body)
     }
 
+    fn loses_proofs(&self) -> bool {
+        true
+    }
+
     fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
         response::encode(response, reply, Form::Chat)
     }

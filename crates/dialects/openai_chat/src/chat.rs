@@ -56,6 +56,10 @@ impl ClientSide for Chat {
         Echo { sound, ..Echo::default() }
     }
 
+    fn loses_proofs(&self) -> bool {
+        true
+    }
+
     fn encode_response(&self, response: &Response, reply: &Reply) -> Bytes {
         response::encode(response, reply)
     }
