@@ -51,18 +51,8 @@ pub(crate) fn read(kind: &str, raw: &RawValue) -> Option<Code> {
     })
 }
 
-/// Writes the item of a program, in the making or done. Another vendor's container has no name here.
+/// Writes what the item of a program, in the making or done, holds besides its type and status. Another vendor's container has no name here.
 pub(crate) fn write(code: &Code, done: bool, item: &mut Object<'_>) {
-    let failed = code.printed.as_ref().is_some_and(|printed| printed.failed);
-    item.text("type", KIND);
-    item.text(
-        "status",
-        match (done, failed) {
-            (false, _) => "in_progress",
-            (true, true) => "failed",
-            (true, false) => "completed",
-        },
-    );
     let text = code.program.as_ref().map_or("", |program| &program.text);
     item.text("code", if done { text } else { "" });
     item.text("container_id", "");

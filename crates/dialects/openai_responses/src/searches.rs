@@ -99,19 +99,8 @@ fn pages(list: Raw<'_>) -> Vec<WebPage> {
     lenient::<Vec<Page<'_>>>(list).into_iter().filter_map(page).collect()
 }
 
-/// Writes the item of a search, in the making or done.
-pub(crate) fn write(search: &Search, done: bool, item: &mut Object<'_>) {
-    item.text("type", KIND);
-    item.text(
-        "status",
-        if !done {
-            "in_progress"
-        } else if search.failed {
-            "failed"
-        } else {
-            "completed"
-        },
-    );
+/// Writes what the item of a search holds besides its type and status.
+pub(crate) fn write(search: &Search, item: &mut Object<'_>) {
     let mut action = Object::open(item.key("action"));
     match &search.action {
         Some(SearchAction::Open(url) | SearchAction::Fetch(url)) => {

@@ -42,8 +42,21 @@ pub(crate) fn item_id(trace: &Trace, seed: u64) -> Option<String> {
 
 /// Writes the item, in the making or done.
 pub(crate) fn write(trace: &Trace, done: bool, item: &mut Object<'_>) {
+    let (kind, failed) = match trace {
+        Trace::Search(search) => (searches::KIND, search.failed),
+        Trace::Code(code) => (programs::KIND, code.printed.as_ref().is_some_and(|printed| printed.failed)),
+    };
+    item.text("type", kind);
+    item.text(
+        "status",
+        match (done, failed) {
+            (false, _) => "in_progress",
+            (true, true) => "failed",
+            (true, false) => "completed",
+        },
+    );
     match trace {
-        Trace::Search(search) => searches::write(search, done, item),
+        Trace::Search(search) => searches::write(search, item),
         Trace::Code(code) => programs::write(code, done, item),
     }
 }
