@@ -28,15 +28,17 @@ pub fn tokens(list: Raw<'_>) -> Vec<Token> {
 }
 
 fn token(raw: Raw<'_>) -> Option<Token> {
-    let entry: Entry<'_> = lenient(raw);
-    let others = lenient::<Vec<Raw<'_>>>(entry.top_logprobs).into_iter().filter_map(other).collect();
-    Some(Token { text: entry.token?.owned(), bytes: entry.bytes, id: None, log: entry.logprob?, others })
+    let mut entry: Entry<'_> = lenient(raw);
+    // What could have stood there has no others of its own: however deep a list is, one level is read.
+    let others = lenient::<Vec<Raw<'_>>>(entry.top_logprobs.take());
+    let others = others.into_iter().filter_map(|raw| lenient::<Entry<'_>>(raw).token(Vec::new())).collect();
+    entry.token(others)
 }
 
-/// What could have stood there, which has no others of its own: however deep a list is, one level is read.
-fn other(raw: Raw<'_>) -> Option<Token> {
-    let entry: Entry<'_> = lenient(raw);
-    Some(Token { text: entry.token?.owned(), bytes: entry.bytes, id: None, log: entry.logprob?, others: Vec::new() })
+impl Entry<'_> {
+    fn token(self, others: Vec<Token>) -> Option<Token> {
+        Some(Token { text: self.token?.owned(), bytes: self.bytes, id: None, log: self.logprob?, others })
+    }
 }
 
 /// Writes a list.

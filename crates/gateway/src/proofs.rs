@@ -92,16 +92,19 @@ impl Proofs {
     }
 
     fn restore_turn(&self, turn: &mut Turn, label: &Arc<str>, ttl: Duration, now: Instant) {
+        let is_proved = |part: &Part| matches!(part, Part::Thinking(thought) if thought.seal.is_some());
+        let proved = turn.parts.iter().any(is_proved);
         let mut thoughts = Vec::new();
         for part in &mut turn.parts {
             let Part::ToolCall(call) = part else { continue };
             let key = (Arc::clone(label), Arc::from(&*call.id));
             let Some(proof) = self.find(&key, ttl, now).filter(|proof| proof.name == call.name) else { continue };
             call.seal = call.seal.take().or_else(|| proof.seal.clone());
-            thoughts.extend(proof.thoughts.iter().cloned().map(lifted));
+            if !proved {
+                thoughts.extend(proof.thoughts.iter().cloned().map(lifted));
+            }
         }
-        let is_proved = |part: &Part| matches!(part, Part::Thinking(thought) if thought.seal.is_some());
-        if thoughts.is_empty() || turn.parts.iter().any(is_proved) {
+        if thoughts.is_empty() {
             return;
         }
         turn.parts.retain(|part| !matches!(part, Part::Thinking(_)));
@@ -144,10 +147,10 @@ impl Inner {
 /// Looks at an answer on its way to its client and remembers what that would lose.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    pub(crate) label: Arc<str>,
-    pub(crate) ttl: Duration,
+    label: Arc<str>,
+    ttl: Duration,
     /// From which ids are made for calls without one, so that their clients have something to send back.
-    pub(crate) seed: u64,
+    seed: u64,
     gathered: Gathered,
 }
 

@@ -69,22 +69,28 @@ const OPTIONS: Kind = Kind::Object(&[
     null("stop", Kind::List(&Kind::Text)),
 ]);
 
-const FIELDS: &[Field] = &[
-    must("model", Kind::Text),
-    null("messages", Kind::List(&MESSAGE)),
-    null("tools", Kind::List(&TOOL)),
-    SHARED[0],
-    SHARED[1],
-    SHARED[2],
-    SHARED[3],
-    SHARED[4],
-    SHARED[5],
-    SHARED[6],
-    SHARED[7],
-    SHARED[8],
-];
+/// Fields of one call, and those that chats and prompts share.
+macro_rules! with_shared {
+    ($($own:expr),* $(,)?) => {
+        &[
+            $($own,)*
+            null("stream", Kind::Bool),
+            null("format", Kind::Any),
+            null("keep_alive", Kind::Either(&[Kind::Text, Kind::Number])),
+            null("options", OPTIONS),
+            null("think", Kind::Any),
+            null("truncate", Kind::Bool),
+            null("shift", Kind::Bool),
+            null("logprobs", Kind::Bool),
+            null("top_logprobs", Kind::Int),
+        ]
+    };
+}
 
-const PROMPT: &[Field] = &[
+const FIELDS: &[Field] =
+    with_shared![must("model", Kind::Text), null("messages", Kind::List(&MESSAGE)), null("tools", Kind::List(&TOOL)),];
+
+const PROMPT: &[Field] = with_shared![
     must("model", Kind::Text),
     null("prompt", Kind::Text),
     null("suffix", Kind::Text),
@@ -93,27 +99,6 @@ const PROMPT: &[Field] = &[
     null("context", Kind::List(&Kind::Int)),
     null("raw", Kind::Bool),
     null("images", Kind::List(&Kind::Text)),
-    SHARED[0],
-    SHARED[1],
-    SHARED[2],
-    SHARED[3],
-    SHARED[4],
-    SHARED[5],
-    SHARED[6],
-    SHARED[7],
-    SHARED[8],
-];
-
-const SHARED: [Field; 9] = [
-    null("stream", Kind::Bool),
-    null("format", Kind::Any),
-    null("keep_alive", Kind::Either(&[Kind::Text, Kind::Number])),
-    null("options", OPTIONS),
-    null("think", Kind::Any),
-    null("truncate", Kind::Bool),
-    null("shift", Kind::Bool),
-    null("logprobs", Kind::Bool),
-    null("top_logprobs", Kind::Int),
 ];
 
 /// POST /api/chat.
