@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use config::StoreMode;
 use config::payload::Rule;
 use dialect::splice::Pieces;
 use dialect::{ClientSide, Dialect, Encoded, Framer, Framing, Memo, Relay, Signal, Target, WireSide, splice};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use hub::{Assembler, Event, Fault, FaultKind, Losses, RawFault, Request, Response, Usage, replay};
+use hub::{Assembler, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, replay};
 use pool::Secret;
 use tokio::time::timeout;
 use transport::{Deadlines, Payload, UpstreamReply, apart, rare};
@@ -24,7 +23,7 @@ use crate::inbound::Inbound;
 use crate::judge::ruled;
 use crate::outflow::Outflow;
 use crate::payload::{self, Ask};
-use crate::proofs::Keeper;
+use crate::proofs::{Keeper, Memory};
 use crate::record::Record;
 use crate::relay::{Filter, Relayed};
 use crate::restore::{Rename, Restore};
@@ -244,8 +243,7 @@ impl Attempt<'_> {
         let requested = inbound.peek.model.clone();
         let (model, traits) = self.seat.model(&requested);
         let stream = inbound.peek.reply.stream;
-        let decoded = inbound.decoded(self.client)?;
-        let forgetful = self.remind(&mut decoded.request, record);
+        let decoded = inbound.decoded(self.client, Memory::of(self.worker, self.snapshot, record))?;
         let target = Target { model, stream, traits: &traits };
         if fetched::is_needed(&mut decoded.request, side, &target, self.snapshot) {
             let (request, client) = (&mut decoded.request, &self.worker.client);
@@ -259,7 +257,6 @@ impl Attempt<'_> {
         losses.extend(more);
         fidelity::hold(inbound.adjust.fidelity, &losses, Some(wire), model)?;
         record.losses = audible(&losses);
-        inbound.forgetful = forgetful;
         let reply = self.send(wire, side, inbound, body, headers, record).await?;
         match (stream, is_stream(&reply.headers, wire.framing)) {
             (true, true) => {
@@ -275,18 +272,6 @@ impl Attempt<'_> {
                 self.answer(&response, inbound, &losses)
             }
         }
-    }
-
-    /// Puts what the client has lost of earlier answers back into its history, and tells for whom to remember that of
-    /// the next one.
-    fn remind(&self, request: &mut Request, record: &Record) -> Option<Arc<str>> {
-        let store = &self.snapshot.config.responses_store;
-        if !self.client.loses_proofs() || request.tools.is_empty() || store.mode == StoreMode::Off {
-            return None;
-        }
-        let label = record.key.clone().unwrap_or_default();
-        self.worker.app.proofs.restore(request, &label, store.ttl);
-        Some(label)
     }
 
     fn keeper(&self, inbound: &Inbound<'_>) -> Option<Box<Keeper>> {
@@ -351,7 +336,7 @@ impl Attempt<'_> {
         let requested = inbound.peek.model.clone();
         let (model, _) = self.seat.model(&requested);
         let fidelity = inbound.adjust.fidelity;
-        let decoded = inbound.decoded(self.client)?;
+        let decoded = inbound.decoded(self.client, Memory::of(self.worker, self.snapshot, record))?;
         let losses = decoded.losses.clone();
         fidelity::hold(fidelity, &losses, None, model)?;
         let script = self.seat.upstream.perform(&decoded.request, model)?;

@@ -20,6 +20,7 @@ use crate::attempt::{Attempt, within};
 use crate::fidelity::report;
 use crate::inbound::Inbound;
 use crate::lacking::has_no_such_call;
+use crate::proofs::Memory;
 use crate::record::Record;
 use crate::seats::{Seat, Seats};
 use crate::serve::Serve;
@@ -66,7 +67,7 @@ impl Serve<'_> {
                 }
             }
         }
-        let decoded = inbound.decoded(self.client)?;
+        let decoded = inbound.decoded(self.client, Memory::of(self.worker, &self.snapshot, record))?;
         if let Some(fault) = self.refused_everywhere(&route.seats, &model, &mut decoded.request) {
             return Err(fault);
         }
@@ -144,7 +145,7 @@ impl Serve<'_> {
         let ask = if same {
             relayed(&attempt, wire, side, inbound)?
         } else {
-            self.translated(&attempt, wire, side, inbound)?
+            self.translated(&attempt, wire, side, inbound, record)?
         };
         let call = Call {
             purpose: Purpose::CountTokens,
@@ -188,11 +189,12 @@ impl Serve<'_> {
         wire: &Dialect,
         side: &dyn WireSide,
         inbound: &mut Inbound<'_>,
+        record: &Record,
     ) -> Result<Ask, Fault> {
         let asked_for = inbound.peek.model.clone();
         let (model, traits) = attempt.seat.model(&asked_for);
         let count = side.beside().count.ok_or_else(cannot)?;
-        let decoded = inbound.decoded(self.client)?;
+        let decoded = inbound.decoded(self.client, Memory::of(self.worker, &self.snapshot, record))?;
         let target = Target { model, stream: false, traits: &traits };
         if fetched::is_needed(&mut decoded.request, side, &target, &self.snapshot) {
             // An answer would fetch it. A number is not worth that.

@@ -10,6 +10,7 @@ use pool::AccountId;
 use crate::adjust::Adjust;
 use crate::errand::Errand;
 use crate::kept::Recall;
+use crate::proofs::Memory;
 use crate::restore::Field;
 
 /// A request that has been admitted and peeked at.
@@ -68,15 +69,17 @@ impl<'a> Inbound<'a> {
         self.recall.as_mut().is_some_and(|recall| recall.falls_back(fault, account))
     }
 
-    /// The request in hub form, its history mended. Decoded once, however many attempts ask.
+    /// The request in hub form, with what its client has lost of earlier answers, and its history mended. Decoded once,
+    /// however many attempts ask.
     ///
     /// # Errors
     /// The fault of a request that makes no sense.
-    pub(crate) fn decoded(&mut self, client: &dyn ClientSide) -> Result<&mut Decoded, Fault> {
+    pub(crate) fn decoded(&mut self, client: &dyn ClientSide, memory: Memory<'_>) -> Result<&mut Decoded, Fault> {
         if self.decoded.is_none() {
             let whole = self.recall.as_ref().map_or(Ok(None), |recall| recall.for_hub(&self.body))?;
             let mut decoded = client.decode_request(self.head, whole.as_ref().unwrap_or(&self.body))?;
             self.adjust.request(&mut decoded.request);
+            self.forgetful = memory.remind(client, &mut decoded.request);
             hub::mend(&mut decoded.request, &mut decoded.losses);
             self.decoded = Some(Box::new(decoded));
             let echo = client.echo(&self.body, whole.as_ref().unwrap_or(&self.body));

@@ -87,7 +87,7 @@ impl Record {
     /// For an attempt beside the one that is noted here.
     pub(crate) fn beside(&self) -> Box<Self> {
         let mut aside = Self::new(Arc::clone(&self.id));
-        (aside.started, aside.aside) = (self.started, true);
+        (aside.key, aside.started, aside.aside) = (self.key.clone(), self.started, true);
         aside
     }
 

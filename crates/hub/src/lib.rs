@@ -45,7 +45,7 @@ pub use speech::{SoundForm, Speech, Timbre, Voice};
 pub use thinking::{Level, Mode, Show, Thinking, split_suffix};
 pub use trace::{Code, Printed, Program, Search, SearchAction, Trace, WebPage};
 pub use usage::{CacheWrite, Cost, Usage};
-pub use veil::{Veil, lift};
+pub use veil::Veil;
 
 /// The name of a dialect: `"anthropic"`, `"openai_chat"`, ... Unique in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

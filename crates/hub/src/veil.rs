@@ -107,7 +107,7 @@ fn veiled(words: &str, seal: Seal) -> Seal {
 }
 
 /// Gives a thought of the history the words back that its proof came with. A damaged one proves nothing.
-pub fn lift(thought: &mut Thought) {
+pub(crate) fn lift(thought: &mut Thought) {
     if let Some(seal) = thought.seal.take_if(|seal| seal.vendor == VEILED)
         && let Some((words, seal)) = parted(&seal.data)
     {

@@ -1,34 +1,16 @@
 //! Programs that a provider ran: from the two blocks that tell of one here, and as them for those of another vendor.
 //! Files that a program wrote stay with the account that has them.
 
-use std::borrow::Cow;
-
 use bytes::BytesMut;
 use hub::{Code, Printed, Program};
 use serde::Deserialize;
 
 use crate::json::Open;
-use crate::traces::Asked;
+use crate::traces::{Asked, Block};
 
 /// The tool that runs Python, and the one that runs commands of a shell.
 const PYTHON: &str = "code_execution";
 const SHELL: &str = "bash_code_execution";
-
-#[derive(Deserialize)]
-struct Block<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default)]
-    tool_use_id: Option<String>,
-    #[serde(default, borrow)]
-    name: Option<Cow<'a, str>>,
-    #[serde(default)]
-    input: Input,
-    #[serde(default)]
-    content: Output,
-}
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -47,23 +29,27 @@ struct Output {
 }
 
 /// The half of a program that a block tells; `None` for other blocks.
-pub(crate) fn read(json: &str) -> Option<Code> {
-    let block: Block<'_> = serde_json::from_str(json).ok()?;
-    match (&*block.kind, block.name.as_deref()) {
-        ("server_tool_use", Some(name @ (PYTHON | SHELL))) => {
-            let shell = name == SHELL;
-            let text = if shell { block.input.command } else { block.input.code }.unwrap_or_default();
-            Some(Code { id: block.id.unwrap_or_default(), program: Some(Program { text, shell }), printed: None })
-        }
-        ("code_execution_tool_result" | "bash_code_execution_tool_result", _) => {
-            let Output { stdout, stderr, return_code, error_code } = block.content;
-            let failed = error_code.is_some() || return_code.is_some_and(|code| code != 0);
-            let err = stderr.filter(|text| !text.is_empty()).or(error_code).unwrap_or_default();
-            let printed = Some(Printed { out: stdout.unwrap_or_default(), err, failed });
-            Some(Code { id: block.tool_use_id.unwrap_or_default(), program: None, printed })
-        }
-        _ => None,
+pub(crate) fn read(block: &Block<'_>) -> Option<Code> {
+    if let Some(name @ (PYTHON | SHELL)) = block.asks() {
+        let (input, shell): (Input, bool) = (block.input(), name == SHELL);
+        let text = if shell { input.command } else { input.code }.unwrap_or_default();
+        return Some(Code { id: block.id(), program: Some(Program { text, shell }), printed: None });
     }
+    matches!(&*block.kind, "code_execution_tool_result" | "bash_code_execution_tool_result").then(|| Code {
+        id: block.id(),
+        program: None,
+        printed: Some(printed(block.content())),
+    })
+}
+
+/// What a program printed. Of what cannot be read it is known only that it failed.
+fn printed(output: Option<Output>) -> Printed {
+    let Some(Output { stdout, stderr, return_code, error_code }) = output else {
+        return Printed { failed: true, ..Printed::default() };
+    };
+    let failed = error_code.is_some() || return_code.is_some_and(|code| code != 0);
+    let err = stderr.filter(|text| !text.is_empty()).or(error_code).unwrap_or_default();
+    Printed { out: stdout.unwrap_or_default(), err, failed }
 }
 
 /// The two blocks of a program that another vendor ran, as far as it has their halves.
@@ -91,21 +77,21 @@ mod tests {
 
     #[test]
     fn both_halves_are_read_and_written() {
-        let read = |json: &str| read(json).unwrap();
+        let read = |json: &str| read(&serde_json::from_str(json).unwrap());
         let asked =
-            read(r#"{"type":"server_tool_use","id":"s","name":"bash_code_execution","input":{"command":"ls"}}"#);
+            read(r#"{"type":"server_tool_use","id":"s","name":"bash_code_execution","input":{"command":"ls"}}"#)
+                .unwrap();
         assert_eq!(asked.program, Some(Program { text: "ls".into(), shell: true }));
         let told = read(
             r#"{"type":"code_execution_tool_result","tool_use_id":"s","content":{"type":"code_execution_result","stdout":"a","stderr":"b","return_code":2,"content":[]}}"#,
-        );
+        ).unwrap();
         assert_eq!(told.printed, Some(Printed { out: "a".into(), err: "b".into(), failed: true }));
         let failed = read(
             r#"{"type":"bash_code_execution_tool_result","tool_use_id":"s","content":{"type":"bash_code_execution_tool_result_error","error_code":"unavailable"}}"#,
-        );
+        ).unwrap();
         assert_eq!(failed.printed, Some(Printed { out: String::new(), err: "unavailable".into(), failed: true }));
         assert!(
-            super::read(r#"{"type":"server_tool_use","id":"s","name":"text_editor_code_execution","input":{}}"#)
-                .is_none()
+            read(r#"{"type":"server_tool_use","id":"s","name":"text_editor_code_execution","input":{}}"#).is_none()
         );
         let whole = Code { id: "s".into(), printed: told.printed, ..asked };
         let mut out = BytesMut::new();

@@ -1,35 +1,16 @@
 //! Searches of the web and pages that were read: from the two blocks that tell of one here, and as them for those of
 //! another vendor.
 
-use std::borrow::Cow;
-
 use bytes::BytesMut;
 use hub::{Search, SearchAction, WebPage};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::json::Open;
-use crate::traces::{Asked, NO_PROOF};
+use crate::traces::{Asked, Block, NO_PROOF};
 
 /// The tools that look things up.
 const SEARCH: &str = "web_search";
 const FETCH: &str = "web_fetch";
-
-#[derive(Deserialize)]
-struct Block<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default)]
-    tool_use_id: Option<String>,
-    #[serde(default, borrow)]
-    name: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
-    input: Option<&'a RawValue>,
-    #[serde(default, borrow)]
-    content: Option<&'a RawValue>,
-}
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -53,40 +34,41 @@ struct Document {
     title: Option<String>,
 }
 
+/// What came of it: a list of pages, or the one that was fetched.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Pages(Vec<Page>),
+    Page(Page),
+}
+
 /// The half of a search that a block tells; `None` for other blocks.
-pub(crate) fn read(json: &str) -> Option<Search> {
-    let block: Block<'_> = serde_json::from_str(json).ok()?;
-    let search = match (&*block.kind, block.name.as_deref()) {
-        ("server_tool_use", Some(name @ (SEARCH | FETCH))) => {
-            let input: Input = block.input.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-            let action = match (name, input.url) {
-                (FETCH, url) => SearchAction::Fetch(url.unwrap_or_default()),
-                _ => SearchAction::Query(input.query.into_iter().collect()),
-            };
-            Search { id: block.id.unwrap_or_default(), action: Some(action), found: None, failed: false }
-        }
-        ("web_search_tool_result" | "web_fetch_tool_result", _) => {
-            let found = block.content.and_then(pages);
-            let failed = found.is_none();
-            let found = Some(found.unwrap_or_default());
-            Search { id: block.tool_use_id.unwrap_or_default(), action: None, found, failed }
-        }
-        _ => return None,
-    };
-    Some(search)
+pub(crate) fn read(block: &Block<'_>) -> Option<Search> {
+    if let Some(name @ (SEARCH | FETCH)) = block.asks() {
+        let input: Input = block.input();
+        let action = match (name, input.url) {
+            (FETCH, url) => SearchAction::Fetch(url.unwrap_or_default()),
+            _ => SearchAction::Query(input.query.into_iter().collect()),
+        };
+        return Some(Search { id: block.id(), action: Some(action), found: None, failed: false });
+    }
+    matches!(&*block.kind, "web_search_tool_result" | "web_fetch_tool_result").then(|| {
+        let found = block.content().and_then(pages);
+        let failed = found.is_none();
+        Search { id: block.id(), action: None, found: Some(found.unwrap_or_default()), failed }
+    })
 }
 
 /// The pages of a result; `None` for an error.
-fn pages(content: &RawValue) -> Option<Vec<WebPage>> {
+fn pages(content: Content) -> Option<Vec<WebPage>> {
     let page = |page: Page| {
         let title = page.title.or(page.content.and_then(|document| document.title));
         Some(WebPage { url: page.url.filter(|url| !url.is_empty())?, title: title.filter(|title| !title.is_empty()) })
     };
-    if let Ok(list) = serde_json::from_str::<Vec<Page>>(content.get()) {
-        return Some(list.into_iter().filter_map(page).collect());
+    match content {
+        Content::Pages(list) => Some(list.into_iter().filter_map(page).collect()),
+        Content::Page(fetched) => page(fetched).map(|page| vec![page]),
     }
-    let fetched: Page = serde_json::from_str(content.get()).ok()?;
-    page(fetched).map(|page| vec![page])
 }
 
 /// The two blocks of a search that another vendor ran, as far as it has their halves.
@@ -159,7 +141,7 @@ mod tests {
 
     #[test]
     fn both_halves_are_read_and_errors_are_told_apart() {
-        let read = |json: &str| read(json).unwrap();
+        let read = |json: &str| read(&serde_json::from_str(json).unwrap()).unwrap();
         let asked =
             read(r#"{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{"query":"bees"}}"#);
         assert_eq!((asked.id.as_str(), asked.queries(), &asked.found), ("srvtoolu_1", &["bees".to_owned()][..], &None));
@@ -176,8 +158,6 @@ mod tests {
             r#"{"type":"web_fetch_tool_result","tool_use_id":"s","content":{"type":"web_fetch_result","url":"https://b.example","content":{"type":"document","title":"B"}}}"#,
         );
         assert_eq!(fetched.found.unwrap()[0].title.as_deref(), Some("B"));
-        assert!(super::read(r#"{"type":"server_tool_use","id":"s","name":"code_execution","input":{}}"#).is_none());
-        assert!(super::read(r#"{"type":"server_tool_use","id":"s","name":"web_search"}"#).is_some());
     }
 
     #[test]
