@@ -15,6 +15,8 @@ use memchr::memmem::Finder;
 use crate::tree::definition_name;
 use crate::{Lowered, Object, array, quoted, remembered, scan};
 
+/// What a tool takes that takes nothing, in words that can be held to.
+pub const NOTHING: &str = r#"{"type":"object","properties":{},"required":[],"additionalProperties":false}"#;
 const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
 /// Deeper schemas are copied as they are.
 const DEPTH: u8 = 48;

@@ -101,6 +101,8 @@ fn kind(status: Option<StatusCode>, error_type: Option<&str>, message: &str) -> 
     let kind = match (by_type, by_status) {
         // Some proxies say `invalid_request_error` whatever the status.
         (Some(FaultKind::BadRequest), Some(other)) if other != FaultKind::BadRequest => other,
+        // Others say `api_error`.
+        (Some(FaultKind::UpstreamFailed), Some(other)) => other,
         (Some(kind), _) | (None, Some(kind)) => kind,
         (None, None) => FaultKind::UpstreamFailed,
     };

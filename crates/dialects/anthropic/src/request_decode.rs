@@ -202,7 +202,7 @@ fn tool(mut tool: wire::Tool<'_>, place: &Place<'_, '_>, losses: &mut Losses) ->
     if tool.allowed_callers.as_deref().is_some_and(|callers| !callers.iter().any(|caller| caller == DIRECT)) {
         losses.approximated(format!("{}.allowed_callers", place.path()), "the model calls it itself");
     }
-    let name = tool.name.clone().unwrap_or_default();
+    let mut name = tool.name.clone().unwrap_or_default();
     let cache = block_decode::cache(tool.cache_control.as_ref());
     let kind = match tool.kind.as_deref() {
         None | Some("custom") if name.is_empty() => {
@@ -222,6 +222,10 @@ fn tool(mut tool: wire::Tool<'_>, place: &Place<'_, '_>, losses: &mut Losses) ->
                 _ if kind.starts_with("web_fetch_") => Some(Builtin::Fetch),
                 _ => None,
             };
+            if name.is_empty() {
+                // A set of tools has none of its own.
+                kind.clone_into(&mut name);
+            }
             ToolKind::Hosted { origin: ID, json: Json::trusted(place.text().unwrap_or("{}")), same }
         }
     };

@@ -194,6 +194,10 @@ fn read_config(body: &Body, request: &mut Request) -> Result<(), Fault> {
         }
     }
     request.format = answer.format();
+    if !request.sampling.logprobs {
+        // How many to report, where none are to be.
+        request.sampling.top_logprobs = None;
+    }
     Ok(())
 }
 

@@ -204,8 +204,11 @@ impl<'a> Plan<'a> {
         let mut inner = Object::open(object.key("function"));
         inner.text("name", self.names.wire(&tool.name));
         inner.text_if("description", tool.description.as_deref());
-        if let Some(parameters) = &parameters {
-            inner.raw("parameters", parameters);
+        match parameters.as_deref() {
+            Some(parameters) => inner.raw("parameters", parameters),
+            // What is to be held to must be there.
+            None if tool.strict == Some(true) => inner.raw("parameters", schema::NOTHING),
+            None => (),
         }
         if tool.strict == Some(true) {
             let holds = parameters.as_deref().is_none_or(schema::is_strict);

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use dialect::openai::caching;
 use dialect::{Body, Decoded};
 use hub::{
     CallKind, DialectId, Extra, Fault, Json, Losses, Part, Request, Role, Seal, Text, Thought, ToolCall, ToolResult,
@@ -66,7 +67,7 @@ const KNOWN: &[&str] = &[
 ];
 
 /// Fields that bear on cost and speed alone: nobody misses them in an answer.
-const HINTS: [&str; 3] = ["prompt_cache_options", "prompt_cache_retention", "provider"];
+const HINTS: [&str; 1] = ["provider"];
 
 /// Reads a request.
 pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
@@ -83,7 +84,7 @@ pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
 /// request does so for another dialect.
 pub(crate) fn keep_unknown(body: &Body, origin: DialectId, known: &[&str], request: &mut Request, losses: &mut Losses) {
     for (name, json) in body.others(known) {
-        match HINTS.contains(&name.as_ref()) {
+        match HINTS.contains(&name.as_ref()) || caching::FIELDS.contains(&name.as_ref()) {
             true => losses.silent(name.to_string()),
             false => losses.dropped(name.to_string(), "no other dialect has such a field"),
         }

@@ -3,7 +3,7 @@
 //! Identical requests give identical bytes, or prompt caches would miss.
 
 use bytes::BytesMut;
-use dialect::openai::{form, tier};
+use dialect::openai::{caching, form, tier};
 use dialect::{Effort, Encoded, MaxTokensField, Memo, Object, Peel, Target, quoted};
 use http::HeaderMap;
 use hub::{Fault, Format, Losses, Part, Request, Schema, Source};
@@ -209,6 +209,9 @@ fn service(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losses
         Some(key) if target.traits.quirks.prompt_cache_key => body.text("prompt_cache_key", key),
         Some(_) => losses.silent("prompt_cache_key"),
         None => (),
+    }
+    if target.traits.quirks.prompt_cache_key {
+        caching::carry(request, ID, body);
     }
     if service.metadata.is_some() {
         // OpenAI takes labels only for answers that it stores, and we do not ask it to.

@@ -14,9 +14,6 @@ use crate::{ID, decode_knobs, typed};
 /// What OpenAI allows in a tool name.
 const RULE: NameRule = NameRule { max: 64, also: b"-", letter_first: false };
 
-/// What a tool takes that takes nothing, in words that can be held to.
-const NOTHING: &str = r#"{"type":"object","properties":{},"required":[],"additionalProperties":false}"#;
-
 /// What is sent of the tools.
 pub(crate) struct Plan<'a> {
     tools: Vec<&'a Tool>,
@@ -180,7 +177,7 @@ impl<'a> Plan<'a> {
     /// Both `parameters` and `strict` must be there; without a word, strict would be tried.
     fn function(&self, tool: &Tool, parameters: Option<&Json>, out: &mut BytesMut, losses: &mut Losses) {
         let strict = tool.strict == Some(true);
-        let none = if strict { NOTHING } else { "{}" };
+        let none = if strict { schema::NOTHING } else { "{}" };
         let field = || format!("tools.{}.parameters", tool.name);
         let parameters = schema::repaired(parameters.map_or(none, Json::as_str), field, losses);
         let mut object = Object::open(out);

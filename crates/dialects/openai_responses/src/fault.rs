@@ -13,7 +13,10 @@ pub(crate) use dialect::openai::fault::{render, tells};
 /// what Codex looks for).
 pub(crate) fn stream_code(fault: &Fault) -> &str {
     match fault.kind {
-        FaultKind::BadRequest | FaultKind::Unsupported => fault.code.as_deref().unwrap_or("invalid_prompt"),
+        // Codex sends again whatever carries a code that it does not know.
+        FaultKind::BadRequest | FaultKind::Unsupported => {
+            fault.code.as_deref().filter(|code| blames_request(code)).unwrap_or("invalid_prompt")
+        }
         FaultKind::Overloaded => "server_is_overloaded",
         kind => fault::words(kind).1.unwrap_or("server_error"),
     }
@@ -57,5 +60,51 @@ fn own_words(code: &str, kind: &str, status: u16) -> Option<FaultKind> {
     if is("usage_limit_reached") || is("usage_not_included") {
         return Some(FaultKind::QuotaExhausted);
     }
-    (status == 0 && code.starts_with("invalid_")).then_some(FaultKind::BadRequest)
+    if is("vector_store_timeout") {
+        return Some(FaultKind::UpstreamTimeout);
+    }
+    (status == 0 && blames_request(code)).then_some(FaultKind::BadRequest)
+}
+
+/// The codes of a failed answer that say what is wrong with the request (`ResponseError` of openai-python 3.52).
+fn blames_request(code: &str) -> bool {
+    const OTHERS: [&str; 9] = [
+        "bio_policy",
+        "data_residency_mismatch",
+        "empty_image_file",
+        "failed_to_download_image",
+        "image_content_policy_violation",
+        "image_file_not_found",
+        "image_file_too_large",
+        "image_parse_error",
+        "unsupported_image_media_type",
+    ];
+    code.starts_with("invalid_") || code.starts_with("image_too_") || OTHERS.contains(&code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(code: &str) -> FaultKind {
+        in_stream(&format!(r#"{{"code":"{code}","message":"no"}}"#)).kind
+    }
+
+    #[test]
+    fn a_failed_answer_says_whose_fault_it_is() {
+        for code in ["invalid_prompt", "image_too_small", "image_parse_error", "bio_policy", "failed_to_download_image"]
+        {
+            assert_eq!(told(code), FaultKind::BadRequest, "{code}");
+        }
+        assert_eq!(told("vector_store_timeout"), FaultKind::UpstreamTimeout);
+        assert_eq!(told("server_error"), FaultKind::UpstreamFailed);
+        assert_eq!(told("rate_limit_exceeded"), FaultKind::RateLimited);
+    }
+
+    #[test]
+    fn codes_of_others_are_not_told_to_programs_that_know_openais() {
+        let code = |code: &'static str| stream_code(&Fault::bad_request("no").with_code(code)).to_owned();
+        assert_eq!(code("image_too_large"), "image_too_large");
+        assert_eq!(code("INVALID_ARGUMENT"), "invalid_prompt");
+    }
 }

@@ -1,5 +1,6 @@
 //! Reads a request into the hub: the order of things here, items, parts, tools and knobs in their own files.
 
+use dialect::openai::caching;
 use dialect::{Body, Decoded};
 use hub::{Extra, Fault, Json, Losses, Request, Text};
 
@@ -27,8 +28,6 @@ const KNOWN: &[&str] = &[
     "user",
     "safety_identifier",
     "prompt_cache_key",
-    "prompt_cache_options",
-    "prompt_cache_retention",
     "metadata",
     "client_metadata",
     "store",
@@ -69,7 +68,12 @@ fn instructions(body: &Body, request: &mut Request) -> Result<(), Fault> {
 /// What else a client sends goes back to its own dialect only: elsewhere it is lost, and said so.
 fn keep_unknown(body: &Body, request: &mut Request, losses: &mut Losses) {
     for (name, json) in body.others(KNOWN) {
-        losses.dropped(name.clone().into_owned(), "only the Responses API knows it");
+        match caching::FIELDS.contains(&name.as_ref()) {
+            // A request that only warms a cache is one without an answer.
+            true if request.sampling.max_tokens == Some(0) => continue,
+            true => losses.silent(name.to_string()),
+            false => losses.dropped(name.to_string(), "only the Responses API knows it"),
+        }
         request.extras.push(Extra { origin: ID, field: name.into_owned(), json: Json::trusted(json) });
     }
 }

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use bytes::BytesMut;
-use dialect::openai::{form, tier};
+use dialect::openai::{caching, form, tier};
 use dialect::{Effort, Encoded, Memo, Object, Peel, Target, quoted};
 use http::HeaderMap;
 use hub::{Fault, Format, Losses, Mode, Part, Request, Role, Schema, Show, Source, Text};
@@ -260,6 +260,10 @@ fn service(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
     let key = service.cache_key.as_deref().or(service.user.as_deref());
     if let Some(key) = key {
         body.text("prompt_cache_key", &short_key(key));
+    }
+    // A request that only warms the cache says so itself.
+    if request.sampling.max_tokens != Some(0) {
+        caching::carry(request, ID, body);
     }
     if service.metadata.is_some() {
         // OpenAI takes labels for answers that it stores, and we do not ask it to.
