@@ -1,13 +1,66 @@
 //! Reads the content blocks of a client's turns into hub parts.
 
 use dialect::carrier;
-use hub::{CacheHint, CallKind, Citation, Fault, File, Foreign, Json, Media, Part, Source, Text, Thought, ToolCall};
+use hub::{
+    CacheHint, CallKind, Citation, Fault, File, Foreign, Json, Media, Part, Role, Source, Text, Thought, ToolCall, Turn,
+};
 use serde_json::value::RawValue;
 
 use crate::names::{ID, REDACTED, SIGNATURE};
 use crate::place::Place;
 use crate::wire::{self, Block, CacheControl, CitationSwitch, Content, SourceField};
 use crate::{seals, traces};
+
+/// The block of instructions that an operator gives in the middle of a message (`MidConversationSystemBlockParam` of
+/// anthropic-sdk-python, 2026-08).
+const INSTRUCTIONS: &str = "mid_conv_system";
+
+/// Reads what one message says: one turn, unless it holds instructions, which are a turn of their own.
+///
+/// # Errors
+/// A bad-request fault that names the block.
+pub(crate) fn turns(content: Content<'_>, role: Role, place: &Place<'_, '_>, out: &mut Vec<Turn>) -> Result<(), Fault> {
+    match content {
+        Content::Blocks(blocks) if blocks.iter().any(|block| block.kind == INSTRUCTIONS) => {
+            apart(blocks, role, place, out)
+        }
+        content => {
+            out.push(Turn { role, parts: self::content(content, place)? });
+            Ok(())
+        }
+    }
+}
+
+fn apart(blocks: Vec<Block<'_>>, role: Role, place: &Place<'_, '_>, out: &mut Vec<Turn>) -> Result<(), Fault> {
+    let mut turns: Vec<Turn> = Vec::new();
+    for (at, block) in blocks.into_iter().enumerate() {
+        let place = place.at(at);
+        let (role, parts) = match block.kind == INSTRUCTIONS {
+            true => (Role::System, instructions(block, &place)?),
+            false => {
+                let mut parts = Vec::with_capacity(1);
+                self::block(block, &place, &mut parts)?;
+                (role, parts)
+            }
+        };
+        match turns.last_mut().filter(|turn| turn.role == role) {
+            Some(turn) => turn.parts.extend(parts),
+            None => turns.push(Turn { role, parts }),
+        }
+    }
+    turns.iter_mut().for_each(|turn| carrier::settle(&mut turn.parts));
+    out.append(&mut turns);
+    Ok(())
+}
+
+/// The words of the operator's block, whose breakpoint is that of the last of them.
+fn instructions(block: Block<'_>, place: &Place<'_, '_>) -> Result<Vec<Part>, Fault> {
+    let mut parts = content(block.content, &place.field("content"))?;
+    if let Some(Part::Text(last)) = parts.last_mut() {
+        last.cache = last.cache.or_else(|| cache(block.cache_control.as_ref()));
+    }
+    Ok(parts)
+}
 
 /// Reads content into parts. `place` gives the text of a block that only this dialect understands.
 ///

@@ -143,10 +143,14 @@ fn turns_of(messages: Vec<wire::Message<'_>>, text: &str) -> Result<Vec<Turn>, F
     if messages.is_empty() {
         return Err(Fault::bad_request("messages: at least one message is required").at("messages"));
     }
-    messages.into_iter().enumerate().map(|(at, message)| turn(message, &place.at(at))).collect()
+    let mut turns = Vec::with_capacity(messages.len());
+    for (at, message) in messages.into_iter().enumerate() {
+        turn(message, &place.at(at), &mut turns)?;
+    }
+    Ok(turns)
 }
 
-fn turn(message: wire::Message<'_>, place: &Place<'_, '_>) -> Result<Turn, Fault> {
+fn turn(message: wire::Message<'_>, place: &Place<'_, '_>, turns: &mut Vec<Turn>) -> Result<(), Fault> {
     let role = match &*message.role {
         "user" => Role::User,
         "assistant" => Role::Assistant,
@@ -160,7 +164,7 @@ fn turn(message: wire::Message<'_>, place: &Place<'_, '_>) -> Result<Turn, Fault
         let message = format!("{}.content: a string or an array of blocks is expected", place.path());
         return Err(Fault::bad_request(message).at(place.path()));
     }
-    Ok(Turn { role, parts: block_decode::content(message.content, &place.field("content"))? })
+    block_decode::turns(message.content, role, &place.field("content"), turns)
 }
 
 /// Names the first message, and block, that cannot be read. Only a broken request pays for this second reading.

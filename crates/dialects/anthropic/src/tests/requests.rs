@@ -546,3 +546,19 @@ fn code_that_the_provider_ran_is_told_in_words() {
         .collect();
     assert_eq!(gists, [Some("```python\nprint(1)\n```\n"), Some("```\n1\n```\n")]);
 }
+
+#[test]
+fn instructions_in_the_middle_of_a_message_are_a_turn_of_their_own() {
+    let block = r#"{"type":"mid_conv_system","content":[{"type":"text","text":"Be brief."}],"cache_control":{"type":"ephemeral"}}"#;
+    let said = |content: &str| {
+        let json = format!(r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":[{content}]}}]}}"#);
+        decode(&json).request.turns
+    };
+    let brief = Text { cache: Some(hub::CacheHint::Default), ..Text::plain("Be brief.") };
+    let system = Turn { role: Role::System, parts: vec![Part::Text(brief)] };
+    let word = |text: &str| format!(r#"{{"type":"text","text":"{text}"}}"#);
+    assert_eq!(said(&[&word("a"), block, &word("b")].join(",")), [user("a"), system.clone(), user("b")]);
+    assert_eq!(said(&[&word("a"), block].join(",")), [user("a"), system]);
+    let broken = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"mid_conv_system","content":[]},{"type":"image"}]}]}"#;
+    assert!(decode_fault(broken).param.is_some_and(|path| path.starts_with("messages.0.content.1")));
+}
