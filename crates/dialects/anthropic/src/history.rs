@@ -96,6 +96,7 @@ pub(crate) fn order<'a>(request: &'a Request, traits: &ModelTraits, losses: &mut
         builder.turn(turn)?;
     }
     builder.flush_moved();
+    builder.end_assistant();
     let mut history = History {
         system: request.system.iter().filter(|text| !is_blank(&text.text)).collect(),
         messages: builder.messages,
@@ -245,9 +246,23 @@ impl<'a> Builder<'a, '_> {
         if blocks.is_empty() {
             return;
         }
+        if role != Role::Assistant {
+            self.end_assistant();
+        }
         match self.messages.last_mut() {
             Some(last) if last.role == role => last.blocks.append(&mut blocks),
             _ => self.messages.push(Message { role, blocks }),
+        }
+    }
+
+    /// No message may end with thinking: what nothing came of, because the answer was cut short in it, is left out.
+    fn end_assistant(&mut self) {
+        let Some(last) = self.messages.last_mut().filter(|message| message.role == Role::Assistant) else { return };
+        while last.blocks.pop_if(|block| block.is_thinking()).is_some() {
+            self.losses.silent("thinking");
+        }
+        if last.blocks.is_empty() {
+            self.messages.pop();
         }
     }
 

@@ -146,6 +146,24 @@ fn only_this_vendors_own_proofs_go_back() {
 }
 
 #[test]
+fn thinking_that_led_to_nothing_is_left_out() {
+    let signed = || thought("anthropic", "signature");
+    let history = |parts| vec![turn(U, vec![text("q")]), turn(A, parts), turn(U, vec![text("b")])];
+    plain(history(vec![text("a"), signed(), thought("anthropic", "redacted")]), "u[q] a[a] u[b]");
+    plain(history(vec![signed(), text("a"), signed()]), "u[q] a[<think>|a] u[b]");
+    plain(history(vec![signed()]), "u[q|b]");
+    plain(vec![turn(U, vec![text("q")]), turn(A, vec![signed()])], "u[q]");
+    plain(
+        vec![
+            turn(U, vec![text("q")]),
+            turn(A, vec![call("c"), signed(), text("late")]),
+            turn(U, vec![result("c", vec![text("r")])]),
+        ],
+        "u[q] a[late|(c)] u[c=r]",
+    );
+}
+
+#[test]
 fn a_begun_answer_is_trimmed_dropped_or_refused() {
     let begun = || vec![turn(U, vec![text("q")]), turn(A, vec![text("It is \n")])];
     plain(begun(), "u[q] a[It is]");

@@ -248,7 +248,8 @@ impl<'a, 'l> Items<'a, 'l> {
     fn assistant(&mut self, parts: &'a [Part], out: &mut BytesMut) -> Result<(), Fault> {
         self.flush(out)?;
         let mut said: Vec<Piece<'a>> = Vec::new();
-        for part in parts {
+        let end = parts.iter().rposition(is_item).map_or(0, |last| last + 1);
+        for (at, part) in parts.iter().enumerate() {
             match part {
                 Part::Refusal(words) if !words.is_empty() => said.push(Piece::Refusal(words)),
                 Part::Text(_) | Part::Refusal(_) | Part::Foreign(_) => {
@@ -261,8 +262,9 @@ impl<'a, 'l> Items<'a, 'l> {
                     }
                     said.extend(self.piece(part));
                 }
-                // Foreign reasoning leaves no seam.
-                Part::Thinking(thought) if !is_own(thought) => self.losses.silent("reasoning"),
+                // Foreign reasoning leaves no seam. What led to nothing, because the answer was cut short in it, is
+                // refused as an item that lacks the next one.
+                Part::Thinking(thought) if !is_own(thought) || at >= end => self.losses.silent("reasoning"),
                 Part::Thinking(thought) => {
                     self.message("assistant", &std::mem::take(&mut said), out)?;
                     self.reasoning(thought, out);
@@ -365,6 +367,17 @@ fn text_piece(text: &Text) -> Option<Piece<'_>> {
 
 fn plain(text: Cow<'_, str>) -> Option<Piece<'_>> {
     (!text.is_empty()).then_some(Piece::Text { text, cache: None })
+}
+
+/// Whether a part of an assistant's turn is an item that its reasoning can have led to.
+fn is_item(part: &Part) -> bool {
+    match part {
+        Part::Text(text) => !text.text.is_empty(),
+        Part::Refusal(words) => !words.is_empty(),
+        Part::Foreign(foreign) => foreign.origin == ID || foreign.gist.as_ref().is_some_and(|gist| !gist.is_empty()),
+        Part::ToolCall(_) => true,
+        _ => false,
+    }
 }
 
 /// Whether OpenAI itself made the proof of a thought.

@@ -83,6 +83,14 @@ fn told(response: &Response) -> Vec<String> {
         .collect()
 }
 
+/// A body without the wish for proofs: that comes from reasoning in the history, also from such as led to nothing and
+/// is not sent.
+fn but_for_include(body: &[u8]) -> Vec<u8> {
+    let mut body: Value = serde_json::from_slice(body).unwrap();
+    body.as_object_mut().unwrap().remove("include");
+    serde_json::to_vec(&body).unwrap()
+}
+
 fn jsonish() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
@@ -146,7 +154,7 @@ proptest! {
         prop_assert_eq!(&first, &encode_for(&request, &ModelTraits::default()).unwrap().body);
         let again = Responses.decode_request(&head(), &Body::parse(first.clone()).unwrap()).unwrap().request;
         let second = encode_for(&again, &ModelTraits::default()).unwrap().body;
-        prop_assert_eq!(first, second);
+        prop_assert_eq!(but_for_include(&first), but_for_include(&second));
     }
 
     #[test]

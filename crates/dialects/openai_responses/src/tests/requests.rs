@@ -204,6 +204,22 @@ fn a_conversation_becomes_items() {
 }
 
 #[test]
+fn reasoning_that_led_to_nothing_is_left_out() {
+    let kinds = |input: &Value| -> Vec<String> {
+        let items = encoded(&of_input(input))["input"].as_array().cloned().unwrap_or_default();
+        items.iter().filter_map(|item| Some(item["type"].as_str()?.to_owned())).collect()
+    };
+    let user = json!({"role": "user", "content": "x"});
+    let thought = json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gA"});
+    let said = json!({"role": "assistant", "content": "y"});
+    let call = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"});
+    let output = json!({"type": "function_call_output", "call_id": "c", "output": "1"});
+    assert_eq!(kinds(&json!([user, thought, user])), ["message", "message"]);
+    assert_eq!(kinds(&json!([user, thought, said, thought])), ["message", "reasoning", "message"]);
+    assert_eq!(kinds(&json!([user, call, thought, output])), ["message", "function_call", "function_call_output"],);
+}
+
+#[test]
 fn calls_and_outputs_pair_by_ids_that_openai_takes() {
     let long = "x".repeat(90);
     let request = of_input(&json!([
