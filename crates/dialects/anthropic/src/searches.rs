@@ -106,7 +106,7 @@ fn written(write: impl FnOnce(&mut BytesMut)) -> String {
 /// The page that was read. What it says only the model knows that read it.
 fn write_page(search: &Search, url: &str, out: &mut BytesMut) {
     if search.failed {
-        return out.extend_from_slice(br#"{"type":"web_fetch_tool_error","error_code":"url_not_accessible"}"#);
+        return out.extend_from_slice(br#"{"type":"web_fetch_tool_result_error","error_code":"url_not_accessible"}"#);
     }
     let title = search.found.iter().flatten().find_map(|page| page.title.as_deref());
     let mut result = Open::typed(out, "web_fetch_result");

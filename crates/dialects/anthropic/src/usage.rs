@@ -75,6 +75,8 @@ pub(crate) fn encode(usage: &Usage, object: &mut Open<'_>) {
     }
     if let Some(searches) = usage.web_searches {
         let mut tools = Open::object(object.key("server_tool_use"));
+        // SDKs insist on both; what others fetched is not counted.
+        tools.count("web_fetch_requests", 0);
         tools.count("web_search_requests", searches);
         tools.end();
     }
@@ -168,7 +170,7 @@ mod tests {
 
     #[test]
     fn every_bucket_survives_a_round() {
-        let json = r#"{"input_tokens":1,"cache_creation_input_tokens":7,"cache_read_input_tokens":3,"cache_creation":{"ephemeral_5m_input_tokens":3,"ephemeral_1h_input_tokens":4},"output_tokens":9,"output_tokens_details":{"thinking_tokens":2},"server_tool_use":{"web_search_requests":6}}"#;
+        let json = r#"{"input_tokens":1,"cache_creation_input_tokens":7,"cache_read_input_tokens":3,"cache_creation":{"ephemeral_5m_input_tokens":3,"ephemeral_1h_input_tokens":4},"output_tokens":9,"output_tokens_details":{"thinking_tokens":2},"server_tool_use":{"web_fetch_requests":0,"web_search_requests":6}}"#;
         assert_eq!(write(&read(json)), json);
         let only_split = read(r#"{"cache_creation":{"ephemeral_5m_input_tokens":3,"ephemeral_1h_input_tokens":4}}"#);
         assert_eq!(only_split.cache_write.map(|write| write.total), Some(7));
