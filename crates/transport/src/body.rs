@@ -2,17 +2,17 @@
 //! as can be. It knows nothing of what the bytes mean.
 
 use std::future::{Future as _, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::HeaderValue;
-use http_body::Body;
-use http_body_util::BodyExt;
+use http_body::{Body, Frame};
 use tokio::time::timeout;
 
+use crate::bell;
 use crate::coding::{self, CodingError};
 use crate::spare;
 
@@ -133,13 +133,26 @@ pub fn reuse(body: Bytes) {
     spare::keep(body);
 }
 
+/// The next frame. Whoever sends it is woken for more, if there is more.
+fn poll_frame<B>(body: &mut B, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let (polled, rung) = bell::silently(|| Pin::new(&mut *body).poll_frame(cx));
+    match polled.is_ready() && body.is_end_stream() {
+        true => rung.ignored(),
+        false => rung.heard(),
+    }
+    polled
+}
+
 /// The next chunk with bytes in it, if it still fits.
 async fn chunk<B>(body: &mut B, limit: usize, before: usize) -> Result<Option<Bytes>, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = poll_fn(|cx| poll_frame(body, cx)).await {
         let frame = frame.map_err(|error| BodyError::Disconnected(error.to_string()))?;
         match frame.into_data() {
             Ok(data) if data.len() > limit.saturating_sub(before) => return Err(BodyError::TooLarge { limit }),

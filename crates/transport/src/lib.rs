@@ -5,6 +5,7 @@
 //! [`serve::serve`]; everything is `Send` and works on the current-thread and the multi-thread runtime alike.
 
 pub mod address;
+mod bell;
 pub mod body;
 pub mod cap;
 pub mod client;

@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
+use crate::bell::Belled;
 use crate::cap::Cap;
 use crate::drain::{DrainWatch, Drained};
 use crate::frames::Frames;
@@ -280,9 +281,11 @@ where
                 let (guard, turns) = Guard::new(stream, self.watch(peer, &limits), deadline);
                 let takeover = Takeover::new(drain.clone());
                 let service = Arc::clone(self).answering(peer, turns, takeover.clone());
-                let mut connection =
-                    Box::pin(http1_builder(&limits).serve_connection(TokioIo::new(guard), service).with_upgrades());
-                until_drained(connection.as_mut(), |open| open.graceful_shutdown(), drain).await?;
+                let mut connection = Belled::new(Box::pin(
+                    http1_builder(&limits).serve_connection(TokioIo::new(guard), service).with_upgrades(),
+                ));
+                until_drained(Pin::new(&mut connection), |open| open.work().as_mut().graceful_shutdown(), drain)
+                    .await?;
                 drop(connection);
                 if let Some(work) = takeover.take() {
                     work.await;

@@ -19,6 +19,7 @@ use pin_project_lite::pin_project;
 use super::error::root_cause;
 use super::link::Link;
 use super::payload::Payload;
+use crate::bell;
 use crate::tasks::Spawner;
 
 /// Boxed once per connection; the type behind it cannot be named.
@@ -56,14 +57,13 @@ impl Lane {
         body: &mut Incoming,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        // As above; asking first tells the driver that there is room for a frame.
-        let mut quiet = Context::from_waker(Waker::noop());
-        let asked = Pin::new(&mut *body).poll_frame(&mut quiet);
+        // Asking first tells the driver that there is room for a frame.
+        let asked = take(body);
         if asked.is_ready() {
             return asked;
         }
         self.drive(cx);
-        Pin::new(body).poll_frame(&mut quiet)
+        take(body)
     }
 
     /// True when another request may be put on it now.
@@ -119,6 +119,14 @@ impl<F: Future<Output = Answer>> Future for Sending<'_, F> {
         // Only the driver can bring the answer, and it was polled just now: nobody else need be woken.
         this.answer.poll(&mut Context::from_waker(Waker::noop()))
     }
+}
+
+/// The frame that is there. Only the driver could bring one, and only who takes frames polls the driver: neither has to
+/// be woken by the other.
+fn take(body: &mut Incoming) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    let (taken, rung) = bell::silently(|| Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop())));
+    rung.ignored();
+    taken
 }
 
 fn drive(driver: &mut Option<Driver>, cx: &mut Context<'_>) {

@@ -464,3 +464,41 @@ async fn the_task_of_a_connection_is_small() {
     assert!(size <= 1024, "{size} bytes for each open connection, beside hyper's own");
     drop(client);
 }
+
+/// How often a service was polled from its beginning to its end.
+async fn polls_of(body: &'static str) -> usize {
+    let (polls, taken, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+    let (counted, seen, wait) = (Arc::clone(&polls), Arc::clone(&taken), Arc::clone(&go));
+    let server = served(None, ServeOptions::default(), move |request, _| {
+        let (counted, seen, wait) = (Arc::clone(&counted), Arc::clone(&seen), Arc::clone(&wait));
+        let mut work = Box::pin(async move {
+            let whole = crate::body::collect(request.into_body(), 1 << 20, Duration::from_secs(60)).await;
+            seen.store(true, Ordering::SeqCst);
+            wait.notified().await;
+            Response::new(ReplyBody::whole(whole.unwrap()))
+        });
+        std::future::poll_fn(move |cx| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            work.as_mut().poll(cx)
+        })
+    });
+    let mut stream = dial(&server).await;
+    let length = body.len();
+    let head = format!("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    stream.write_all((head + body).as_bytes()).await.unwrap();
+    until(|| taken.load(Ordering::SeqCst)).await;
+    // Another request goes all the way: whatever the first has woken has had its turn.
+    let other = answer_to(&mut dial(&server).await, b"GARBAGE\r\n\r\n").await;
+    assert!(other.starts_with("HTTP/1.1 400 "), "{other}");
+    go.notify_one();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with(body), "{answer}");
+    polls.load(Ordering::SeqCst)
+}
+
+#[tokio::test]
+async fn a_body_that_came_with_its_head_wakes_nobody() {
+    assert_eq!(polls_of("").await, 2);
+    assert_eq!(polls_of("a small body").await, 2);
+}
