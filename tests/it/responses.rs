@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use testkit::client;
-use testkit::{FakeOpenAi, FakeResponses, Gate, Reply};
+use testkit::{FakeOpenAi, FakeResponses, Gate, Gateway, Reply, Trouble};
 
 use crate::harness::{BEARER, MODEL, Setup, soon};
 
@@ -79,4 +79,30 @@ async fn what_holds_a_turn_together_goes_there_and_back_and_to_nobody_else() {
     let got = soon(client::post(&url, &headers, &json!({"model": MODEL, "input": "q"}))).await.unwrap();
     assert_eq!((got.status.as_u16(), got.header(state)), (200, None));
     assert_eq!(chat.last_request().unwrap().header(state), None);
+}
+
+#[tokio::test]
+async fn what_holds_a_turn_together_never_reaches_another_account() {
+    let (first, second) = (FakeResponses::start().await.unwrap(), FakeResponses::start().await.unwrap());
+    let state = "x-codex-turn-state";
+    let ask = async |gateway: &Gateway, mark: &str, stream: bool| {
+        let url = format!("{}/v1/responses", gateway.url());
+        let body = json!({"model": MODEL, "input": "q", "stream": stream});
+        let got = soon(client::post(&url, &[("authorization", BEARER), (state, mark)], &body)).await.unwrap();
+        assert_eq!(got.status, 200, "{}", got.text());
+        got.header(state).map(str::to_owned)
+    };
+    for stream in [false, true] {
+        let gateway = Setup::new().responses(&first, 1).responses(&second, 0).start().await;
+        let (mark, other) = (format!("of-first-{stream}"), format!("of-second-{stream}"));
+        first.script(Reply::lively().header(state, &mark));
+        assert_eq!(ask(&gateway, "of-nobody", stream).await.as_deref(), Some(&*mark));
+        assert_eq!(first.last_request().unwrap().header(state), Some("of-nobody"), "whose it is nobody here knows");
+        // The account fails in the middle of the turn: the other one begins anew, and is then gone on with.
+        first.script(Reply::trouble(Trouble::Overloaded));
+        second.script(Reply::lively().header(state, &other));
+        assert_eq!(ask(&gateway, &mark, stream).await.as_deref(), Some(&*other));
+        assert_eq!(first.last_request().unwrap().header(state), Some(&*mark), "stream {stream}");
+        assert_eq!(second.last_request().unwrap().header(state), None, "stream {stream}");
+    }
 }

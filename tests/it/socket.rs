@@ -236,3 +236,30 @@ async fn answers_come_one_after_the_other_and_a_drain_lets_them_end() {
     assert!(second.iter().all(|event| event["stream_id"] == "b"), "{second:?}");
     assert_eq!(talk.next().await, Value::Null);
 }
+
+#[tokio::test]
+async fn what_holds_a_turn_together_goes_back_by_itself_until_the_turn_is_over() {
+    let fake = FakeResponses::start().await.unwrap();
+    let gateway = Setup::new().responses(&fake, 0).start().await;
+    let state = "x-codex-turn-state";
+    let headers = [("authorization", BEARER), (state, "before")];
+    let mut talk = Talk::try_open(&gateway, "/v1/responses", &headers).await.unwrap();
+    let result = json!([
+        {"type": "message", "role": "user", "content": "look"},
+        {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": "seen"},
+    ]);
+    let mut ask = async |input: Value, mark: Option<&str>| {
+        let reply = Reply::lively();
+        fake.script(mark.into_iter().fold(reply, |reply, mark| reply.header(state, mark)));
+        talk.say(&json!({"type": "response.create", "model": MODEL, "input": input})).await;
+        talk.id().await;
+        fake.last_request().unwrap().header(state).map(str::to_owned)
+    };
+    assert_eq!(ask(json!("a"), Some("one")).await.as_deref(), Some("before"), "the client's own, of its first turn");
+    assert_eq!(ask(result.clone(), None).await.as_deref(), Some("one"));
+    assert_eq!(ask(result.clone(), Some("two")).await.as_deref(), Some("one"));
+    assert_eq!(ask(result.clone(), None).await.as_deref(), Some("two"));
+    assert_eq!(ask(json!("b"), None).await, None, "a new turn");
+    assert_eq!(ask(result, None).await, None);
+}

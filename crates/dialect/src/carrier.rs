@@ -1,5 +1,6 @@
-//! How the proof of a call travels through a client whose language has a slot for proofs on thoughts only: in an empty
-//! thought right beside the call, its kind marked. On the way back it finds its call again.
+//! How a proof travels through a client whose language has a slot for proofs on thoughts only: in an empty thought, its
+//! kind marked. That of a call stands right beside its call. One that ended an answer stands before the last words, for
+//! clients take an answer's last block for the answer. On the way back each finds its place again.
 
 use hub::{Part, Seal, Thought};
 
@@ -7,6 +8,9 @@ use hub::{Part, Seal, Thought};
 const NEXT: &str = "call_";
 /// Marks the kind of a proof that belongs to the call before: in a stream a proof may come when its call has begun.
 const BEFORE: &str = "called_";
+
+/// Marks the kind of a proof that belongs to the end of its turn.
+const LAST: &str = "last_";
 
 /// The proof of the empty thought that stands right before its call.
 pub fn before_its_call(seal: &Seal) -> String {
@@ -18,17 +22,22 @@ pub fn behind_its_call(seal: &Seal) -> String {
     marked(BEFORE, seal)
 }
 
+/// The same, of one that ended the answer and stands before its last words.
+pub fn at_the_end(seal: &Seal) -> String {
+    marked(LAST, seal)
+}
+
 fn marked(mark: &str, seal: &Seal) -> String {
     let kind = format!("{mark}{}", seal.kind).into();
     Seal { vendor: seal.vendor.clone(), kind, data: seal.data.clone() }.pack()
 }
 
-/// Gives each carried proof to its call, and takes the carrier away.
+/// Gives each carried proof of a call to its call, and takes the carrier away; those of the end go there.
 pub fn settle(parts: &mut Vec<Part>) {
     if !parts.iter().any(|part| carried(part).is_some()) {
         return;
     }
-    let mut waiting = None;
+    let (mut waiting, mut last) = (None, Vec::new());
     let mut kept: Vec<Part> = Vec::with_capacity(parts.len());
     for mut part in parts.drain(..) {
         match carried(&part) {
@@ -38,6 +47,7 @@ pub fn settle(parts: &mut Vec<Part>) {
                     call.seal = Some(seal);
                 }
             }
+            Some((Place::Last, seal)) => last.push(Part::Thinking(Thought { seal: Some(seal), ..Thought::default() })),
             None => {
                 if let Part::ToolCall(call) = &mut part {
                     call.seal = waiting.take();
@@ -46,26 +56,26 @@ pub fn settle(parts: &mut Vec<Part>) {
             }
         }
     }
+    kept.append(&mut last);
     *parts = kept;
 }
 
-/// Which call a carrier belongs to.
+/// Where a carried proof belongs: to a call, or to the end.
+#[derive(Clone, Copy)]
 enum Place {
     Next,
     Before,
+    Last,
 }
 
-/// The proof of a call in a carrier, as its vendor wrote it; `None` for any other part.
+/// The proof in a carrier, as its vendor wrote it; `None` for any other part.
 fn carried(part: &Part) -> Option<(Place, Seal)> {
     let Part::Thinking(Thought { text, seal: Some(seal), .. }) = part else { return None };
     if !text.is_empty() {
         return None;
     }
-    let (place, kind) = match (seal.kind.strip_prefix(NEXT), seal.kind.strip_prefix(BEFORE)) {
-        (Some(kind), _) => (Place::Next, kind),
-        (None, Some(kind)) => (Place::Before, kind),
-        (None, None) => return None,
-    };
+    let places = [(NEXT, Place::Next), (BEFORE, Place::Before), (LAST, Place::Last)];
+    let (place, kind) = places.iter().find_map(|(mark, place)| Some((*place, seal.kind.strip_prefix(mark)?)))?;
     Some((place, Seal { vendor: seal.vendor.clone(), kind: kind.to_owned().into(), data: seal.data.clone() }))
 }
 
@@ -88,6 +98,17 @@ mod tests {
     fn thought(packed: &str) -> Part {
         let Carried::Packed(seal) = Seal::unpack(packed) else { panic!("{packed} is not packed") };
         Part::Thinking(Thought { seal: Some(seal), ..Thought::default() })
+    }
+
+    #[test]
+    fn a_proof_of_the_end_goes_there() {
+        let seal = |data: &str| Seal::new("gemini", "empty", data);
+        let said = || Part::Text(Text::plain("x"));
+        let mut parts =
+            vec![thought(&at_the_end(&seal("one"))), thought(&at_the_end(&seal("two"))), said(), call("1"), said()];
+        settle(&mut parts);
+        let expect = vec![said(), call("1"), said(), thought(&seal("one").pack()), thought(&seal("two").pack())];
+        assert_eq!(parts, expect);
     }
 
     #[test]

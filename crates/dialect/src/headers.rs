@@ -14,9 +14,12 @@ pub struct OwnHeaders {
     pub answers: &'static [&'static str],
     /// As `answers`, but how their names begin.
     pub answer_families: &'static [&'static str],
+    /// By which a service knows the requests of one turn: it comes with an answer, and goes back to whoever gave it with
+    /// what follows in the turn.
+    pub turn: Option<&'static str>,
 }
 
 impl OwnHeaders {
     /// A language without any.
-    pub const NONE: Self = Self { keys: &[], answers: &[], answer_families: &[] };
+    pub const NONE: Self = Self { keys: &[], answers: &[], answer_families: &[], turn: None };
 }

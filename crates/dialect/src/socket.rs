@@ -44,6 +44,9 @@ pub trait Socket: Send + Sync {
     /// A bad-request fault when it makes no sense.
     fn read(&self, message: Bytes, so_far: &SoFar) -> Result<Said, Fault>;
 
+    /// Whether a request goes on in the turn of the answer before it, and begins none.
+    fn goes_on(&self, body: &Body) -> bool;
+
     /// The id of the answer that this event ends, if it can be gone on from.
     fn answered(&self, frame: Frame<'_>) -> Option<String>;
 

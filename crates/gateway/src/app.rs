@@ -20,6 +20,7 @@ use crate::management::{Management, Order};
 use crate::proofs::Proofs;
 use crate::routes::Routes;
 use crate::snapshot::{Snapshot, SnapshotError, Sources};
+use crate::turns::Turns;
 
 /// The process-wide state. Shared by all workers; nothing in it is locked across an await.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct App {
     pub(crate) kept: Store,
     /// What clients lose of answers and would have to send back.
     pub(crate) proofs: Proofs,
+    /// Who gave the marks of turns.
+    pub(crate) turns: Turns,
     /// Second accounts for slow requests.
     pub(crate) hedges: Hedges,
     /// Told of each new snapshot.
@@ -95,6 +98,7 @@ impl App {
             routes: Routes::new(),
             kept: Store::default(),
             proofs: Proofs::default(),
+            turns: Turns::default(),
             hedges: Hedges::default(),
             reloads: Notify::new(),
             moves: Notify::new(),

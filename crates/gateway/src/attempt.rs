@@ -154,12 +154,15 @@ impl Attempt<'_> {
         let mut losses = Losses::default();
         let asked = inbound.relayed(&self.seat.account.id)?;
         let body = inbound.adjust.body(asked, side, &target, &mut losses);
-        let Relay { edits, headers, hide_usage, losses: more } = side.relay(inbound.head, &body, &target);
+        let Relay { edits, mut headers, hide_usage, losses: more } = side.relay(inbound.head, &body, &target);
         losses.extend(more);
+        let (turns, account) = (&self.worker.app.turns, &self.seat.account.id);
+        turns.hold(wire, &mut headers, account);
         fidelity::hold(inbound.adjust.fidelity, &losses, Some(wire), model)?;
         let body = splice::apply_in_pieces(body.bytes(), body.index(), &edits);
         record.losses = audible(&losses);
         let reply = self.send(wire, side, inbound, body, headers, record).await?;
+        turns.note(wire, &reply.headers, account);
         let restore = Restore::new(self.rename(inbound), inbound.went_on_from(&self.seat.account.id));
         let reframed = inbound.peek.reply.stream_type.is_some();
         let mut committed = match (stream, is_stream(&reply.headers, wire.framing)) {
@@ -478,11 +481,16 @@ pub(crate) async fn within<T>(patience: Duration, work: impl Future<Output = Res
 
 /// How the client's dialect frames its streams.
 pub(crate) fn framing_of(client: &dyn ClientSide) -> Framing {
+    speech_of(client).map_or(Framing::Sse, |dialect| dialect.framing)
+}
+
+/// The dialect of a client.
+pub(crate) fn speech_of(client: &dyn ClientSide) -> Option<&'static Dialect> {
     let speaks = |id| id == client.dialect();
-    let own = dialects::ALL
+    dialects::ALL
         .iter()
-        .find(|dialect| speaks(dialect.id) || dialect.routes.iter().any(|route| speaks(route.client.dialect())));
-    own.map_or(Framing::Sse, |dialect| dialect.framing)
+        .copied()
+        .find(|dialect| speaks(dialect.id) || dialect.routes.iter().any(|route| speaks(route.client.dialect())))
 }
 
 fn content_type(framing: Framing) -> &'static str {

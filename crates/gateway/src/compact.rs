@@ -53,7 +53,8 @@ impl Attempt<'_> {
         let mut losses = Losses::default();
         let asked = inbound.relayed(&self.seat.account.id)?;
         let body = inbound.adjust.body(asked, side, &target, &mut losses);
-        let Relay { edits, headers, losses: more, .. } = side.relay(inbound.head, &body, &target);
+        let Relay { edits, mut headers, losses: more, .. } = side.relay(inbound.head, &body, &target);
+        self.worker.app.turns.hold(wire, &mut headers, &self.seat.account.id);
         losses.extend(more);
         fidelity::hold(inbound.adjust.fidelity, &losses, Some(wire), model)?;
         record.losses = audible(&losses);

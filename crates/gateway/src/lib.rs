@@ -65,6 +65,7 @@ mod told;
 mod trail;
 mod translate;
 mod tries;
+mod turns;
 mod upkeep;
 mod upload;
 mod wrap;

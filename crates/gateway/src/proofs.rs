@@ -132,6 +132,15 @@ impl Proofs {
         self.count.store(inner.calls.len(), Ordering::Relaxed);
     }
 
+    /// Lets go of what is too old.
+    pub(crate) fn trim(&self, ttl: Duration, now: Instant) {
+        if self.count.load(Ordering::Relaxed) > 0 {
+            let mut inner = self.lock();
+            inner.trim(ttl, now);
+            self.count.store(inner.calls.len(), Ordering::Relaxed);
+        }
+    }
+
     fn find(&self, key: &Key, ttl: Duration, now: Instant) -> Option<Arc<Proof>> {
         let mut inner = self.lock();
         inner.trim(ttl, now);

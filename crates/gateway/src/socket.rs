@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dialect::{Framer, HttpReply, Route, Said, SoFar, Wish};
+use dialect::{Body, Framer, HttpReply, Route, Said, SoFar, Wish};
 use http::request::Parts;
-use http::{Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, Response, StatusCode, header};
 use hub::{Fault, FaultKind};
 use hyper::upgrade::OnUpgrade;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -41,6 +41,9 @@ struct Talk {
     so_far: SoFar,
     /// Pings since the last sign of life.
     silent: u32,
+    /// The header that marks a turn, and whether it may be of one that is over.
+    turn: Option<HeaderName>,
+    turned: bool,
 }
 
 /// How the wait for an answer ended.
@@ -80,6 +83,8 @@ pub(crate) fn open(
         waiting: VecDeque::new(),
         so_far: SoFar::default(),
         silent: 0,
+        turn: attempt::speech_of(route.client).and_then(|dialect| dialect.headers.turn).map(HeaderName::from_static),
+        turned: false,
     };
     let (upgrade, drain) = (upgrade.clone(), takeover.drain());
     let largest = snapshot.config.limits.body_bytes;
@@ -176,6 +181,7 @@ impl Talk {
         };
         let Wish { body, lane, warm_up, settings } = *wish;
         self.so_far.settings = settings.or(self.so_far.settings.take());
+        self.leave_turn(&body);
         let errand =
             edge::Message { route: self.route, connection: self.number, body, warm_up: warm_up.then_some(self.side) };
         let (worker, head) = (self.worker.clone(), self.head.clone());
@@ -184,7 +190,24 @@ impl Talk {
             Turn::Done(response) => response,
             Turn::Over(parting) => return Turn::Over(parting),
         };
+        self.stay_in_turn(response.headers());
         self.pass_on(socket, response, lane.as_deref(), pings).await
+    }
+
+    /// A mark that came with an answer goes back with what follows in its turn, as a client does it that is told in heads.
+    fn stay_in_turn(&mut self, answer: &HeaderMap) {
+        self.turned = true;
+        if let Some((name, mark)) = self.turn.as_ref().and_then(|name| Some((name, answer.get(name)?))) {
+            self.head.headers.insert(name, mark.clone());
+        }
+    }
+
+    fn leave_turn(&mut self, body: &Body) {
+        if let Some(name) = self.turn.as_ref().filter(|name| self.turned && self.head.headers.contains_key(*name))
+            && !self.side.goes_on(body)
+        {
+            self.head.headers.remove(name);
+        }
     }
 
     /// Waits for something while the connection is looked after.

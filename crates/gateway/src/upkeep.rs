@@ -35,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const RHYTHM: Duration = Duration::from_secs(1);
 /// After writing failed.
 const AGAIN: Duration = Duration::from_secs(30);
+/// How often memory is given back that holds what is too old: nobody finds that in the meantime.
+const SWEEP: Duration = Duration::from_secs(60);
 /// The file of benches, in the folder of accounts. Not `.json`: those are accounts.
 const FILE: &str = "bosporus.cds";
 /// Largest file of benches that is read, in bytes.
@@ -119,13 +121,24 @@ impl Upkeep {
             checkup::keep(app, client),
             refresh::run(app, client, home.as_deref()),
             quota::keep(app, client, &spent),
-            files::keep(app, client)
+            files::keep(app, client),
+            sweep(app)
         );
     }
 
     /// Writes the benches a last time.
     pub async fn finish(&self, app: &Arc<App>) {
         _ = save(app, self.home.as_deref()).await;
+    }
+}
+
+/// Lets go of answers and proofs that are too old, also when no new ones come.
+async fn sweep(app: &App) {
+    loop {
+        sleep(SWEEP).await;
+        let (store, now) = (&app.snapshot().config.responses_store, std::time::Instant::now());
+        app.kept.trim(store, now);
+        app.proofs.trim(store.ttl, now);
     }
 }
 

@@ -3,5 +3,8 @@
 use crate::OwnHeaders;
 
 /// Those of both languages.
-pub const OWN: OwnHeaders =
-    OwnHeaders { keys: &[], answers: &["openai-processing-ms", "openai-version"], answer_families: &["x-ratelimit-"] };
+pub const OWN: OwnHeaders = OwnHeaders {
+    answers: &["openai-processing-ms", "openai-version"],
+    answer_families: &["x-ratelimit-"],
+    ..OwnHeaders::NONE
+};

@@ -127,16 +127,15 @@ pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
     message.raw("role", "\"assistant\"");
     message.text("model", &reply.model);
     let mut content = Open::array(message.key("content"));
-    let mut kept = content.out.len();
-    for (at, part) in response.parts.iter().enumerate() {
-        let before = content.out.len();
-        write_part(part, call_number(at), reply, &mut content);
-        let is_bare = matches!(part, Part::Thinking(thought) if seals::is_bare(thought));
-        if !is_bare && content.out.len() > before {
-            kept = content.out.len();
+    let late = late_proofs(response, reply, has_calls);
+    let (parts, proofs) = response.parts.split_at(response.parts.len() - late);
+    let last = parts.len().saturating_sub(1);
+    for (at, part) in parts.iter().enumerate() {
+        if at == last {
+            proofs.iter().for_each(|part| write_late(part, &mut content));
         }
+        write_part(part, call_number(at), reply, &mut content);
     }
-    content.out.truncate(kept);
     content.end();
     usage::encode_stop(&response.stop, has_calls, &mut message);
     let mut counts = Open::object(message.key("usage"));
@@ -144,6 +143,49 @@ pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
     counts.end();
     message.end();
     out.freeze()
+}
+
+/// How many parts at the end are proofs of others behind the last words, or say nothing. Behind a call proofs do no
+/// harm: it is not the end.
+fn late_proofs(response: &Response, reply: &Reply, has_calls: bool) -> usize {
+    let is_bare = |part: &Part| matches!(part, Part::Thinking(thought) if seals::is_bare(thought));
+    let parts = &response.parts;
+    if has_calls || !parts.iter().any(is_bare) || !parts.iter().any(is_said) {
+        return 0;
+    }
+    parts.iter().rev().take_while(|part| is_bare(part) || is_mute(part, reply)).count()
+}
+
+/// Whether a part becomes no block at all.
+fn is_mute(part: &Part, reply: &Reply) -> bool {
+    let mut out = BytesMut::new();
+    let mut content = Open::array(&mut out);
+    let begun = content.out.len();
+    write_part(part, 1, reply, &mut content);
+    content.out.len() == begun
+}
+
+/// Whether a part becomes words.
+fn is_said(part: &Part) -> bool {
+    match part {
+        Part::Text(Text { text, .. }) | Part::Refusal(text) => !text.is_empty(),
+        Part::Image(_) | Part::Audio(_) => true,
+        Part::Foreign(Foreign { origin, gist, trace: None, .. }) if *origin != ID => {
+            gist.as_ref().is_some_and(|gist| !gist.is_empty())
+        }
+        Part::Foreign(_)
+        | Part::Thinking(_)
+        | Part::ToolCall(_)
+        | Part::Video(_)
+        | Part::File(_)
+        | Part::ToolResult(_) => false,
+    }
+}
+
+fn write_late(part: &Part, content: &mut Open<'_>) {
+    if let Part::Thinking(Thought { seal: Some(seal), .. }) = part {
+        thinking_block("", &carrier::at_the_end(seal), content.item());
+    }
 }
 
 /// The number from which the id of the call at a place is minted; 0 is the message's own.

@@ -27,8 +27,8 @@ pub(crate) fn is_foreign(seal: &Seal) -> bool {
     seal.vendor != VENDOR
 }
 
-/// Whether a thought is nothing but another vendor's proof. At the end of an answer such a block is left out: clients,
-/// agents too, take the last block for the answer, and no vendor insists on a proof that no call follows.
+/// Whether a thought is nothing but another vendor's proof. Behind the last words of an answer such a block must not
+/// stand: clients, agents too, take the last block for the answer.
 pub(crate) fn is_bare(thought: &Thought) -> bool {
     thought.text.is_empty() && !thought.redacted && thought.seal.as_ref().is_some_and(is_foreign)
 }

@@ -26,8 +26,11 @@ pub(crate) struct Encoder {
     current: Option<Current>,
     waiting: Vec<Waiting>,
     calls: u32,
-    /// Foreign proofs on empty thoughts, until another block begins: see [`seals::is_bare`].
+    /// Foreign proofs on empty thoughts, until another block begins: see [`seals::is_bare`]. Behind the last words there
+    /// is no place for them, and what was said cannot be taken back: whoever gave them gets them from the gateway.
     proofs: Vec<Seal>,
+    /// Words have been written.
+    said: bool,
     stopped: bool,
 }
 
@@ -105,6 +108,7 @@ impl Encoder {
             waiting: Vec::new(),
             calls: 0,
             proofs: Vec::new(),
+            said: false,
             stopped: false,
         }
     }
@@ -263,6 +267,7 @@ impl Encoder {
             _ => String::new(),
         };
         let current = self.current.as_mut()?;
+        self.said |= !matches!(current.kind, Kind::Thinking | Kind::ToolCall { .. });
         current.begun = true;
         current.index = index;
         begin_frame(index, out, |block| head(&current.kind, &minted, block));
@@ -271,12 +276,16 @@ impl Encoder {
 
     /// The index of a block that begins now. What waited for one goes out first.
     fn take_index(&mut self, out: &mut BytesMut) -> u64 {
-        for seal in std::mem::take(&mut self.proofs) {
-            self.carrier(&seals::write(&seal), out);
-        }
+        self.write_proofs(out);
         let index = self.next;
         self.next += 1;
         index
+    }
+
+    fn write_proofs(&mut self, out: &mut BytesMut) {
+        for seal in std::mem::take(&mut self.proofs) {
+            self.carrier(&seals::write(&seal), out);
+        }
     }
 
     fn close(&mut self, out: &mut BytesMut) {
@@ -372,6 +381,9 @@ impl Encoder {
         while self.current.is_some() {
             self.close(out);
             self.advance(out);
+        }
+        if self.calls > 0 || !self.said {
+            self.write_proofs(out);
         }
         self.stopped = true;
         let has_calls = self.calls > 0;

@@ -98,8 +98,8 @@ pub(crate) fn parse(data: &[u8]) -> Result<Chunk<'_>, Fault> {
 /// The error that a chunk or a whole answer carries in place of content.
 pub(crate) fn error_of<'a>(chunk: &Chunk<'a>, data: &'a [u8], named: bool) -> Option<&'a str> {
     let told = chunk.error.map(RawValue::get).filter(|json| !matches!(*json, "false" | "\"\"" | "{}"));
-    let flat =
-        named || chunk.object.as_deref() == Some("error") || (chunk.choices.is_none() && chunk.message.is_some());
+    let words = chunk.message.or(chunk.detail);
+    let flat = named || chunk.object.as_deref() == Some("error") || (chunk.choices.is_none() && words.is_some());
     told.or_else(|| flat.then(|| std::str::from_utf8(data).ok()).flatten())
 }
 

@@ -364,6 +364,8 @@ pub(crate) struct Chunk<'a> {
     pub(crate) error: Raw<'a>,
     #[serde(borrow)]
     pub(crate) message: Raw<'a>,
+    #[serde(borrow)]
+    pub(crate) detail: Raw<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]

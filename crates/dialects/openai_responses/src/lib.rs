@@ -54,8 +54,11 @@ use crate::responses::Responses;
 /// all that follows in the turn (codex, 2026).
 const TURN_STATE: &str = "x-codex-turn-state";
 
-const OWN: OwnHeaders =
-    OwnHeaders { answers: &["openai-processing-ms", "openai-version", TURN_STATE], ..openai::headers::OWN };
+const OWN: OwnHeaders = OwnHeaders {
+    answers: &["openai-processing-ms", "openai-version", TURN_STATE],
+    turn: Some(TURN_STATE),
+    ..openai::headers::OWN
+};
 
 /// The name of this dialect.
 pub const ID: DialectId = DialectId("openai_responses");

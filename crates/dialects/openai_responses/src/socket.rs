@@ -41,6 +41,18 @@ impl Socket for Responses {
         Ok(Said::Ask(Box::new(Wish { body, lane, warm_up, settings })))
     }
 
+    /// What a tool gave ends the input of a turn that goes on.
+    fn goes_on(&self, body: &Body) -> bool {
+        let items: Vec<wire::Raw<'_>> = body.get("input").ok().flatten().unwrap_or_default();
+        let last = items
+            .last()
+            .copied()
+            .flatten()
+            .and_then(|item| scan::object(item.get().as_bytes()).ok().zip(Some(item.get())));
+        let kind = last.and_then(|(index, item)| index.find(item.as_bytes(), "type"));
+        kind.is_some_and(|kind| kind.ends_with("_output\""))
+    }
+
     fn answered(&self, frame: Frame<'_>) -> Option<String> {
         let name = frame.event.or_else(|| crate::scanner::name_of(frame.data))?;
         if !matches!(name, b"response.completed" | b"response.incomplete") {

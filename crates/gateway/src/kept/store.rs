@@ -194,7 +194,8 @@ impl Store {
         drop(gone);
     }
 
-    fn trim(&self, limits: &ResponsesStore, now: Instant) {
+    /// Lets go of what is too much or too old.
+    pub(crate) fn trim(&self, limits: &ResponsesStore, now: Instant) {
         loop {
             let mut inner = self.lock();
             let too_much = inner.count > limits.max_entries || self.held.load(Ordering::Relaxed) > limits.max_bytes;
@@ -296,7 +297,13 @@ mod tests {
         assert!(!store.forget("r", &caller("b")));
         let later = now + limits().ttl;
         assert!(matches!(store.find("r", &caller("a"), &limits(), later), Found::Nothing));
-        // The next insertion sweeps it out.
+        // The next sweep gives the memory back, and leaves what is not too old.
+        store.keep(fresh("t", None, 1), &limits(), now + limits().ttl / 2);
+        store.trim(&limits(), later);
+        assert!(kept(&store, "t", later).is_some());
+        assert_eq!(store.lock().count, 1);
+        store.trim(&limits(), later + limits().ttl / 2);
+        assert_eq!((store.held.load(Ordering::Relaxed), store.lock().count), (0, 0));
         store.keep(fresh("s", None, 1), &limits(), later);
         let inner = store.lock();
         assert_eq!((inner.count, inner.order.len()), (1, 1));

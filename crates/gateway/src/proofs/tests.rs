@@ -243,6 +243,9 @@ fn the_oldest_leave_and_no_byte_is_left() {
     proofs.keep(key(1), proof(MAX_BYTES / 4), TTL, start);
     assert!(proofs.find(&key(0), TTL, start).is_some() && proofs.lock().bytes <= MAX_BYTES);
     assert!(proofs.find(&key(0), TTL, start + TTL).is_none());
+    proofs.keep(key(2), proof(1), TTL, start);
+    proofs.trim(TTL, start + TTL);
+    assert_eq!(proofs.count.load(Ordering::Relaxed), 0, "the sweep gives back what nobody asks for");
     let inner = proofs.lock();
     assert_eq!((inner.bytes, inner.calls.len()), (0, 0));
 }

@@ -200,27 +200,30 @@ fn a_proof_that_comes_late_in_a_stream_finds_its_call_too() {
 
 /// Agents take the last block for the answer: one that says nothing would empty it.
 #[test]
-fn a_foreign_proof_after_the_last_words_is_left_out() {
+fn a_foreign_proof_after_the_last_words_stands_before_them_or_nowhere() {
     let proof = || {
         let seal = Some(Seal::new("gemini", "empty", "c2ln"));
         Part::Thinking(Thought { text: String::new(), seal, redacted: false })
     };
     let kinds = |parts: Vec<Part>| {
-        let answer = Response { parts, stop: hub::StopReason::End.into(), ..Response::default() };
+        let answer = Response { parts: parts.clone(), stop: hub::StopReason::End.into(), ..Response::default() };
         let whole: Value = serde_json::from_slice(&Messages.encode_response(&answer, &Reply::new("m", false))).unwrap();
         let mut events = Vec::new();
         hub::replay(answer, &mut events);
         let stream = String::from_utf8(encode_stream(&events, Reply::new("m", true)).to_vec()).unwrap();
         let opened = stream.matches("event: content_block_start").count();
-        let list: Vec<String> =
-            whole["content"].as_array().unwrap().iter().map(|block| block["type"].as_str().unwrap().into()).collect();
-        assert_eq!(opened, list.len(), "a stream leaves out the same: {stream}");
-        list.join(" ")
+        let content = &whole["content"];
+        let json = json!({"model":"m","messages":[{"role":"assistant","content":content}]}).to_string();
+        assert_eq!(decode(&json).request.turns[0].parts, parts, "all is in its place again");
+        let list: Vec<&str> = content.as_array().unwrap().iter().map(|block| block["type"].as_str().unwrap()).collect();
+        format!("{} {opened}", list.join(" "))
     };
-    assert_eq!(kinds(vec![text("hi"), proof(), proof()]), "text");
-    assert_eq!(kinds(vec![proof(), text("hi"), proof()]), "thinking text");
-    assert_eq!(kinds(vec![text("hi"), proof(), Part::ToolCall(tool_call("g1"))]), "text thinking tool_use");
-    assert_eq!(kinds(vec![proof()]), "");
+    let call = || Part::ToolCall(tool_call("g1"));
+    assert_eq!(kinds(vec![text("hi"), proof(), proof()]), "thinking thinking text 1");
+    assert_eq!(kinds(vec![proof(), text("hi"), proof()]), "thinking thinking text 2");
+    assert_eq!(kinds(vec![text("hi"), proof(), call()]), "text thinking tool_use 3");
+    assert_eq!(kinds(vec![text("hi"), call(), proof()]), "text tool_use thinking 3");
+    assert_eq!(kinds(vec![proof()]), "thinking 1");
 }
 
 fn tool_call(id: &str) -> ToolCall {

@@ -1,7 +1,7 @@
 use super::fixtures::golden;
 use super::wire_replies::read;
 use super::*;
-use dialect::{Memo, Reply};
+use dialect::{Memo, Reply, Signal};
 use hub::{Blame, FaultKind, RawFault};
 use std::time::Duration;
 
@@ -85,6 +85,19 @@ fn the_words_survive_every_shape() {
     assert_eq!((fault.param.as_deref(), fault.code.as_deref()), (Some("messages[0]"), Some("unsupported_value")));
     assert_eq!(fault.blame, Blame::Request);
     assert!(fault.upstream.is_some());
+}
+
+/// Some servers say so with a 200: whoever reads the answer, translates or relays it, must not take it for one.
+#[test]
+fn an_answer_that_is_only_words_is_an_error_on_both_ways() {
+    for body in [r#"{"detail":"no model"}"#, r#"{"detail":[{"msg":"no model"}]}"#, r#"{"message":"no model"}"#] {
+        let translated = Chat.decode_response(body.as_bytes(), &Memo::default()).unwrap_err();
+        let Signal::Fault(relayed) = Chat.scanner().whole(body.as_bytes()) else { panic!("{body} was relayed") };
+        assert_eq!((&*translated.message, &*relayed.message), ("no model", "no model"), "{body}");
+    }
+    let beside = r#"{"object":"chat.completion","detail":"x","choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
+    assert!(Chat.decode_response(beside.as_bytes(), &Memo::default()).is_ok());
+    assert!(matches!(Chat.scanner().whole(beside.as_bytes()), Signal::Terminal));
 }
 
 #[test]
