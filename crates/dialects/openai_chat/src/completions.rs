@@ -1,7 +1,7 @@
 //! Legacy completions: a prompt in, a text out. Has no wire of its own; the prompt becomes a user turn.
 //!
-//! What only a raw completion model can do (suffix, echo, best_of, token arrays, log probabilities) is refused, because
-//! the client reads it out of the answer.
+//! What only a raw completion model can do (suffix, echo, best_of, token arrays) is refused, because the client reads it
+//! out of the answer.
 
 use std::time::SystemTime;
 
@@ -9,13 +9,16 @@ use bytes::{Bytes, BytesMut};
 use dialect::limits::{Left, x_ratelimit};
 use dialect::{Body, ClientSide, Decoded, HttpReply, Object, Peek, Reply, Source, StreamEncoder, mint};
 use http::request::Parts;
-use hub::{Block, BlockId, DialectId, Event, Fault, Losses, Part, Request, Response, Role, Service, Text, Turn, Usage};
+use hub::{
+    Block, BlockId, DialectId, Event, Fault, Losses, Part, Request, Response, Role, Sampling, Service, Text, Token,
+    Turn, Usage,
+};
 use serde_json::value::RawValue;
 
 use crate::request_decode::keep_unknown;
 use crate::response::finish_reason;
 use crate::wire::as_text;
-use crate::{COMPLETIONS_ID, chat, decode_knobs, fault, usage};
+use crate::{COMPLETIONS_ID, chat, decode_knobs, fault, legacy_odds, usage};
 
 /// `POST /v1/completions`.
 #[derive(Debug)]
@@ -45,7 +48,7 @@ impl ClientSide for Completions {
         let mut request = Request {
             model: body.get("model")?.unwrap_or_default(),
             turns: vec![prompt],
-            sampling: decode_knobs::sampling(body)?,
+            sampling: sampling(body)?,
             service: Service { user, cache_key: body.get("prompt_cache_key")?, ..Service::default() },
             ..Request::default()
         };
@@ -97,18 +100,21 @@ const KNOWN: [&str; 20] = [
 
 fn refuse(body: &Body) -> Result<(), Fault> {
     const FIX: &str = "leave it out, or use a chat completion";
-    let defaults = [
-        ("suffix", ["\"\"", "null"]),
-        ("echo", ["false", "null"]),
-        ("best_of", ["1", "0"]),
-        ("logprobs", ["null", "false"]),
-    ];
+    let defaults = [("suffix", ["\"\"", "null"]), ("echo", ["false", "null"]), ("best_of", ["1", "0"])];
     match defaults.into_iter().find(|(field, plain)| body.raw(field).is_some_and(|raw| !plain.contains(&raw))) {
         Some((field, _)) => {
             Err(Fault::unsupported(field, format!("`{field}` is not supported by any model here: {FIX}")))
         }
         None => Ok(()),
     }
+}
+
+/// Log probabilities are asked for by how many others are told beside each token; of none, the token's own.
+fn sampling(body: &Body) -> Result<Sampling, Fault> {
+    let asked = body.raw("logprobs").filter(|raw| !matches!(*raw, "null" | "false")).is_some();
+    let others: Option<u32> = if asked { body.get("logprobs")? } else { None };
+    let top_logprobs = others.filter(|others| *others > 0);
+    Ok(Sampling { logprobs: asked, top_logprobs, ..decode_knobs::sampling(body)? })
 }
 
 /// The one prompt: a text, or a list of one text.
@@ -136,11 +142,15 @@ fn head(reply: &Reply, out: &mut BytesMut) {
     object.raw("choices", "[");
 }
 
-fn choice(text: &str, finish: Option<&str>, out: &mut BytesMut) {
+/// `before`: how many characters of the answer came before this piece of it.
+fn choice(text: &str, tokens: &[Token], before: u64, finish: Option<&str>, out: &mut BytesMut) {
     let mut choice = Object::open(out);
     choice.text("text", text);
     choice.number("index", 0);
-    choice.raw("logprobs", "null");
+    match tokens {
+        [] => choice.raw("logprobs", "null"),
+        tokens => legacy_odds::write(tokens, before, choice.key("logprobs")),
+    }
     match finish {
         Some(reason) => choice.text("finish_reason", reason),
         None => choice.raw("finish_reason", "null"),
@@ -149,10 +159,13 @@ fn choice(text: &str, finish: Option<&str>, out: &mut BytesMut) {
 }
 
 fn encode(response: &Response, reply: &Reply) -> Bytes {
-    let mut text = String::new();
+    let (mut text, mut tokens) = (String::new(), Vec::new());
     for part in &response.parts {
         match part {
-            Part::Text(more) => text.push_str(&more.text),
+            Part::Text(more) => {
+                text.push_str(&more.text);
+                tokens.extend_from_slice(&more.tokens);
+            }
             Part::Refusal(words) => text.push_str(words),
             // A completion has no place for anything else.
             _ => (),
@@ -160,7 +173,7 @@ fn encode(response: &Response, reply: &Reply) -> Bytes {
     }
     let mut out = BytesMut::with_capacity(text.len() + 256);
     head(reply, &mut out);
-    choice(&text, Some(finish_reason(response.stop.reason, reply)), &mut out);
+    choice(&text, &tokens, 0, Some(finish_reason(response.stop.reason, reply)), &mut out);
     out.extend_from_slice(b"]");
     if !response.usage.is_unknown() {
         out.extend_from_slice(b",\"usage\":");
@@ -177,6 +190,9 @@ struct Encoder {
     head: BytesMut,
     /// The blocks whose text is shown.
     shown: Vec<BlockId>,
+    /// Tokens of text that is still to come, and how many characters have come.
+    tokens: Vec<Token>,
+    before: u64,
     usage: Usage,
 }
 
@@ -185,12 +201,14 @@ impl Encoder {
         let mut start = BytesMut::with_capacity(128);
         start.extend_from_slice(b"data: ");
         head(&reply, &mut start);
-        Self { reply, head: start, shown: Vec::new(), usage: Usage::default() }
+        Self { reply, head: start, shown: Vec::new(), tokens: Vec::new(), before: 0, usage: Usage::default() }
     }
 
-    fn chunk(&self, text: &str, finish: Option<&str>, out: &mut BytesMut) {
+    fn chunk(&mut self, text: &str, finish: Option<&str>, out: &mut BytesMut) {
         out.extend_from_slice(&self.head);
-        choice(text, finish, out);
+        choice(text, &self.tokens, self.before, finish, out);
+        self.tokens.clear();
+        self.before += legacy_odds::characters(text.as_bytes());
         out.extend_from_slice(if self.reply.usage_frame { b"],\"usage\":null}\n\n" } else { b"]}\n\n" });
     }
 }
@@ -199,10 +217,12 @@ impl StreamEncoder for Encoder {
     fn push(&mut self, event: &Event, out: &mut BytesMut) {
         match event {
             Event::Open { block, kind: Block::Text | Block::Refusal } => self.shown.push(*block),
+            Event::Tokens { block, tokens } if self.shown.contains(block) => self.tokens.extend_from_slice(tokens),
             Event::Delta { block, text } if self.shown.contains(block) => self.chunk(text, None, out),
             Event::Usage(usage) => self.usage.update(usage),
             Event::Stop(stop) => {
-                self.chunk("", Some(finish_reason(stop.reason, &self.reply)), out);
+                let reason = finish_reason(stop.reason, &self.reply);
+                self.chunk("", Some(reason), out);
                 if self.reply.usage_frame && !self.usage.is_unknown() {
                     out.extend_from_slice(&self.head);
                     out.extend_from_slice(b"],\"usage\":");

@@ -11,7 +11,9 @@ use crate::{ID, sound};
 
 /// Reads every knob.
 pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> Result<(), Fault> {
-    request.sampling = sampling(body)?;
+    let logprobs = body.get("logprobs")?.unwrap_or(false);
+    let top_logprobs = body.get("top_logprobs")?.filter(|top| *top > 0);
+    request.sampling = Sampling { logprobs, top_logprobs, ..sampling(body)? };
     request.format = format(body)?;
     request.thinking = thinking(body, losses)?;
     request.service = service(body, losses)?;
@@ -19,10 +21,10 @@ pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> R
     Ok(())
 }
 
+/// What chats and legacy completions ask for in the same words.
 pub(crate) fn sampling(body: &Body) -> Result<Sampling, Fault> {
     let not_one = |value: &f64| (*value - 1.0).abs() > f64::EPSILON;
     let not_zero = |value: &f64| value.abs() > f64::EPSILON;
-    let logprobs = body.get("logprobs")?.unwrap_or(false);
     let newer = body.get("max_completion_tokens")?;
     Ok(Sampling {
         max_tokens: newer.map_or_else(|| body.get("max_tokens"), |cap| Ok(Some(cap)))?,
@@ -34,10 +36,9 @@ pub(crate) fn sampling(body: &Body) -> Result<Sampling, Fault> {
         n: body.get("n")?.filter(|n| *n != 1),
         frequency_penalty: body.get("frequency_penalty")?.filter(not_zero),
         presence_penalty: body.get("presence_penalty")?.filter(not_zero),
-        logprobs,
-        top_logprobs: body.get("top_logprobs")?.filter(|top| *top > 0),
         logit_bias: object(body, "logit_bias")?,
         verbosity: body.get("verbosity")?.filter(|word: &String| word != "medium"),
+        ..Sampling::default()
     })
 }
 

@@ -19,6 +19,7 @@ mod encode_messages;
 mod encode_tools;
 mod fault;
 mod habits;
+mod legacy_odds;
 mod models;
 mod reasoning;
 mod request_decode;
