@@ -87,6 +87,7 @@ pub(crate) fn stop_reason(word: &str) -> StopReason {
         | "IMAGE_SAFETY"
         | "LANGUAGE"
         | "MODEL_ARMOR"
+        | "PUP_LIMITED_DISABLED"
         | "ESCALATION"
         | "IMAGE_PROHIBITED_CONTENT"
         | "IMAGE_RECITATION" => StopReason::Filter,

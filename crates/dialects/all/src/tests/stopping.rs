@@ -36,7 +36,7 @@ const MALFORMED: Told = ["stop", "failed", "end_turn", "MALFORMED_FUNCTION_CALL"
 const SEQUENCE: Told = ["stop", "completed", "stop_sequence", "STOP", "stop"];
 
 #[rustfmt::skip]
-const ROWS: [(&str, &str, Holds, Told); 63] = [
+const ROWS: [(&str, &str, Holds, Told); 64] = [
     ("openai_chat", "stop", Text, END),
     ("openai_chat", "stop", Call, CALLS),
     ("openai_chat", "tool_calls", Call, CALLS),
@@ -92,6 +92,7 @@ const ROWS: [(&str, &str, Holds, Told); 63] = [
     ("gemini", "IMAGE_SAFETY", Nothing, FILTER),
     ("gemini", "LANGUAGE", Nothing, FILTER),
     ("gemini", "MODEL_ARMOR", Nothing, FILTER),
+    ("gemini", "PUP_LIMITED_DISABLED", Nothing, FILTER),
     ("gemini", "ESCALATION", Nothing, FILTER),
     ("gemini", "CONTINUATION", Text, PAUSED),
     ("gemini", "MALFORMED_FUNCTION_CALL", Nothing, MALFORMED),
