@@ -1,11 +1,13 @@
 //! Programs that a provider ran: read from the item that tells of one here, and written as it for those that another
 //! vendor ran. Containers and files stay with the account that has them.
 
+use bytes::BytesMut;
 use dialect::Object;
 use hub::{Code, Printed, Program};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::seals;
 use crate::wire::{Raw, Str, lenient};
 
 /// What such an item is, here.
@@ -51,11 +53,34 @@ pub(crate) fn read(kind: &str, raw: &RawValue) -> Option<Code> {
     })
 }
 
-/// Writes what the item of a program, in the making or done, holds besides its type and status. Another vendor's container has no name here.
+/// What an item says that we made of another vendor's program: OpenAI knows no container of ours and would refuse the item.
+/// `None` for its own items.
+pub(crate) fn as_message(json: &str) -> Option<String> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Container<'a> {
+        #[serde(borrow)]
+        container_id: Option<Str<'a>>,
+    }
+    let raw: &RawValue = serde_json::from_str(json).ok()?;
+    let container: Container<'_> = lenient(Some(raw));
+    container.container_id.filter(|id| **id == *seals::UNPROVEN)?;
+    let words = read(KIND, raw).and_then(|code| code.words()).unwrap_or_default();
+    let mut out = BytesMut::with_capacity(words.len() + 64);
+    let mut message = Object::open(&mut out);
+    message.text("type", "message");
+    message.text("role", "assistant");
+    message.text("content", &words);
+    message.close();
+    Some(dialect::into_text(out))
+}
+
+/// Writes what the item of a program, in the making or done, holds besides its type and status. Another vendor's
+/// container has no name here: ours is marked.
 pub(crate) fn write(code: &Code, done: bool, item: &mut Object<'_>) {
     let text = code.program.as_ref().map_or("", |program| &program.text);
     item.text("code", if done { text } else { "" });
-    item.text("container_id", "");
+    item.text("container_id", seals::UNPROVEN);
     let printed = code.printed.as_ref().filter(|_| done).map(Printed::all).filter(|text| !text.is_empty());
     item.array("outputs", printed, |logs, out| {
         let mut output = Object::open(out);

@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 
 use crate::summary_encode::SummaryEncoder;
 use crate::{
-    decode_knobs, decode_tools, fault, instruct, request_decode, request_encode, response, scanner, spaces,
+    decode_knobs, decode_tools, fault, instruct, programs, request_decode, request_encode, response, scanner, spaces,
     stream_decode, stream_encode, summary, typed, wire,
 };
 
@@ -240,7 +240,7 @@ fn unpacked(input: &str) -> Option<Unpacked> {
     Some(Unpacked { input: format!("[{}]", own.join(",")), left_out })
 }
 
-/// The item as it is, a summary of ours in words, or nothing of a proof that is not OpenAI's.
+/// The item as it is, a summary or a program of ours in words, or nothing of a proof that is not OpenAI's.
 fn plain(json: &str) -> Option<Cow<'_, str>> {
     if PACKED.find(json.as_bytes()).is_none() {
         return Some(Cow::Borrowed(json));
@@ -252,6 +252,7 @@ fn plain(json: &str) -> Option<Cow<'_, str>> {
         Some(summary::KIND) => {
             Some(summary::read(proof).map_or(Cow::Borrowed(json), |words| summary::as_message(&words).into()))
         }
+        Some(programs::KIND) => Some(programs::as_message(json).map_or(Cow::Borrowed(json), Cow::Owned)),
         _ => Some(Cow::Borrowed(json)),
     }
 }

@@ -47,6 +47,28 @@ fn reasoning_of_other_vendors_is_left_out() {
     assert!(!losses.is_silent());
 }
 
+/// What we wrote of a program that another vendor ran is no item that OpenAI would take back.
+#[test]
+fn programs_of_other_vendors_go_back_as_words() {
+    let code = hub::Code {
+        id: "1".into(),
+        program: Some(hub::Program { text: "print(6*7)".into(), shell: false }),
+        printed: Some(hub::Printed { out: "42".into(), ..hub::Printed::default() }),
+    };
+    let words = code.words();
+    let mut out = bytes::BytesMut::new();
+    let mut item = dialect::Object::open(&mut out);
+    item.text("type", "code_interpreter_call");
+    item.text("id", "ci_1");
+    crate::programs::write(&code, true, &mut item);
+    item.close();
+    let made: Value = serde_json::from_slice(&out).unwrap();
+    let own = json!({"type": "code_interpreter_call", "id": "ci_2", "code": "\"bos1:\"", "container_id": "cntr_1",
+        "outputs": null, "status": "completed"});
+    let (sent, _) = relayed(&json!({"model": "m", "input": [own, made]}));
+    assert_eq!(sent["input"], json!([own, {"type": "message", "role": "assistant", "content": words}]));
+}
+
 #[test]
 fn the_session_is_the_agents_own() {
     let told = |headers: &[(&'static str, &str)], json: &Value| {
