@@ -8,6 +8,7 @@ mod handshakes;
 mod hostile;
 mod hosting;
 mod instructing;
+mod keeping;
 mod likely;
 mod matrix;
 mod registry;

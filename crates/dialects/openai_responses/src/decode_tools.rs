@@ -192,7 +192,7 @@ fn choose(body: &Body, request: &mut Request) -> Result<(), Fault> {
         Some(word) => by_word(&word)?,
         None => {
             let bad = |_| Fault::bad_request("invalid `tool_choice`").at("tool_choice");
-            by_object(serde_json::from_str(raw.get()).map_err(bad)?, &request.tools)?
+            by_object(serde_json::from_str(raw.get()).map_err(bad)?, body, &request.tools)?
         }
     };
     request.tool_choice = Some(choice).filter(|choice| *choice != ToolChoice::Auto);
@@ -215,11 +215,21 @@ fn by_word(word: &str) -> Result<ToolChoice, Fault> {
     }
 }
 
-fn by_object(choice: Choice<'_>, tools: &[Tool]) -> Result<ToolChoice, Fault> {
+fn by_object(choice: Choice<'_>, body: &Body, tools: &[Tool]) -> Result<ToolChoice, Fault> {
     let kind = choice.kind.as_deref().unwrap_or("function");
     if kind == "allowed_tools" {
         let required = choice.mode.as_deref() == Some("required");
-        let names: Vec<String> = choice.tools.unwrap_or_default().iter().map(|choice| name_of(choice, tools)).collect();
+        let mut names: Vec<String> = Vec::new();
+        for allowed in choice.tools.unwrap_or_default() {
+            match (allowed.kind.as_deref(), &allowed.name) {
+                // One that was not declared has no tools; its own name is refused below.
+                (Some("namespace"), Some(space)) => match spaces::members(body, space) {
+                    members if members.is_empty() => names.push(space.to_string()),
+                    members => names.extend(members),
+                },
+                _ => names.push(name_of(&allowed, tools)),
+            }
+        }
         // A choice among no tools at all is none.
         return match (names, required) {
             (names, true) if names.is_empty() => {
@@ -241,9 +251,14 @@ fn name_of(choice: &Choice<'_>, tools: &[Tool]) -> String {
         ("function" | "custom", Some(name)) => spaces::flat(choice.namespace.as_deref(), name),
         ("function" | "custom", None) => String::new(),
         (kind, _) if kind.starts_with("web_search") => "web_search".to_owned(),
-        (kind, _) => match Typed::of_word(kind) {
+        (kind, _) => match Typed::of_word(kind).filter(|_| !is_hosted(kind, tools)) {
             Some(typed) => typed::name_among(typed, tools).into_owned(),
             None => kind.to_owned(),
         },
     }
+}
+
+/// Whether the service itself runs the tool of this type.
+fn is_hosted(kind: &str, tools: &[Tool]) -> bool {
+    tools.iter().any(|tool| tool.name == kind && matches!(tool.kind, ToolKind::Hosted { .. }))
 }

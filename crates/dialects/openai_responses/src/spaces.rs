@@ -3,6 +3,7 @@
 //! A tool `t` of namespace `n` is `n__t` elsewhere. On the way back the declared table splits the name, never a guess
 //! at the two underscores: without its namespace Codex refuses the call.
 
+use dialect::Body;
 use serde_json::value::RawValue;
 
 use crate::wire::{self, lenient};
@@ -41,6 +42,14 @@ impl Spaces {
     pub(crate) fn split(&self, name: &str) -> Option<&Member> {
         self.members.iter().find(|(known, _)| known == name).map(|(_, member)| member)
     }
+}
+
+/// The tools of a namespace, by the names by which they are known elsewhere.
+pub(crate) fn members(body: &Body, space: &str) -> Vec<String> {
+    let mut pairs = Vec::new();
+    collect(&body.get::<Vec<&RawValue>>("tools").ok().flatten().unwrap_or_default(), &mut pairs);
+    pairs.retain(|(of, _)| of == space);
+    pairs.into_iter().map(|(of, name)| flat(Some(&of), &name)).collect()
 }
 
 /// Adds the namespaced tools of a list of declarations.

@@ -99,6 +99,23 @@ fn one_name_is_one_tool_and_direct_ones_win() {
 }
 
 #[test]
+fn a_namespace_is_allowed_with_all_its_tools() {
+    let tool = |name: &str| json!({"type": "function", "name": name, "parameters": null});
+    let body = |allowed: &Value| {
+        json!({"model": "m", "input": "x",
+            "tools": [tool("ns__c"), {"type": "namespace", "name": "ns", "tools": [tool("a"), tool("b")]}, {"type": "tool_search"}],
+            "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": allowed}})
+    };
+    let allowed = json!([{"type": "namespace", "name": "ns"}, {"type": "tool_search"}]);
+    let names = ["ns__a", "ns__b", "tool_search"].map(str::to_owned).to_vec();
+    let request = decode(&body(&allowed)).unwrap().request;
+    assert_eq!(request.tool_choice, Some(ToolChoice::Subset { required: false, names }));
+    let fault = decode(&body(&json!([{"type": "namespace", "name": "other"}]))).unwrap_err();
+    assert_eq!(fault.status(), 400);
+    assert_eq!(fault.param.as_deref(), Some("tool_choice"));
+}
+
+#[test]
 fn a_choice_must_be_declared() {
     let tools = json!([{"type": "function", "name": "t", "parameters": {}}, {"type": "web_search"}]);
     for (choice, found) in [
