@@ -27,7 +27,7 @@ pub(crate) struct Encoder {
     waiting: Vec<Waiting>,
     calls: u32,
     /// Foreign proofs on empty thoughts, until another block begins: see [`seals::is_bare`]. Behind the last words there
-    /// is no place for them, and what was said cannot be taken back: whoever gave them gets them from the gateway.
+    /// is no place for them, and what was said cannot be taken back: they are left out.
     proofs: Vec<Seal>,
     /// Words have been written.
     said: bool,
