@@ -13,9 +13,10 @@ pub(crate) use dialect::openai::fault::{render, tells};
 /// what Codex looks for).
 pub(crate) fn stream_code(fault: &Fault) -> &str {
     match fault.kind {
-        // Codex sends again whatever carries a code that it does not know.
+        // Codex sends again whatever carries a code that it does not know; `invalid_request_error` is Anthropic's.
         FaultKind::BadRequest | FaultKind::Unsupported => {
-            fault.code.as_deref().filter(|code| blames_request(code)).unwrap_or("invalid_prompt")
+            let own = |code: &&str| blames_request(code) && !code.ends_with("_request_error");
+            fault.code.as_deref().filter(own).unwrap_or("invalid_prompt")
         }
         FaultKind::Overloaded => "server_is_overloaded",
         kind => fault::words(kind).1.unwrap_or("server_error"),
@@ -106,5 +107,6 @@ mod tests {
         let code = |code: &'static str| stream_code(&Fault::bad_request("no").with_code(code)).to_owned();
         assert_eq!(code("image_too_large"), "image_too_large");
         assert_eq!(code("INVALID_ARGUMENT"), "invalid_prompt");
+        assert_eq!(code("invalid_request_error"), "invalid_prompt");
     }
 }
