@@ -128,6 +128,8 @@ pub struct Memo {
     pub peel: Peel,
     /// The form of sound that was asked for, where an answer does not name it.
     pub sound: Option<SoundForm>,
+    /// How many answers were asked for: 0 and 1 are one.
+    pub answers: u32,
     /// The upstream puts reasoning between `<think>` tags.
     pub think_tags: bool,
     /// The upstream is known to end streams after the finish reason without an end mark.

@@ -1,10 +1,10 @@
 //! What of an answer its client does not get: thoughts that it does not want to see, what its answer is wrapped in, and
-//! what comes after a stop string. In this order, for whole answers as for streams.
+//! what comes after a stop string. In this order, for whole answers as for streams, and for each of several answers.
 
 use dialect::{Memo, Peeler};
-use hub::{Cutter, Event, Response, Veil};
+use hub::{Cutter, Event, Others, Response, Veil, aside};
 
-/// The sieve of one answer. Idle when there is nothing to take away.
+/// The sieve of one answer, and of those beside it. Idle when there is nothing to take away.
 #[derive(Debug, Default)]
 pub(crate) struct Sieve {
     veil: Veil,
@@ -14,11 +14,22 @@ pub(crate) struct Sieve {
     shown: Vec<Event>,
     /// What the peeler made of that.
     peeled: Vec<Event>,
+    others: Others<Self>,
+    /// The end of an answer that was cut while others go on: it comes last.
+    end: Option<Event>,
 }
 
 impl Sieve {
     /// The sieve that a request asked for.
     pub(crate) fn of(memo: &Memo) -> Self {
+        let mut sieve = Self { others: Others::of(memo.answers), ..Self::of_one(memo) };
+        if !sieve.is_idle() {
+            (1..memo.answers).for_each(|answer| _ = sieve.others.at(answer, || Self::of_one(memo)));
+        }
+        sieve
+    }
+
+    fn of_one(memo: &Memo) -> Self {
         Self {
             veil: Veil::new(memo.hides),
             peeler: Peeler::new(memo.peel),
@@ -32,16 +43,40 @@ impl Sieve {
         self.cutter.is_idle() && self.veil.is_idle() && self.peeler.is_idle()
     }
 
-    /// Whether the answer has been cut: nothing more of it is wanted.
+    /// Whether the answer, or each of several, has been cut: nothing more is wanted.
     pub(crate) fn has_cut(&self) -> bool {
-        self.cutter.has_cut()
+        self.cutter.has_cut() && self.others.all(Self::has_cut)
     }
 
     /// Takes an event and gives what becomes of it.
     pub(crate) fn push(&mut self, event: Event, out: &mut Vec<Event>) {
+        match event {
+            Event::Aside { answer, event } => self.push_aside(answer, *event, out),
+            // The figures are those of all answers.
+            Event::Usage(_) if !self.others.is_none() => out.push(event),
+            Event::Stop(_) if self.end.is_some() => out.extend(self.end.take()),
+            event => self.push_own(event, out),
+        }
+        if self.has_cut() {
+            out.extend(self.end.take());
+        }
+    }
+
+    fn push_own(&mut self, event: Event, out: &mut Vec<Event>) {
+        let was_cut = self.cutter.has_cut();
         self.veil.push(event, &mut self.shown);
         self.shown.drain(..).for_each(|event| self.peeler.push(event, &mut self.peeled));
         self.peeled.drain(..).for_each(|event| self.cutter.push(event, out));
+        if !self.others.is_none() && self.cutter.has_cut() && !was_cut {
+            self.end = out.pop();
+        }
+    }
+
+    fn push_aside(&mut self, answer: u32, event: Event, out: &mut Vec<Event>) {
+        let Some(other) = self.others.at(answer, Self::default) else { return };
+        let mut steps = Vec::new();
+        other.push_own(event, &mut steps);
+        aside(answer, steps, out);
     }
 
     /// Sifts a whole answer.
@@ -49,5 +84,6 @@ impl Sieve {
         self.veil.apply(response);
         self.peeler.apply(response);
         self.cutter.apply(response);
+        response.others.iter_mut().for_each(|other| self.apply(other));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     Block, BlockId, Citation, Event, Fault, Media, Part, Response, Seal, Source, Stop, Text, Thought, Token, ToolCall,
-    Usage,
+    Usage, aside,
 };
 
 /// Collects events into a [`Response`]. Memory is bounded by `limit` bytes of content.
@@ -16,12 +16,14 @@ pub struct Assembler {
     slots: BTreeMap<BlockId, usize>,
     stop: Option<Stop>,
     room: usize,
+    /// The other answers, by their numbers.
+    others: BTreeMap<u32, Assembler>,
 }
 
 impl Assembler {
     /// An assembler that refuses an answer of more than `limit` bytes of content.
     pub fn new(limit: usize) -> Self {
-        Self { response: Response::default(), slots: BTreeMap::new(), stop: None, room: limit }
+        Self { response: Response::default(), slots: BTreeMap::new(), stop: None, room: limit, others: BTreeMap::new() }
     }
 
     /// Takes the next event.
@@ -44,6 +46,7 @@ impl Assembler {
             Event::Cite { block, citation } => self.cite(block, citation),
             Event::Close { .. } => (),
             Event::Usage(usage) => self.response.usage.update(&usage),
+            Event::Aside { answer, event } => self.aside(answer, *event)?,
             Event::Stop(stop) => self.stop = Some(stop),
         }
         Ok(())
@@ -55,7 +58,17 @@ impl Assembler {
     /// A garbled-upstream fault when the stream ended without saying why: a cut answer is never a clean one.
     pub fn finish(mut self) -> Result<Response, Fault> {
         self.response.stop = self.stop.take().ok_or_else(truncated)?;
+        self.response.others = self.others.into_values().map(Self::finish).collect::<Result<_, _>>()?;
         Ok(self.response)
+    }
+
+    /// All answers share the room.
+    fn aside(&mut self, answer: u32, event: Event) -> Result<(), Fault> {
+        let other = self.others.entry(answer).or_insert_with(|| Self::new(0));
+        other.room = self.room;
+        other.push(event)?;
+        self.room = other.room;
+        Ok(())
     }
 
     fn part(&mut self, block: BlockId) -> Option<&mut Part> {
@@ -137,20 +150,25 @@ fn recorded(media_type: String) -> Media {
 
 /// Plays a whole answer as the stream that would have built it, one delta a part.
 pub fn replay(response: Response, out: &mut Vec<Event>) {
-    let Response { id, model, parts, stop, usage, extras: _ } = response;
+    let Response { id, model, parts, stop, usage, extras: _, others } = response;
     out.push(Event::Start { id, model });
-    let mut next = 0;
-    for part in parts {
-        if let Some((kind, content)) = block_of(part) {
-            let block = BlockId(next);
-            next += 1;
-            play_block(block, kind, content, out);
-        }
+    play(parts, out);
+    for (answer, other) in (1..).zip(others) {
+        let mut steps = Vec::new();
+        play(other.parts, &mut steps);
+        steps.push(Event::Stop(other.stop));
+        aside(answer, steps, out);
     }
     if usage != Usage::default() {
         out.push(Event::Usage(usage));
     }
     out.push(Event::Stop(stop));
+}
+
+fn play(parts: Vec<Part>, out: &mut Vec<Event>) {
+    for (number, (kind, content)) in (0..).zip(parts.into_iter().filter_map(block_of)) {
+        play_block(BlockId(number), kind, content, out);
+    }
 }
 
 /// What a block holds besides its kind.
@@ -250,6 +268,11 @@ mod tests {
             stop: StopReason::ToolCalls.into(),
             usage: Usage { fresh: Some(3), output: Some(4), ..Usage::default() },
             extras: Vec::new(),
+            others: vec![Response {
+                parts: vec![Part::Text(Text::plain("hi"))],
+                stop: StopReason::Length.into(),
+                ..Response::default()
+            }],
         }
     }
 

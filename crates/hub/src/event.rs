@@ -2,6 +2,9 @@
 //!
 //! Legal order: `Start (Open (Tokens|Delta|Seal|Cite)* Close | Usage)* Stop`. Blocks may interleave; `Stop` is always
 //! last. A source may also come for a block that is closed: some vendors tell them at the very end.
+//!
+//! Where a request asked for several answers, the first one is told as above, and each step of another one is an
+//! `Aside`: `(Open (Tokens|Delta|Seal|Cite)* Close)* Stop`, complete before the `Stop` of the first.
 
 use crate::{CallKind, Citation, Foreign, Seal, Stop, Token, Usage};
 
@@ -62,6 +65,13 @@ pub enum Event {
     },
     /// Token counts so far; each figure replaces the one before.
     Usage(Usage),
+    /// A step of another answer to the same question.
+    Aside {
+        /// Which answer, from 1. Its blocks are numbered apart from all others.
+        answer: u32,
+        /// The step: of a block, or the end.
+        event: Box<Event>,
+    },
     /// The answer is complete.
     Stop(Stop),
 }
@@ -110,6 +120,7 @@ impl Event {
             | Self::Open { kind: Block::Text | Block::Thinking, .. } => false,
             Self::Open { .. } | Self::Seal { .. } | Self::Cite { .. } | Self::Close { .. } | Self::Stop(_) => true,
             Self::Delta { text, .. } => !text.is_empty(),
+            Self::Aside { event, .. } => event.is_meaningful(),
         }
     }
 }

@@ -11,6 +11,8 @@ pub struct Grammar {
     stopped: bool,
     /// Every block ever opened, and whether it is open still.
     blocks: HashMap<BlockId, bool>,
+    /// The other answers.
+    others: HashMap<u32, Grammar>,
 }
 
 /// What is out of place.
@@ -30,6 +32,10 @@ pub enum Violation {
     StillOpen(BlockId),
     /// The sequence ended without `Stop`.
     Unfinished,
+    /// What belongs to all answers, as one of another one.
+    Common,
+    /// `Stop` while another answer goes on.
+    Running(u32),
 }
 
 impl Grammar {
@@ -53,6 +59,7 @@ impl Grammar {
                 self.blocks.insert(*block, false);
             }
             Event::Usage(_) => (),
+            Event::Aside { answer, event } => self.see_aside(*answer, event)?,
             Event::Stop(_) => self.see_stop()?,
         }
         Ok(())
@@ -76,8 +83,18 @@ impl Grammar {
         if self.blocks.get(&block) == Some(&true) { Ok(()) } else { Err(Violation::NotOpen(block)) }
     }
 
+    fn see_aside(&mut self, answer: u32, event: &Event) -> Result<(), Violation> {
+        if matches!(event, Event::Start { .. } | Event::Usage(_) | Event::Aside { .. }) {
+            return Err(Violation::Common);
+        }
+        self.others.entry(answer).or_insert_with(|| Self { started: true, ..Self::default() }).see(event)
+    }
+
     fn see_stop(&mut self) -> Result<(), Violation> {
         self.stopped = true;
+        if let Some((answer, _)) = self.others.iter().find(|(_, other)| !other.stopped) {
+            return Err(Violation::Running(*answer));
+        }
         match self.blocks.iter().find(|(_, open)| **open) {
             Some((block, _)) => Err(Violation::StillOpen(*block)),
             None => Ok(()),
@@ -117,9 +134,23 @@ mod tests {
         assert_eq!(run(&[start(), open(0), open(1), close(0), close(1), stop()]), Ok(()));
     }
 
+    fn aside(event: Event) -> Event {
+        Event::Aside { answer: 1, event: Box::new(event) }
+    }
+
+    #[test]
+    fn answers_stand_side_by_side() {
+        let both = [start(), open(0), aside(open(0)), close(0), aside(close(0)), aside(stop()), stop()];
+        assert_eq!(run(&both), Ok(()));
+    }
+
     #[test]
     fn each_misplaced_event_is_named() {
-        let cases: [(&[Event], Violation); 7] = [
+        let cases: [(&[Event], Violation); 11] = [
+            (&[start(), aside(start())], Violation::Common),
+            (&[start(), aside(open(0)), stop()], Violation::Running(1)),
+            (&[start(), open(0), aside(close(0))], Violation::NotOpen(BlockId(0))),
+            (&[start(), aside(stop()), aside(open(0))], Violation::AfterStop),
             (&[open(0)], Violation::NotStarted),
             (&[start(), start()], Violation::StartedTwice),
             (&[start(), stop(), stop()], Violation::AfterStop),

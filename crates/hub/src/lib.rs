@@ -12,6 +12,7 @@ mod json;
 mod loss;
 mod mend;
 mod odds;
+mod others;
 mod prompt;
 mod remote;
 mod request;
@@ -32,6 +33,7 @@ pub use json::Json;
 pub use loss::{Loss, LossKind, Losses};
 pub use mend::mend;
 pub use odds::Token;
+pub use others::{Others, aside};
 pub use prompt::Prompt;
 pub use remote::{Remote, RemoteKind, remotes};
 pub use request::{

@@ -413,7 +413,7 @@ pub struct Sampling {
     pub stop: Vec<String>,
     /// For repeatable answers.
     pub seed: Option<i64>,
-    /// How many answers; `None` is one.
+    /// How many answers side by side; `None` is one.
     pub n: Option<u32>,
     /// -2 to 2.
     pub frequency_penalty: Option<f64>,
@@ -427,6 +427,16 @@ pub struct Sampling {
     pub logit_bias: Option<Json>,
     /// `low`, `medium` or `high`.
     pub verbosity: Option<String>,
+}
+
+impl Sampling {
+    /// The most answers that are read side by side: what OpenAI takes, and more than any other provider gives.
+    pub const MAX_ANSWERS: u32 = 128;
+
+    /// How many answers are wanted, at least one.
+    pub fn answers(&self) -> u32 {
+        self.n.unwrap_or(1).clamp(1, Self::MAX_ANSWERS)
+    }
 }
 
 /// The form of the answer.

@@ -17,6 +17,9 @@ pub struct Response {
     pub usage: Usage,
     /// Fields that only their own dialect understands.
     pub extras: Vec<Extra>,
+    /// The other answers to the same question, where the request asked for several: their parts and why they ended.
+    /// Who gave them and what they cost stands here only.
+    pub others: Vec<Response>,
 }
 
 /// Why the answer ended.

@@ -2,6 +2,7 @@
 //!
 //! Every pair of two dialects must have looked at every case: an input or a golden file that is missing fails.
 
+mod answers;
 mod counting;
 mod growth;
 mod handshakes;

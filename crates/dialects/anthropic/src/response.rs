@@ -49,7 +49,7 @@ pub(crate) fn decode(body: &[u8], memo: &Memo) -> Result<Response, Fault> {
         parts,
         stop,
         usage: answer.usage.as_ref().map(usage::decode).unwrap_or_default(),
-        extras: Vec::new(),
+        ..Response::default()
     })
 }
 

@@ -69,8 +69,8 @@ impl StreamEncoder for Encoder {
             | Event::Close { block } => {
                 self.pass(*block, event, out);
             }
-            // Nobody asks this dialect how likely its words were.
-            Event::Tokens { .. } => (),
+            // Nobody asks this dialect how likely its words were, or for several answers.
+            Event::Tokens { .. } | Event::Aside { .. } => (),
             Event::Stop(stop) => self.stop(stop, out),
         }
     }
@@ -181,6 +181,7 @@ impl Encoder {
             | Event::Start { .. }
             | Event::Open { .. }
             | Event::Usage(_)
+            | Event::Aside { .. }
             | Event::Stop(_) => (),
         }
     }

@@ -49,6 +49,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         custom: plan.custom,
         // What is over the limit is matched by the gateway.
         stop: request.sampling.stop.iter().skip(MAX_STOPS).cloned().collect(),
+        answers: request.sampling.answers(),
         ..Memo::default()
     };
     Ok(Encoded { body: out.freeze(), headers: HeaderMap::new(), memo, losses })
@@ -58,9 +59,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
 fn refuse(request: &Request, target: &Target<'_>) -> Result<(), Fault> {
     let model = target.model;
     let sampling = &request.sampling;
-    let refusal = if sampling.n.is_some_and(|n| n > 1) {
-        Some(("n", "several answers at once cannot be translated: send n = 1, or one request each"))
-    } else if sampling.logit_bias.is_some() {
+    let refusal = if sampling.logit_bias.is_some() {
         Some(("logit_bias", "Gemini has no logit_bias: leave it out"))
     } else if sampling.max_tokens == Some(0) {
         Some(("max_tokens", "Gemini cannot warm a cache without answering: ask for at least one token"))
@@ -147,6 +146,7 @@ fn sampling(request: &Request, config: &mut Object<'_>, losses: &mut Losses) {
         Some(Err(_)) => losses.dropped("seed", "Gemini takes seeds of 32 bits only"),
         None => (),
     }
+    config.number_if("candidateCount", sampling.n.filter(|n| *n > 1));
     config.number_if("presencePenalty", sampling.presence_penalty);
     config.number_if("frequencyPenalty", sampling.frequency_penalty);
     if sampling.logprobs {

@@ -36,11 +36,29 @@ pub(crate) fn finish_reason(reason: StopReason) -> &'static str {
 
 /// Writes a whole answer.
 pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
+    let answers = (0..).zip(std::iter::once(response).chain(&response.others));
+    let mut out = BytesMut::with_capacity(512);
+    let mut body = Object::open(&mut out);
+    body.array("candidates", answers, |(answer, response), out| candidate(answer, response, reply, out));
+    if !response.usage.is_unknown() {
+        usage::write(&response.usage, body.key("usageMetadata"));
+    }
+    identity(reply, &mut body);
+    body.close();
+    out.freeze()
+}
+
+/// The calls of each answer are numbered from 1, and those of the next ones far behind.
+pub(crate) fn first_call(answer: u32) -> u32 {
+    answer << 16
+}
+
+fn candidate(answer: u32, response: &Response, reply: &Reply, out: &mut BytesMut) {
     let mut said = Said::default();
     let mut supports = Vec::new();
     let mut lookups = Lookups::default();
     let mut parts: Vec<BytesMut> = Vec::with_capacity(response.parts.len());
-    let (mut calls, mut tokens) = (0, Vec::new());
+    let (mut calls, mut tokens) = (first_call(answer), Vec::new());
     for part in &response.parts {
         if let Part::Text(text) = part {
             let from = said.len();
@@ -57,31 +75,22 @@ pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
         calls += u32::from(matches!(part, Part::ToolCall(_)));
         write_part(part, response.stop.reason, reply, calls, &mut parts);
     }
-    let mut out = BytesMut::with_capacity(512 + said.len());
-    let mut body = Object::open(&mut out);
-    body.array("candidates", [()], |(), out| {
-        let mut candidate = Object::open(out);
-        content(&parts, candidate.key("content"));
-        candidate.text("finishReason", finish_reason(response.stop.reason));
-        candidate.text_if("finishMessage", response.stop.detail.as_deref());
-        candidate.number("index", 0);
-        if !tokens.is_empty() {
-            odds::write(&tokens, candidate.key("logprobsResult"));
-        }
-        if !supports.is_empty() || !lookups.queries.is_empty() {
-            grounding::write(&supports, &lookups.queries, &said, candidate.key("groundingMetadata"));
-        }
-        if lookups.has_pages() {
-            lookups.write_pages(candidate.key("urlContextMetadata"));
-        }
-        candidate.close();
-    });
-    if !response.usage.is_unknown() {
-        usage::write(&response.usage, body.key("usageMetadata"));
+    out.reserve(256 + said.len());
+    let mut candidate = Object::open(out);
+    content(&parts, candidate.key("content"));
+    candidate.text("finishReason", finish_reason(response.stop.reason));
+    candidate.text_if("finishMessage", response.stop.detail.as_deref());
+    candidate.number("index", answer);
+    if !tokens.is_empty() {
+        odds::write(&tokens, candidate.key("logprobsResult"));
     }
-    identity(reply, &mut body);
-    body.close();
-    out.freeze()
+    if !supports.is_empty() || !lookups.queries.is_empty() {
+        grounding::write(&supports, &lookups.queries, &said, candidate.key("groundingMetadata"));
+    }
+    if lookups.has_pages() {
+        lookups.write_pages(candidate.key("urlContextMetadata"));
+    }
+    candidate.close();
 }
 
 fn content(parts: &[BytesMut], out: &mut BytesMut) {

@@ -4,7 +4,9 @@
 //! repeat the reason in every chunk. Parts are increments; calls come whole.
 
 use dialect::{Frame, Memo, Pieces, StreamDecoder, bare_base64, object_arguments, unwrap_custom_input};
-use hub::{Block, BlockId, CallKind, Event, Fault, Foreign, Json, Seal, Stop, StopReason, Token, Trace, Usage};
+use hub::{
+    Block, BlockId, CallKind, Event, Fault, Foreign, Json, Others, Seal, Stop, StopReason, Token, Trace, Usage, aside,
+};
 use serde_json::value::RawValue;
 
 use crate::said::Said;
@@ -37,6 +39,8 @@ pub(crate) struct Decoder {
     sources: Sources,
     /// The tokens of text that is still to come.
     tokens: Vec<Token>,
+    /// The other answers.
+    others: Others<Self>,
 }
 
 /// The kinds of blocks that grow; at most one is open.
@@ -60,14 +64,20 @@ impl StreamDecoder for Decoder {
         if std::mem::replace(&mut self.over, true) {
             return Ok(());
         }
-        match self.finish.take() {
-            Some(stop) => {
-                self.stop(stop, out);
-                Ok(())
-            }
-            None => Err(Fault::garbled("the upstream's stream ended before its answer was complete")),
+        let stop = self.finish.take().ok_or_else(truncated)?;
+        for (answer, other) in self.others.made() {
+            let stop = other.finish.take().ok_or_else(truncated)?;
+            let mut steps = Vec::new();
+            other.stop(stop, &mut steps);
+            aside(answer, steps, out);
         }
+        self.stop(stop, out);
+        Ok(())
     }
+}
+
+fn truncated() -> Fault {
+    Fault::garbled("the upstream's stream ended before its answer was complete")
 }
 
 /// Reads a chunk or a whole answer.
@@ -121,18 +131,22 @@ pub(crate) fn blocked(feedback: Option<Feedback<'_>>) -> Option<Stop> {
 
 impl Decoder {
     pub(crate) fn new(memo: Memo) -> Self {
-        Self { memo, ..Self::default() }
+        Self { others: Others::of(memo.answers), memo, ..Self::default() }
     }
 
     /// Reads a whole answer.
-    pub(crate) fn whole(&mut self, chunk: Chunk<'_>, out: &mut Vec<Event>) -> Result<(), Fault> {
-        let candidates = chunk.candidates.as_ref().is_some_and(|list| !list.is_empty());
+    pub(crate) fn whole(&mut self, mut chunk: Chunk<'_>, out: &mut Vec<Event>) -> Result<(), Fault> {
+        let candidates = chunk.candidates.as_deref_mut().unwrap_or_default();
+        let none = candidates.is_empty();
+        candidates.sort_by_key(|candidate| candidate.index);
+        candidates.iter_mut().zip(0..).for_each(|(candidate, number)| candidate.index = Some(number));
         self.chunk(chunk, out)?;
-        if self.finish.is_none() && !candidates {
+        if self.finish.is_none() && none {
             return Err(Fault::garbled("the upstream's answer holds no candidate"));
         }
         // A body is whole even where it does not say why it ended.
         self.finish.get_or_insert_default();
+        self.others.made().for_each(|(_, other)| _ = other.finish.get_or_insert_default());
         self.end(out)
     }
 
@@ -145,16 +159,28 @@ impl Decoder {
             out.push(Event::Start { id: text(chunk.response_id), model: text(chunk.model_version) });
         }
         self.count(chunk.usage_metadata, out);
-        // Only one answer fits the hub; encoders never ask for more.
         let candidates = chunk.candidates.unwrap_or_default();
         let none = candidates.is_empty();
-        for candidate in candidates.into_iter().filter(|candidate| candidate.index.unwrap_or(0) == 0) {
-            self.candidate(candidate, out);
+        for candidate in candidates {
+            match u32::try_from(candidate.index.unwrap_or(0)) {
+                Ok(0) => self.candidate(candidate, out),
+                Ok(answer) => self.other(answer, candidate, out),
+                Err(_) => (),
+            }
         }
         if none && let Some(stop) = blocked(chunk.prompt_feedback) {
             self.finish = Some(stop);
         }
         Ok(())
+    }
+
+    fn other(&mut self, answer: u32, candidate: Candidate<'_>, out: &mut Vec<Event>) {
+        let memo = &self.memo;
+        let make = || Self { memo: memo.clone(), started: true, ..Self::default() };
+        let Some(other) = self.others.at(answer, make) else { return };
+        let mut steps = Vec::new();
+        other.candidate(candidate, &mut steps);
+        aside(answer, steps, out);
     }
 
     fn count(&mut self, figures: wire::Raw<'_>, out: &mut Vec<Event>) {

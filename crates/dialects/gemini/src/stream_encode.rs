@@ -3,11 +3,13 @@
 
 use bytes::{Bytes, BytesMut};
 use dialect::{Envelope, Object, Reply, StreamEncoder};
-use hub::{Block, BlockId, Citation, Event, Fault, Foreign, Seal, Stop, StopReason, Token, ToolCall, Trace, Usage};
+use hub::{
+    Block, BlockId, Citation, Event, Fault, Foreign, Others, Sampling, Seal, Stop, Token, ToolCall, Trace, Usage,
+};
 
 use crate::grounding::{self, Support};
 use crate::response::{
-    blob_part, call_part, finish_reason, identity, is_cut, is_whole, proof_part, text_part, thought_part,
+    blob_part, call_part, finish_reason, first_call, identity, is_cut, is_whole, proof_part, text_part, thought_part,
 };
 use crate::said::Said;
 use crate::traces::{self, Lookups};
@@ -17,14 +19,20 @@ use crate::{ID, fault, odds, usage};
 #[derive(Debug)]
 pub(crate) struct Encoder {
     reply: Reply,
+    /// Which of several answers this is.
+    answer: u32,
+    /// The other answers.
+    others: Others<Self>,
     /// One JSON array in place of events.
     array: bool,
     /// What each chunk stands in.
     around: Option<Envelope>,
     /// Chunks were written.
     begun: bool,
-    /// What ends every chunk: the model, the answer's id, the closing brace.
+    /// What ends every chunk: the candidate's number, then the model, the answer's id, the closing brace.
     tail: Bytes,
+    /// How much of it belongs to the candidate.
+    own: usize,
     blocks: Vec<(BlockId, Open)>,
     calls: u32,
     /// Calls whose arguments are no object: whether they were cut is known at the end only.
@@ -69,10 +77,19 @@ enum Open {
 
 impl Encoder {
     pub(crate) fn new(reply: Reply, around: Option<Envelope>) -> Self {
+        Self { others: Others::of(Sampling::MAX_ANSWERS), ..Self::of(0, reply, around) }
+    }
+
+    /// The encoder of one of several answers.
+    fn of(answer: u32, reply: Reply, around: Option<Envelope>) -> Self {
+        let (tail, own) = tail(answer, &reply);
         Self {
+            answer,
+            others: Others::default(),
             array: reply.stream_type.is_some(),
             around,
-            tail: tail(&reply),
+            tail,
+            own,
             reply,
             begun: false,
             blocks: Vec::with_capacity(4),
@@ -108,11 +125,20 @@ impl Encoder {
 
     /// Writes a chunk of one part.
     fn part(&mut self, out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
+        self.candidate(out, |out| {
+            out.extend_from_slice(b"{\"content\":{\"parts\":[");
+            write(out);
+            out.extend_from_slice(b"],\"role\":\"model\"}");
+        });
+    }
+
+    /// Writes a chunk of one candidate, whose object `write` begins.
+    fn candidate(&mut self, out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
         let tail = self.tail.clone();
         self.chunk(out, |out| {
-            out.extend_from_slice(b"{\"candidates\":[{\"content\":{\"parts\":[");
+            out.extend_from_slice(b"{\"candidates\":[");
             write(out);
-            out.extend_from_slice(b"],\"role\":\"model\"},\"index\":0}],");
+            out.extend_from_slice(b",");
             out.extend_from_slice(&tail);
         });
     }
@@ -122,14 +148,11 @@ impl Encoder {
         if tokens.is_empty() {
             return self.part(out, |out| text_part(text, out));
         }
-        let tail = self.tail.clone();
-        self.chunk(out, |out| {
-            out.extend_from_slice(b"{\"candidates\":[{\"content\":{\"parts\":[");
+        self.candidate(out, |out| {
+            out.extend_from_slice(b"{\"content\":{\"parts\":[");
             text_part(text, out);
             out.extend_from_slice(b"],\"role\":\"model\"},\"logprobsResult\":");
             odds::write(&tokens.iter().collect::<Vec<_>>(), out);
-            out.extend_from_slice(b",\"index\":0}],");
-            out.extend_from_slice(&tail);
         });
     }
 
@@ -264,8 +287,17 @@ impl Encoder {
     }
 
     fn call(&mut self, number: u32, call: &ToolCall, out: &mut BytesMut) {
-        let reply = self.reply.clone();
+        let (reply, number) = (self.reply.clone(), first_call(self.answer) + number);
         self.part(out, |out| call_part(call, &reply, number, out));
+    }
+
+    /// A step of another answer, in the same row of chunks.
+    fn other(&mut self, answer: u32, event: &Event, out: &mut BytesMut) {
+        let (reply, around) = (&self.reply, self.around);
+        let Some(other) = self.others.at(answer, || Self::of(answer, reply.clone(), around)) else { return };
+        other.begun = self.begun;
+        other.push(event, out);
+        self.begun = other.begun;
     }
 
     fn stop(&mut self, stop: &Stop, out: &mut BytesMut) {
@@ -274,29 +306,28 @@ impl Encoder {
                 self.call(number, &call, out);
             }
         }
-        let (tail, usage) = (self.tail.clone(), self.usage);
+        let (tail, own, usage) = (self.tail.clone(), self.own, self.usage);
         let (supports, said) = (std::mem::take(&mut self.supports), std::mem::take(&mut self.said));
         let lookups = std::mem::take(&mut self.lookups);
         self.chunk(out, |out| {
             out.extend_from_slice(b"{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\"}],\"role\":\"model\"},");
             last(stop, &supports, &lookups, &said, out);
-            out.extend_from_slice(b"}],");
+            out.extend_from_slice(&tail[..own]);
             if !usage.is_unknown() {
                 out.extend_from_slice(b"\"usageMetadata\":");
                 usage::write(&usage, out);
                 out.extend_from_slice(b",");
             }
-            out.extend_from_slice(&tail);
+            out.extend_from_slice(&tail[own..]);
         });
         self.stopped = true;
     }
 }
 
-/// What the candidate of the last chunk holds besides its content.
+/// What the candidate of the last chunk holds besides its content, but for its number.
 fn last(stop: &Stop, supports: &[Support], lookups: &Lookups, said: &Said, out: &mut BytesMut) {
-    let reason: StopReason = stop.reason;
     out.extend_from_slice(b"\"finishReason\":\"");
-    out.extend_from_slice(finish_reason(reason).as_bytes());
+    out.extend_from_slice(finish_reason(stop.reason).as_bytes());
     out.extend_from_slice(b"\",");
     if let Some(detail) = &stop.detail {
         out.extend_from_slice(b"\"finishMessage\":");
@@ -313,16 +344,22 @@ fn last(stop: &Stop, supports: &[Support], lookups: &Lookups, said: &Said, out: 
         lookups.write_pages(out);
         out.extend_from_slice(b",");
     }
-    out.extend_from_slice(b"\"index\":0");
 }
 
-/// The fields that end every chunk, and its closing brace.
-fn tail(reply: &Reply) -> Bytes {
-    let mut out = BytesMut::with_capacity(96);
+/// What ends every chunk, and how much of it belongs to the candidate.
+fn tail(answer: u32, reply: &Reply) -> (Bytes, usize) {
+    let mut out = BytesMut::with_capacity(112);
+    let mut candidate = Object::open(&mut out);
+    candidate.number("index", answer);
+    candidate.close();
+    out.extend_from_slice(b"]");
+    let own = out.len();
     let mut body = Object::open(&mut out);
     identity(reply, &mut body);
     body.close();
-    out.freeze().slice(1..)
+    // The body's first field follows the candidates.
+    out[own] = b',';
+    (out.freeze().slice(1..), own)
 }
 
 /// A chunk is one line, for readers that know the Unicode line ends, too. Outside of texts a line end is white space.
@@ -367,6 +404,7 @@ impl StreamEncoder for Encoder {
             Event::Cite { block, citation } => self.cite(*block, citation),
             Event::Close { block } => self.close(*block, out),
             Event::Usage(usage) => self.usage.update(usage),
+            Event::Aside { answer, event } => self.other(*answer, event, out),
             Event::Stop(stop) => self.stop(stop, out),
         }
     }

@@ -416,8 +416,8 @@ impl Encoder {
             Event::Close { block } => self.close(*block, out),
             Event::Usage(usage) => self.usage.update(usage),
             Event::Stop(stop) => self.stop(stop.reason, out),
-            // There is no place for sources and proofs.
-            Event::Start { .. } | Event::Seal { .. } | Event::Cite { .. } => (),
+            // There is no place for sources and proofs, and nobody asks this dialect for several answers.
+            Event::Start { .. } | Event::Seal { .. } | Event::Cite { .. } | Event::Aside { .. } => (),
         }
     }
 }

@@ -10,8 +10,8 @@ use dialect::limits::{Left, x_ratelimit};
 use dialect::{Body, ClientSide, Decoded, HttpReply, Object, Peek, Reply, Source, StreamEncoder, mint};
 use http::request::Parts;
 use hub::{
-    Block, BlockId, DialectId, Event, Fault, Losses, Part, Request, Response, Role, Sampling, Service, Text, Token,
-    Turn, Usage,
+    Block, BlockId, DialectId, Event, Fault, Losses, Others, Part, Request, Response, Role, Sampling, Service, Text,
+    Token, Turn, Usage,
 };
 use serde_json::value::RawValue;
 
@@ -142,14 +142,14 @@ fn head(reply: &Reply, out: &mut BytesMut) {
     object.raw("choices", "[");
 }
 
-/// `before`: how many characters of the answer came before this piece of it.
-fn choice(text: &str, tokens: &[Token], before: u64, finish: Option<&str>, out: &mut BytesMut) {
+/// Writes a piece of an answer, or all of it. `said` is what came before, and the tokens of this piece.
+fn choice(answer: u32, said: &Said, text: &str, finish: Option<&str>, out: &mut BytesMut) {
     let mut choice = Object::open(out);
     choice.text("text", text);
-    choice.number("index", 0);
-    match tokens {
+    choice.number("index", answer);
+    match said.tokens.as_slice() {
         [] => choice.raw("logprobs", "null"),
-        tokens => legacy_odds::write(tokens, before, choice.key("logprobs")),
+        tokens => legacy_odds::write(tokens, said.before, choice.key("logprobs")),
     }
     match finish {
         Some(reason) => choice.text("finish_reason", reason),
@@ -159,21 +159,14 @@ fn choice(text: &str, tokens: &[Token], before: u64, finish: Option<&str>, out: 
 }
 
 fn encode(response: &Response, reply: &Reply) -> Bytes {
-    let (mut text, mut tokens) = (String::new(), Vec::new());
-    for part in &response.parts {
-        match part {
-            Part::Text(more) => {
-                text.push_str(&more.text);
-                tokens.extend_from_slice(&more.tokens);
-            }
-            Part::Refusal(words) => text.push_str(words),
-            // A completion has no place for anything else.
-            _ => (),
-        }
-    }
-    let mut out = BytesMut::with_capacity(text.len() + 256);
+    let mut out = BytesMut::with_capacity(512);
     head(reply, &mut out);
-    choice(&text, &tokens, 0, Some(finish_reason(response.stop.reason, reply)), &mut out);
+    for (answer, one) in (0..).zip(std::iter::once(response).chain(&response.others)) {
+        if answer > 0 {
+            out.extend_from_slice(b",");
+        }
+        whole_choice(answer, one, reply, &mut out);
+    }
     out.extend_from_slice(b"]");
     if !response.usage.is_unknown() {
         out.extend_from_slice(b",\"usage\":");
@@ -183,17 +176,55 @@ fn encode(response: &Response, reply: &Reply) -> Bytes {
     out.freeze()
 }
 
+fn whole_choice(answer: u32, response: &Response, reply: &Reply, out: &mut BytesMut) {
+    let (mut text, mut said) = (String::new(), Said::default());
+    for part in &response.parts {
+        match part {
+            Part::Text(more) => {
+                text.push_str(&more.text);
+                said.tokens.extend_from_slice(&more.tokens);
+            }
+            Part::Refusal(words) => text.push_str(words),
+            // A completion has no place for anything else.
+            _ => (),
+        }
+    }
+    choice(answer, &said, &text, Some(finish_reason(response.stop.reason, reply)), out);
+}
+
 /// Writes a completion as a stream: text chunks, a finish chunk, usage if asked, the end mark.
 #[derive(Debug)]
 struct Encoder {
     reply: Reply,
     head: BytesMut,
+    said: Said,
+    /// The other answers.
+    others: Others<Said>,
+    usage: Usage,
+}
+
+/// What is known of one answer.
+#[derive(Debug, Default)]
+struct Said {
     /// The blocks whose text is shown.
     shown: Vec<BlockId>,
     /// Tokens of text that is still to come, and how many characters have come.
     tokens: Vec<Token>,
     before: u64,
-    usage: Usage,
+}
+
+impl Said {
+    /// What a step adds: a text, and why the answer ends if it does.
+    fn step<'e>(&mut self, event: &'e Event, reply: &Reply) -> Option<(&'e str, Option<&'static str>)> {
+        match event {
+            Event::Open { block, kind: Block::Text | Block::Refusal } => self.shown.push(*block),
+            Event::Tokens { block, tokens } if self.shown.contains(block) => self.tokens.extend_from_slice(tokens),
+            Event::Delta { block, text } if self.shown.contains(block) => return Some((text, None)),
+            Event::Stop(stop) => return Some(("", Some(finish_reason(stop.reason, reply)))),
+            _ => (),
+        }
+        None
+    }
 }
 
 impl Encoder {
@@ -201,36 +232,43 @@ impl Encoder {
         let mut start = BytesMut::with_capacity(128);
         start.extend_from_slice(b"data: ");
         head(&reply, &mut start);
-        Self { reply, head: start, shown: Vec::new(), tokens: Vec::new(), before: 0, usage: Usage::default() }
+        let others = Others::of(Sampling::MAX_ANSWERS);
+        Self { reply, head: start, said: Said::default(), others, usage: Usage::default() }
     }
 
-    fn chunk(&mut self, text: &str, finish: Option<&str>, out: &mut BytesMut) {
+    fn step(&mut self, answer: u32, event: &Event, out: &mut BytesMut) {
+        let Some(said) = (if answer == 0 { Some(&mut self.said) } else { self.others.at(answer, Said::default) })
+        else {
+            return;
+        };
+        let Some((text, finish)) = said.step(event, &self.reply) else { return };
         out.extend_from_slice(&self.head);
-        choice(text, &self.tokens, self.before, finish, out);
-        self.tokens.clear();
-        self.before += legacy_odds::characters(text.as_bytes());
+        choice(answer, said, text, finish, out);
+        said.tokens.clear();
+        said.before += legacy_odds::characters(text.as_bytes());
         out.extend_from_slice(if self.reply.usage_frame { b"],\"usage\":null}\n\n" } else { b"]}\n\n" });
+    }
+
+    fn figures(&self, out: &mut BytesMut) {
+        if self.reply.usage_frame && !self.usage.is_unknown() {
+            out.extend_from_slice(&self.head);
+            out.extend_from_slice(b"],\"usage\":");
+            usage::write(&self.usage, out);
+            out.extend_from_slice(b"}\n\n");
+        }
     }
 }
 
 impl StreamEncoder for Encoder {
     fn push(&mut self, event: &Event, out: &mut BytesMut) {
         match event {
-            Event::Open { block, kind: Block::Text | Block::Refusal } => self.shown.push(*block),
-            Event::Tokens { block, tokens } if self.shown.contains(block) => self.tokens.extend_from_slice(tokens),
-            Event::Delta { block, text } if self.shown.contains(block) => self.chunk(text, None, out),
             Event::Usage(usage) => self.usage.update(usage),
-            Event::Stop(stop) => {
-                let reason = finish_reason(stop.reason, &self.reply);
-                self.chunk("", Some(reason), out);
-                if self.reply.usage_frame && !self.usage.is_unknown() {
-                    out.extend_from_slice(&self.head);
-                    out.extend_from_slice(b"],\"usage\":");
-                    usage::write(&self.usage, out);
-                    out.extend_from_slice(b"}\n\n");
-                }
+            Event::Aside { answer, event } => self.step(*answer, event, out),
+            Event::Stop(_) => {
+                self.step(0, event, out);
+                self.figures(out);
             }
-            _ => (),
+            event => self.step(0, event, out),
         }
     }
 

@@ -54,6 +54,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
         sound,
         peel,
         think_tags: target.traits.quirks.think_tags,
+        answers: request.sampling.answers(),
         ..Memo::default()
     };
     Ok(Encoded { body: out.freeze(), headers: HeaderMap::new(), memo, losses })
@@ -92,11 +93,6 @@ fn source_weight(source: &Source) -> usize {
 fn refuse(request: &Request, target: &Target<'_>) -> Result<(), Fault> {
     let model = target.model;
     let sampling = &request.sampling;
-    if sampling.n.is_some_and(|n| n > 1) {
-        let words =
-            format!("several answers at once cannot be translated for {model}: send n = 1, or one request each");
-        return Err(Fault::unsupported("n", words));
-    }
     if sampling.max_tokens == Some(0) {
         let words = format!("{model} cannot warm a cache without answering: ask for at least one token");
         return Err(Fault::unsupported("max_tokens", words));
@@ -144,6 +140,7 @@ fn sampling(request: &Request, target: &Target<'_>, body: &mut Object<'_>, losse
     }
     stop(&sampling.stop[..own_stops(request, target)], body);
     body.number_if("seed", sampling.seed);
+    body.number_if("n", sampling.n.filter(|n| *n > 1));
     setting("frequency_penalty", sampling.frequency_penalty, body);
     setting("presence_penalty", sampling.presence_penalty, body);
     if sampling.top_k.is_some() {

@@ -39,13 +39,13 @@ pub(crate) fn finish_reason(reason: StopReason, reply: &Reply) -> &'static str {
 /// Writes a whole answer.
 pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
     let mut out = BytesMut::with_capacity(512);
-    let said = Said::of(response);
+    let answers = (0..).zip(std::iter::once(response).chain(&response.others));
     let mut body = Object::open(&mut out);
     body.text("id", &mint("chatcmpl-", reply.seed, 0));
     body.text("object", "chat.completion");
     body.number("created", reply.created);
     body.text("model", &reply.model);
-    body.array("choices", [&said], |said, out| choice(said, response.stop.reason, reply, out));
+    body.array("choices", answers, |(answer, response), out| choice(answer, response, reply, out));
     if !response.usage.is_unknown() {
         usage::write(&response.usage, body.key("usage"));
     }
@@ -54,10 +54,11 @@ pub(crate) fn encode(response: &Response, reply: &Reply) -> Bytes {
     out.freeze()
 }
 
-fn choice(said: &Said<'_>, reason: StopReason, reply: &Reply, out: &mut BytesMut) {
+fn choice(answer: u32, response: &Response, reply: &Reply, out: &mut BytesMut) {
+    let said = Said { answer, ..Said::of(response) };
     let mut choice = Object::open(out);
-    choice.number("index", 0);
-    message(said, reply, choice.key("message"));
+    choice.number("index", answer);
+    message(&said, reply, choice.key("message"));
     match said.tokens.is_empty() {
         true => choice.raw("logprobs", "null"),
         false => {
@@ -67,13 +68,15 @@ fn choice(said: &Said<'_>, reason: StopReason, reply: &Reply, out: &mut BytesMut
             list.close();
         }
     }
-    choice.text("finish_reason", finish_reason(calls_win(reason, !said.calls.is_empty()), reply));
+    choice.text("finish_reason", finish_reason(calls_win(response.stop.reason, !said.calls.is_empty()), reply));
     choice.close();
 }
 
 /// An answer, sorted as Chat sorts it: the order of text against calls has no place there.
 #[derive(Default)]
 struct Said<'a> {
+    /// Which of several answers it is.
+    answer: u32,
     text: String,
     refusal: String,
     thinking: String,
@@ -154,7 +157,9 @@ fn message(said: &Said<'_>, reply: &Reply, out: &mut BytesMut) {
         call.text("arguments", arguments(first));
         call.close();
     } else if !said.calls.is_empty() {
-        message.array("tool_calls", (1..).zip(&said.calls), |(number, call), out| write_call(call, number, reply, out));
+        message.array("tool_calls", (1..).zip(&said.calls), |(number, call), out| {
+            write_call(call, || call_id(reply, said.answer, number), out);
+        });
     }
     if !said.images.is_empty() {
         message.array("images", &said.images, |(media_type, data), out| data_url(media_type, data, out));
@@ -166,10 +171,15 @@ fn message(said: &Said<'_>, reply: &Reply, out: &mut BytesMut) {
     message.close();
 }
 
-fn write_call(call: &ToolCall, number: u32, reply: &Reply, out: &mut BytesMut) {
+/// The id of a call that has none. `number` counts from 1 in each answer, those of the next ones far behind.
+pub(crate) fn call_id(reply: &Reply, answer: u32, number: u32) -> String {
+    mint("call_", reply.seed, (answer << 16) + number)
+}
+
+fn write_call(call: &ToolCall, minted: impl FnOnce() -> String, out: &mut BytesMut) {
     let mut object = Object::open(out);
     match call.id.as_str() {
-        "" => object.text("id", &mint("call_", reply.seed, number)),
+        "" => object.text("id", &minted()),
         id => object.text("id", id),
     }
     let (word, field) = call_words(call.kind);

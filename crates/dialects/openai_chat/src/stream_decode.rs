@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use dialect::openai::tier;
 use dialect::read::lowercase;
 use dialect::{Frame, Memo, Pieces, StreamDecoder, parse_data_url};
-use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, SoundForm, Stop, StopReason, Token, Usage};
+use hub::{
+    Block, BlockId, CallKind, Citation, Event, Fault, Others, Seal, SoundForm, Stop, StopReason, Token, Usage, aside,
+};
 use serde_json::value::RawValue;
 
 use crate::calls::{Calls, Piece, seal_of};
@@ -47,6 +49,8 @@ pub(crate) struct Decoder {
     details: String,
     /// The tokens of text that is still to come.
     tokens: Vec<Token>,
+    /// The other answers.
+    others: Others<Self>,
 }
 
 /// The kinds of blocks that follow one another; at most one is open.
@@ -78,15 +82,15 @@ impl StreamDecoder for Decoder {
     }
 
     fn end(&mut self, out: &mut Vec<Event>) -> Result<(), Fault> {
-        match (self.over, self.finish) {
-            (true, _) => Ok(()),
-            // Servers exist that leave the end mark out; with a finish reason the answer is whole.
-            (false, Some(_)) => {
-                self.stop(out);
-                Ok(())
-            }
-            (false, None) => Err(Fault::garbled("the upstream's stream ended before its answer was complete")),
+        if self.over {
+            return Ok(());
         }
+        // Servers exist that leave the end mark out; with a finish reason the answer is whole.
+        if self.finish.is_none() || self.others.made().any(|(_, other)| other.finish.is_none()) {
+            return Err(Fault::garbled("the upstream's stream ended before its answer was complete"));
+        }
+        self.stop(out);
+        Ok(())
     }
 }
 
@@ -105,7 +109,7 @@ pub(crate) fn error_of<'a>(chunk: &Chunk<'a>, data: &'a [u8], named: bool) -> Op
 
 impl Decoder {
     pub(crate) fn new(memo: Memo) -> Self {
-        Self { memo, ..Self::default() }
+        Self { others: Others::of(memo.answers), memo, ..Self::default() }
     }
 
     /// Reads a whole answer: `message` in place of `delta`, and nothing follows.
@@ -117,9 +121,12 @@ impl Decoder {
                 call.index = i64::try_from(at).ok();
             }
         }
-        if chunk.choices.as_ref().is_none_or(Vec::is_empty) {
+        let choices = chunk.choices.as_deref_mut().unwrap_or_default();
+        if choices.is_empty() {
             return Err(Fault::garbled("the upstream's answer holds no choice"));
         }
+        choices.sort_by_key(|choice| choice.index);
+        choices.iter_mut().zip(0..).for_each(|(choice, number)| choice.index = Some(number));
         self.chunk(chunk, out)?;
         self.stop(out);
         Ok(())
@@ -136,10 +143,23 @@ impl Decoder {
         let tier = chunk.service_tier.and_then(as_text).and_then(|word| tier::read(&word));
         self.usage.tier = tier.or(self.usage.tier);
         self.count(chunk.usage, out);
-        // Only one answer fits the hub; encoders never ask for more.
-        for choice in choices.into_iter().filter(|choice| choice.index.unwrap_or(0) == 0) {
-            self.choice(choice, out)?;
+        for choice in choices {
+            match u32::try_from(choice.index.unwrap_or(0)) {
+                Ok(0) => self.choice(choice, out)?,
+                Ok(answer) => self.other(answer, choice, out)?,
+                Err(_) => (),
+            }
         }
+        Ok(())
+    }
+
+    fn other(&mut self, answer: u32, choice: ChunkChoice<'_>, out: &mut Vec<Event>) -> Result<(), Fault> {
+        let memo = &self.memo;
+        let make = || Self { memo: memo.clone(), started: true, ..Self::default() };
+        let Some(other) = self.others.at(answer, make) else { return Ok(()) };
+        let mut steps = Vec::new();
+        other.choice(choice, &mut steps)?;
+        aside(answer, steps, out);
         Ok(())
     }
 
@@ -424,11 +444,15 @@ impl Decoder {
 
     /// The end mark stands for the finish reason where that is missing, but never for the rest of a cut call.
     fn end_mark(&mut self, out: &mut Vec<Event>) -> Result<(), Fault> {
-        if self.finish.is_none() && (!self.started || !self.calls.complete(true)) {
+        if !self.may_end() || self.others.made().any(|(_, other)| !other.may_end()) {
             return Err(Fault::garbled("the upstream ended its stream before its answer was complete"));
         }
         self.stop(out);
         Ok(())
+    }
+
+    fn may_end(&self) -> bool {
+        self.finish.is_some() || (self.started && self.calls.complete(true))
     }
 
     fn stop(&mut self, out: &mut Vec<Event>) {
@@ -437,6 +461,11 @@ impl Decoder {
         self.leave(out);
         self.hush(out);
         self.calls.close(&self.memo, &mut self.blocks, out);
+        for (answer, other) in self.others.made() {
+            let mut steps = Vec::new();
+            other.stop(&mut steps);
+            aside(answer, steps, out);
+        }
         out.push(Event::Stop(Stop::from(self.reason())));
         self.over = true;
     }

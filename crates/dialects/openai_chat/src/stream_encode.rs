@@ -8,17 +8,23 @@
 use bytes::BytesMut;
 use dialect::openai::tier;
 use dialect::{Object, Reply, StreamEncoder, array, escape, mint, quoted, write_tokens};
-use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Seal, Stop, StopReason, Token, Usage};
+use hub::{Block, BlockId, CallKind, Citation, Event, Fault, Others, Sampling, Seal, Stop, StopReason, Token, Usage};
 
-use crate::response::{annotation, data_url, finish_reason};
+use crate::response::{annotation, call_id, data_url, finish_reason};
 use crate::{fault, sound, usage};
 
 /// The state of one stream.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     reply: Reply,
+    /// Which of several answers this is.
+    answer: u32,
+    /// The other answers.
+    others: Others<Self>,
     /// Everything in a chunk up to and including the opening brace of `delta`.
     head: Vec<u8>,
+    /// How much of it comes before the choice.
+    bare: usize,
     /// Everything after the delta's fields.
     foot: &'static [u8],
     blocks: Vec<(BlockId, Open)>,
@@ -66,6 +72,11 @@ struct Prose {
 
 impl Encoder {
     pub(crate) fn new(reply: Reply) -> Self {
+        Self { others: Others::of(Sampling::MAX_ANSWERS), ..Self::of(0, reply) }
+    }
+
+    /// The encoder of one of several answers.
+    fn of(answer: u32, reply: Reply) -> Self {
         let id = mint("chatcmpl-", reply.seed, 0);
         let mut head = BytesMut::with_capacity(160);
         head.extend_from_slice(b"data: ");
@@ -75,6 +86,9 @@ impl Encoder {
         chunk.number("created", reply.created);
         chunk.text("model", &reply.model);
         chunk.raw("choices", "[");
+        let bare = head.len();
+        Object::open(&mut head).number("index", answer);
+        head.extend_from_slice(b",\"delta\":{");
         // Clients that ask for usage get the field in every chunk, as OpenAI does it.
         let foot: &[u8] = if reply.usage_frame {
             b"},\"finish_reason\":null}],\"usage\":null}\n\n"
@@ -83,7 +97,10 @@ impl Encoder {
         };
         Self {
             reply,
+            answer,
+            others: Others::default(),
             head: head.to_vec(),
+            bare,
             foot,
             blocks: Vec::with_capacity(4),
             calls: 0,
@@ -97,7 +114,6 @@ impl Encoder {
     /// Writes a chunk whose delta holds the fields that `fields` writes.
     fn chunk(&self, out: &mut BytesMut, fields: impl FnOnce(&mut BytesMut)) {
         out.extend_from_slice(&self.head);
-        out.extend_from_slice(b"{\"index\":0,\"delta\":{");
         fields(out);
         out.extend_from_slice(self.foot);
     }
@@ -152,7 +168,7 @@ impl Encoder {
         if self.reply.legacy_tools {
             return self.open_legacy(index, name, kind, out);
         }
-        let minted = if id.is_empty() { mint("call_", self.reply.seed, index + 1) } else { id.to_owned() };
+        let minted = if id.is_empty() { call_id(&self.reply, self.answer, index + 1) } else { id.to_owned() };
         self.chunk(out, |out| {
             out.extend_from_slice(b"\"tool_calls\":[");
             let mut call = Object::open(out);
@@ -359,14 +375,14 @@ impl Encoder {
 
     fn stop(&mut self, stop: &Stop, out: &mut BytesMut) {
         out.extend_from_slice(&self.head);
-        out.extend_from_slice(b"{\"index\":0,\"delta\":{},\"finish_reason\":\"");
+        out.extend_from_slice(b"},\"finish_reason\":\"");
         out.extend_from_slice(finish_reason(calls_win(stop.reason, self.calls > 0), &self.reply).as_bytes());
         out.extend_from_slice(b"\"}]");
         self.tier(out);
         out.extend_from_slice(if self.reply.usage_frame { b",\"usage\":null}\n\n" } else { b"}\n\n" });
-        // Unknown is not zero: without figures there is no usage chunk.
+        // Unknown is not zero: without figures there is no usage chunk. Other answers have none.
         if self.reply.usage_frame && !self.usage.is_unknown() {
-            out.extend_from_slice(&self.head);
+            out.extend_from_slice(&self.head[..self.bare]);
             out.extend_from_slice(b"]");
             self.tier(out);
             out.extend_from_slice(b",\"usage\":");
@@ -377,6 +393,22 @@ impl Encoder {
 }
 
 impl Encoder {
+    fn other(&mut self, answer: u32, event: &Event, out: &mut BytesMut) {
+        let reply = &self.reply;
+        let make = || {
+            let other = Self::of(answer, reply.clone());
+            other.begin(out);
+            other
+        };
+        if let Some(other) = self.others.at(answer, make) {
+            other.push(event, out);
+        }
+    }
+
+    fn begin(&self, out: &mut BytesMut) {
+        self.chunk(out, |out| out.extend_from_slice(b"\"role\":\"assistant\",\"content\":\"\""));
+    }
+
     /// Writes the tier that was used, once it is known.
     fn tier(&self, out: &mut BytesMut) {
         if let Some(word) = self.usage.tier.and_then(tier::word) {
@@ -411,9 +443,7 @@ pub(crate) fn call_words(kind: CallKind) -> (&'static str, &'static str) {
 impl StreamEncoder for Encoder {
     fn push(&mut self, event: &Event, out: &mut BytesMut) {
         match event {
-            Event::Start { .. } => {
-                self.chunk(out, |out| out.extend_from_slice(b"\"role\":\"assistant\",\"content\":\"\""));
-            }
+            Event::Start { .. } => self.begin(out),
             Event::Open { block, kind } => self.open(*block, kind, out),
             Event::Tokens { block, tokens } => self.log(*block, tokens),
             Event::Delta { block, text } => self.delta(*block, text, out),
@@ -423,6 +453,7 @@ impl StreamEncoder for Encoder {
             Event::Cite { .. } => (),
             Event::Close { block } => self.close(*block, out),
             Event::Usage(usage) => self.usage.update(usage),
+            Event::Aside { answer, event } => self.other(*answer, event, out),
             Event::Stop(stop) => self.stop(stop, out),
         }
     }

@@ -559,6 +559,8 @@ impl StreamEncoder for Encoder {
             Event::Cite { block, citation } => self.cite(*block, citation),
             Event::Close { block } => self.close(*block, out),
             Event::Usage(usage) => self.usage.update(usage),
+            // Nobody asks this dialect for several answers.
+            Event::Aside { .. } => (),
             Event::Stop(stop) => self.stop(stop, out),
         }
     }

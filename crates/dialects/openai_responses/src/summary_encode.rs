@@ -60,7 +60,8 @@ impl StreamEncoder for SummaryEncoder {
             | Event::Seal { .. }
             | Event::Tokens { .. }
             | Event::Cite { .. }
-            | Event::Close { .. } => (),
+            | Event::Close { .. }
+            | Event::Aside { .. } => (),
         }
     }
 

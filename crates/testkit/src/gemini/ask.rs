@@ -31,7 +31,7 @@ pub(super) fn read(body: &Value, model: &str, stream: bool, size: usize) -> Ask 
         shape: shape(config),
         max_tokens: config["maxOutputTokens"].as_u64(),
         stop: list(config, "stopSequences").iter().filter_map(|word| Some(word.as_str()?.to_owned())).collect(),
-        copies: 1,
+        copies: config["candidateCount"].as_u64().unwrap_or(1),
         prompt_form: false,
         prompt_tokens: (size / BYTES_PER_TOKEN) as u64,
         cache: if since > 0 { Cache::Read } else { Cache::Untouched },

@@ -81,12 +81,15 @@ fn call(id: &str, name: &str, arguments: &str, ask: &Ask, ids: &Ids, sealed: boo
 }
 
 fn response(parts: &[Value], stop: Option<&Stop>, usage: Usage, id: &str, ask: &Ask) -> Value {
-    let mut candidate = json!({"content": {"role": "model", "parts": parts}, "index": 0});
-    if let Some(stop) = stop {
-        candidate["finishReason"] = json!(finish(stop));
-    }
+    let candidate = |index| {
+        let mut candidate = json!({"content": {"role": "model", "parts": parts}, "index": index});
+        if let Some(stop) = stop {
+            candidate["finishReason"] = json!(finish(stop));
+        }
+        candidate
+    };
     json!({
-        "candidates": [candidate],
+        "candidates": (0..ask.copies).map(candidate).collect::<Vec<_>>(),
         "usageMetadata": usage_of(usage),
         "modelVersion": ask.model,
         "responseId": id,

@@ -92,7 +92,7 @@ const RANGES: [(&str, f64, f64); 5] = [
     ("topP", 0.0, 1.0),
     ("topK", 1.0, 1_000.0),
     ("maxOutputTokens", 1.0, 65_536.0),
-    ("candidateCount", 1.0, 1.0),
+    ("candidateCount", 1.0, 8.0),
 ];
 
 fn check_config(config: &Value, class: Class) -> Checked {

@@ -9,7 +9,12 @@ use hub::{Assembler, CallKind, Event, Fault, Part, Response, StopReason};
 use crate::ALL;
 
 pub(super) fn read(dialect: &Dialect, stream: &[u8]) -> Result<Vec<Event>, Fault> {
-    let mut decoder = dialect.wire.unwrap().stream_decoder(Memo::default());
+    read_for(dialect, stream, Memo::default())
+}
+
+/// The same as the answer to a request that is remembered.
+pub(super) fn read_for(dialect: &Dialect, stream: &[u8], memo: Memo) -> Result<Vec<Event>, Fault> {
+    let mut decoder = dialect.wire.unwrap().stream_decoder(memo);
     let mut framer = Framer::new(dialect.framing, 1 << 20);
     let mut events = Vec::new();
     framer.feed(stream, &mut |frame| decoder.feed(frame, &mut events))?;

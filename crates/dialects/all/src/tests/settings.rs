@@ -31,7 +31,12 @@ fn ask(client: &str, fields: &Value) -> (Request, Losses) {
     (decoded.request, decoded.losses)
 }
 
-fn encode(client: &str, fields: &Value, wire: &str, traits: &ModelTraits) -> Result<(Encoded, Value), Fault> {
+pub(super) fn encode(
+    client: &str,
+    fields: &Value,
+    wire: &str,
+    traits: &ModelTraits,
+) -> Result<(Encoded, Value), Fault> {
     let (request, _) = ask(client, fields);
     let target = Target { model: "m", stream: false, traits };
     let encoded = side(wire).encode_request(&request, &target)?;

@@ -271,7 +271,7 @@ pub(crate) fn response() -> impl Strategy<Value = Response> {
         parts,
         stop,
         usage,
-        extras: Vec::new(),
+        ..Response::default()
     })
 }
 
@@ -286,7 +286,7 @@ pub(crate) fn interleaved(response: Response, order: &[prop::sample::Index]) -> 
         | Event::Seal { block, .. }
         | Event::Cite { block, .. }
         | Event::Close { block } => Some(*block),
-        Event::Start { .. } | Event::Usage(_) | Event::Stop(_) => None,
+        Event::Start { .. } | Event::Usage(_) | Event::Aside { .. } | Event::Stop(_) => None,
     };
     // Opens keep their order: that is the order of the parts.
     let mut out: Vec<Event> = Vec::new();

@@ -46,7 +46,7 @@ fn answer() -> impl Strategy<Value = Response> {
                 parts: thought.into_iter().chain(text).chain(calls).collect(),
                 stop: Stop::from(reason),
                 usage,
-                extras: Vec::new(),
+                ..Response::default()
             }
         },
     )

@@ -63,7 +63,7 @@ fn response() -> impl Strategy<Value = Response> {
                 reasoning: Some(1),
                 ..Usage::default()
             },
-            extras: Vec::new(),
+            ..Response::default()
         },
     )
 }

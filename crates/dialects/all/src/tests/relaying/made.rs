@@ -65,7 +65,7 @@ fn responses() -> impl Strategy<Value = Response> {
             parts,
             stop: Stop::from(reason),
             usage,
-            extras: Vec::new(),
+            ..Response::default()
         },
     )
 }
