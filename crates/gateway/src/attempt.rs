@@ -294,7 +294,7 @@ impl Attempt<'_> {
         look_for_json(&body)?;
         let mut response = side.decode_response(&body, memo)?;
         Sieve::of(memo).apply(&mut response);
-        if let Some(keeper) = self.keeper(inbound) {
+        if let Some(mut keeper) = self.keeper(inbound) {
             keeper.whole(&mut response, &self.worker.app.proofs);
         }
         Ok(response)

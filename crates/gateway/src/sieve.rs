@@ -87,3 +87,65 @@ impl Sieve {
         response.others.iter_mut().for_each(|other| self.apply(other));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hub::{Assembler, Grammar, Part, StopReason, Text, replay};
+
+    fn said(words: &str) -> Response {
+        Response { parts: vec![Part::Text(Text::plain(words))], stop: StopReason::Length.into(), ..Response::default() }
+    }
+
+    /// What is left of answers that stop at an exclamation mark, and whether more was wanted before the last event.
+    fn sifted(words: [&str; 2], order: [usize; 2]) -> (Vec<(String, StopReason)>, bool) {
+        let sieve = || Sieve::of(&Memo { stop: vec!["!".into()], answers: 2, ..Memo::default() });
+        let all = Response {
+            others: vec![said(words[1])],
+            usage: hub::Usage { output: Some(5), ..Default::default() },
+            ..said(words[0])
+        };
+        let mut events = Vec::new();
+        replay(all.clone(), &mut events);
+        let stop = events.pop().unwrap();
+        // One answer first, then the other.
+        events[1..].sort_by_key(|event| order[usize::from(matches!(event, Event::Aside { .. }))]);
+        events.push(stop);
+        let (mut streamed, mut out, mut wanted) = (sieve(), Vec::new(), true);
+        for event in events {
+            wanted = !streamed.has_cut();
+            if wanted {
+                streamed.push(event, &mut out);
+            }
+        }
+        let (mut grammar, mut assembler) = (Grammar::default(), Assembler::new(99));
+        for event in out {
+            grammar.see(&event).unwrap();
+            assembler.push(event).unwrap();
+        }
+        grammar.finish().unwrap();
+        let streamed = assembler.finish().unwrap();
+        let mut whole = all;
+        sieve().apply(&mut whole);
+        // The figures may come last: who ends a stream before its end has none.
+        assert!(streamed.usage.output.is_some() || !wanted);
+        whole.usage = streamed.usage;
+        assert_eq!(streamed, whole);
+        let told = std::iter::once(&whole).chain(&whole.others).map(|answer| match &answer.parts[0] {
+            Part::Text(text) => (text.text.clone(), answer.stop.reason),
+            _ => unreachable!(),
+        });
+        (told.collect(), wanted)
+    }
+
+    #[test]
+    fn each_of_several_answers_is_cut_for_itself() {
+        let cut = |words: &str| (words.to_owned(), StopReason::StopSequence);
+        let kept = |words: &str| (words.to_owned(), StopReason::Length);
+        for order in [[0, 1], [1, 0]] {
+            assert_eq!(sifted(["a!b", "cd"], order), (vec![cut("a"), kept("cd")], true));
+            assert_eq!(sifted(["ab", "c!d"], order), (vec![kept("ab"), cut("c")], true));
+            assert_eq!(sifted(["a!b", "c!d"], order), (vec![cut("a"), cut("c")], false), "nothing more is wanted");
+        }
+    }
+}

@@ -252,6 +252,20 @@ def test_limits_and_sampling(google, upstream):
     assert ask(google, upstream, "hi there", seed=7, top_k=40, temperature=0.2).text
 
 
+@pytest.mark.parametrize("upstream", ["gemini", "chat"])
+def test_several_candidates(google, upstream):
+    whole = ask(google, upstream, "hi there", candidate_count=3).candidates
+    assert [candidate.index or 0 for candidate in whole] == [0, 1, 2]
+    config = types.GenerateContentConfig(candidate_count=3)
+    chunks = google.models.generate_content_stream(model=model(upstream), contents="hi there", config=config)
+    told = [candidate for chunk in chunks for candidate in chunk.candidates]
+    for number, candidate in enumerate(whole):
+        own = [one for one in told if (one.index or 0) == number]
+        parts = [part.text or "" for one in own for part in one.content.parts]
+        assert "".join(parts) == "".join(part.text or "" for part in candidate.content.parts)
+        assert [one.finish_reason for one in own if one.finish_reason] == [types.FinishReason.STOP]
+
+
 def test_numbers_of_a_cache_hit(google):
     turns = [user("a"), types.Content(role="model", parts=[types.Part(text="b")]), user("c")]
     for upstream in ["gemini"] if DIRECT else ["gemini", "chat", "responses"]:

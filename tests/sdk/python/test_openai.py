@@ -246,6 +246,17 @@ def test_sampling_is_no_error(chat, upstream):
     assert ask(chat, upstream, "hi there", temperature=0.2, top_p=0.9, seed=7).choices[0].message.content
 
 
+@pytest.mark.parametrize("upstream", ["chat", "gemini"])
+def test_several_answers(chat, upstream):
+    choices = ask(chat, upstream, "hi there", n=3).choices
+    assert [choice.index for choice in choices] == [0, 1, 2]
+    chunks = list(ask(chat, upstream, "hi there", n=3, stream=True))
+    for choice in choices:
+        own = [one for chunk in chunks for one in chunk.choices if one.index == choice.index]
+        assert "".join(one.delta.content or "" for one in own) == choice.message.content
+        assert [one.finish_reason for one in own if one.finish_reason] == ["stop"]
+
+
 def test_cached_tokens(chat):
     messages = [user("a"), {"role": "assistant", "content": "b"}, user("c")]
     usage = ask(chat, "chat", None, messages=messages).usage

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dialect::mint;
-use hub::{Block, BlockId, Event, Part, Response, Seal, Thought, ToolCall};
+use hub::{Block, BlockId, Event, Others, Part, Response, Sampling, Seal, Thought, ToolCall};
 
 use super::{Proof, Proofs, thought_weight, weight};
 
@@ -23,6 +23,8 @@ pub(crate) struct Keeper {
     /// From which ids are made for calls without one, so that their clients have something to send back.
     seed: u64,
     gathered: Gathered,
+    /// The answers beside this one: the conversation may go on from any.
+    others: Others<Self>,
 }
 
 /// What the answer holds, as far as it matters here, in its order.
@@ -43,7 +45,16 @@ enum Seen {
 
 impl Keeper {
     pub(crate) fn new(label: Arc<str>, ttl: Duration, seed: u64) -> Self {
-        Self { label, ttl, seed, gathered: Gathered::default() }
+        Self { others: Others::of(Sampling::MAX_ANSWERS), ..Self::of_one(label, ttl, seed) }
+    }
+
+    fn of_one(label: Arc<str>, ttl: Duration, seed: u64) -> Self {
+        Self { label, ttl, seed, gathered: Gathered::default(), others: Others::default() }
+    }
+
+    fn other(&mut self, answer: u32) -> Option<&mut Self> {
+        let (label, ttl, seed) = (&self.label, self.ttl, self.seed.wrapping_add(answer.into()));
+        self.others.at(answer, || Self::of_one(Arc::clone(label), ttl, seed))
     }
 
     /// Looks at an event; after the last one all is kept.
@@ -57,13 +68,18 @@ impl Keeper {
             Event::Open { .. } => self.gathered.words(),
             Event::Delta { block, text } => self.gathered.think(*block, text),
             Event::Seal { block, seal } => self.gathered.seal(*block, seal),
+            Event::Aside { answer, event } => {
+                if let Some(other) = self.other(*answer) {
+                    other.see(event, proofs);
+                }
+            }
             Event::Stop(_) => self.done(proofs),
             _ => (),
         }
     }
 
     /// Looks at a whole answer.
-    pub(crate) fn whole(mut self, response: &mut Response, proofs: &Proofs) {
+    pub(crate) fn whole(&mut self, response: &mut Response, proofs: &Proofs) {
         for part in &mut response.parts {
             match part {
                 Part::Thinking(thought) => self.gathered.thought(None, thought.clone()),
@@ -72,6 +88,11 @@ impl Keeper {
             }
         }
         self.done(proofs);
+        for (answer, response) in (1..).zip(&mut response.others) {
+            if let Some(other) = self.other(answer) {
+                other.whole(response, proofs);
+            }
+        }
     }
 
     fn call(&mut self, block: Option<BlockId>, id: &mut String, name: &str, seal: Option<Seal>) {

@@ -1,6 +1,9 @@
 use super::keeper::MAX_THOUGHTS;
 use super::*;
-use hub::{Block, CallKind, Event, Losses, Part, Response, Role, StopReason, Text, ToolCall, ToolResult, Turn, replay};
+use hub::{
+    Assembler, Block, CallKind, Event, Losses, Part, Response, Role, StopReason, Text, ToolCall, ToolResult, Turn,
+    replay,
+};
 use proptest::prelude::*;
 
 const TTL: Duration = Duration::from_secs(60);
@@ -63,6 +66,35 @@ fn shown(proofs: &Proofs, parts: Vec<Part>, stream: bool) -> String {
 
 fn id_of(part: &Part) -> Option<String> {
     if let Part::ToolCall(call) = part { Some(call.id.clone()) } else { None }
+}
+
+#[test]
+fn a_conversation_may_go_on_from_any_of_several_answers() {
+    for stream in [false, true] {
+        let proofs = Proofs::default();
+        let answer = |proof| Response {
+            parts: vec![thought("t", Some(proof)), call("", "f", None)],
+            stop: StopReason::ToolCalls.into(),
+            ..Response::default()
+        };
+        let mut response = Response { others: vec![answer("second"), answer("third")], ..answer("first") };
+        let mut keeper = Keeper::new(Arc::from("a"), TTL, 7);
+        if stream {
+            let mut events = Vec::new();
+            replay(response, &mut events);
+            events.iter_mut().for_each(|event| keeper.see(event, &proofs));
+            let mut assembler = Assembler::new(1 << 20);
+            events.into_iter().for_each(|event| assembler.push(event).unwrap());
+            response = assembler.finish().unwrap();
+        } else {
+            keeper.whole(&mut response, &proofs);
+        }
+        for (answer, proof) in std::iter::once(&response).chain(&response.others).zip(["first", "second", "third"]) {
+            let sent = vec![answer.parts[1].clone()];
+            let got = restored(&proofs, "a", sent);
+            assert_eq!(got, [thought("t", Some(proof)), answer.parts[1].clone()], "{stream}");
+        }
+    }
 }
 
 #[test]
