@@ -164,9 +164,9 @@ impl Watch {
         let Some(word) = choice.finish_reason.as_ref().filter(|word| !word.is_empty()) else { return Ok(said) };
         if choice.index.unwrap_or(0) == 0 {
             self.finish = Some(stop_reason(word)?);
+            // Servers exist that leave the end mark out: with a finish reason the answer is whole.
+            self.observed.terminal = true;
         }
-        // Servers exist that leave the end mark out: with a finish reason the answer is whole.
-        self.observed.terminal = true;
         Ok(true)
     }
 

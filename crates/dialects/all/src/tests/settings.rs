@@ -199,7 +199,7 @@ fn what_client_code_would_read_is_refused_where_it_cannot_be_given() {
         }
     };
     let others = ["openai_responses", "anthropic", "gemini", "ollama"];
-    refused("openai_chat", &json!({"n": 2}), &["openai_chat", "openai_responses", "anthropic", "gemini", "ollama"]);
+    refused("openai_chat", &json!({"n": 2}), &["openai_responses", "anthropic", "ollama"]);
     refused("openai_chat", &json!({"n": 1, "logprobs": false, "top_logprobs": 0, "logit_bias": {}}), &[]);
     refused("openai_chat", &json!({"logit_bias": {"50256": -100}}), &others);
     // A cache alone is warmed by Anthropic and OpenAI; elsewhere an answer would begin.

@@ -402,7 +402,6 @@ fn what_the_answer_could_not_carry_is_refused() {
         change(&mut request);
         refused(&request, &plain)
     };
-    assert_eq!(with(|request| request.sampling.n = Some(2)), "n");
     assert_eq!(with(|request| request.sampling.max_tokens = Some(0)), "max_tokens");
     let extra = |json: &str| Extra {
         origin: hub::DialectId("anthropic"),
