@@ -6,10 +6,15 @@
 use std::borrow::Cow;
 
 use dialect::tree::{Fields, Node};
+use dialect::{Lowered, remembered};
 
-/// The schema in plain JSON Schema; the text itself when it cannot be read.
+/// The schema in plain JSON Schema; the text itself when it cannot be read. Agents resend all of theirs with every call.
 pub(crate) fn lift(schema: &str) -> String {
-    Node::read(schema).map_or_else(|| schema.to_owned(), |node| lifted(node).json())
+    let plain = remembered("gemini plain", schema, |schema| {
+        let json = Node::read(schema).map(|node| lifted(node).json());
+        Lowered { json, ..Lowered::default() }
+    });
+    plain.json.clone().unwrap_or_else(|| schema.to_owned())
 }
 
 fn lifted(node: Node<'_>) -> Node<'_> {
@@ -108,6 +113,8 @@ mod tests {
         ] {
             assert_eq!(lift(from), to);
             assert_eq!(lift(to), to, "lifting twice changes nothing");
+            let made = dialect::made();
+            assert_eq!((lift(from).as_str(), dialect::made()), (to, made), "the second time costs nothing");
         }
     }
 }

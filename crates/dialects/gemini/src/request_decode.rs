@@ -142,8 +142,7 @@ fn read_turns(body: &Body, request: &mut Request) -> Result<(), Fault> {
     let json = Fields::of(body)
         .raw("contents", "contents")
         .ok_or_else(|| Fault::bad_request("`contents` is required").at("contents"))?;
-    let raw: &RawValue = typed(json, "contents")?;
-    let contents = wire::list(raw)
+    let contents = wire::entries(json, "contents")?
         .filter(|list| !list.is_empty())
         .ok_or_else(|| Fault::bad_request("`contents` must be a list of at least one content").at("contents"))?;
     let mut pending = Pending::default();

@@ -17,9 +17,8 @@ const SEARCH: &str = "web_search";
 /// A bad-request fault that names the field.
 pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
     let fields = Fields::of(body);
-    if let Some(raw) = fields.raw("tools", "tools") {
-        let raw: &RawValue = typed(raw, "tools")?;
-        let list = wire::list(raw).ok_or_else(|| Fault::bad_request("`tools` must be a list").at("tools"))?;
+    if let Some(json) = fields.raw("tools", "tools") {
+        let list = wire::entries(json, "tools")?.ok_or_else(|| Fault::bad_request("`tools` must be a list").at("tools"))?;
         for (number, tool) in list.into_iter().enumerate() {
             read_tool(tool.get(), number, request)?;
         }
@@ -43,8 +42,7 @@ fn read_tool(json: &str, number: usize, request: &mut Request) -> Result<(), Fau
     for (key, value) in object.entries(json.as_bytes()).filter(|(_, value)| *value != "null") {
         match &*key {
             "functionDeclarations" | "function_declarations" => {
-                let raw: &RawValue = typed(value, &place)?;
-                for declaration in wire::list(raw).unwrap_or_default() {
+                for declaration in wire::entries(value, &place)?.unwrap_or_default() {
                     request.tools.push(function(declaration.get(), &place)?);
                 }
             }

@@ -305,6 +305,15 @@ pub(crate) fn list(raw: &RawValue) -> Option<Vec<&RawValue>> {
     }
 }
 
+/// The same of a field of a request, or a fault that names it. A long list is gone through once.
+pub(crate) fn entries<'a>(json: &'a str, place: &str) -> Result<Option<Vec<&'a RawValue>>, Fault> {
+    Ok(match json.as_bytes().first() {
+        Some(b'[') => Some(typed(json, place)?),
+        Some(b'{') => Some(vec![typed(json, place)?]),
+        _ => None,
+    })
+}
+
 /// An entry of `responseFormat`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
