@@ -42,12 +42,17 @@ pub type Raw<'a> = Option<&'a RawValue>;
 ///
 /// Half a surrogate pair, which JSON allows and UTF-8 does not, becomes the replacement character: servers that cut
 /// their text between escapes send such halves.
-pub fn as_text<'a>(raw: &'a RawValue) -> Option<Cow<'a, str>> {
-    if !raw.get().starts_with('"') {
+pub fn as_text(raw: &RawValue) -> Option<Cow<'_, str>> {
+    words(raw.get())
+}
+
+/// The same of JSON text.
+pub fn words(json: &str) -> Option<Cow<'_, str>> {
+    if !json.starts_with('"') {
         return None;
     }
-    let exact = text::<Str<'a>>(raw.get()).map(|text| text.0);
-    exact.ok().or_else(|| serde_json::from_str(&whole_pairs(raw.get())).ok().map(Cow::Owned))
+    let exact = text::<Str<'_>>(json).map(|text| text.0);
+    exact.ok().or_else(|| serde_json::from_str(&whole_pairs(json)).ok().map(Cow::Owned))
 }
 
 /// The JSON text with each half of a surrogate pair that stands alone replaced.

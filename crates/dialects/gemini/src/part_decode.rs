@@ -161,8 +161,7 @@ fn words_of(raw: wire::Raw<'_>) -> (String, bool) {
 
 /// A text without its quotes; JSON text for everything else.
 fn plain(json: &str) -> String {
-    let raw = json.starts_with('"').then(|| dialect::read::text::<&RawValue>(json).ok()).flatten();
-    raw.and_then(as_text).map_or_else(|| json.to_owned(), std::borrow::Cow::into_owned)
+    dialect::read::words(json).map_or_else(|| json.to_owned(), std::borrow::Cow::into_owned)
 }
 
 fn detail(raw: wire::Raw<'_>) -> Option<Detail> {

@@ -142,14 +142,14 @@ fn read_turns(body: &Body, request: &mut Request) -> Result<(), Fault> {
     let json = Fields::of(body)
         .raw("contents", "contents")
         .ok_or_else(|| Fault::bad_request("`contents` is required").at("contents"))?;
-    let contents = wire::entries(json, "contents")?
-        .filter(|list| !list.is_empty())
-        .ok_or_else(|| Fault::bad_request("`contents` must be a list of at least one content").at("contents"))?;
+    let contents = contents(json)?;
+    if contents.is_empty() {
+        return Err(Fault::bad_request("`contents` must be a list of at least one content").at("contents"));
+    }
     let mut pending = Pending::default();
     let mut before = Role::User;
-    for (number, raw) in contents.into_iter().enumerate() {
+    for (number, content) in contents.into_iter().enumerate() {
         let place = entry("contents", number);
-        let content: Content<'_> = typed(raw.get(), &place)?;
         let role = role(content.role.as_deref(), &place)?;
         let mut parts = parts(&content, number, &place)?;
         match role {
@@ -163,6 +163,15 @@ fn read_turns(body: &Body, request: &mut Request) -> Result<(), Fault> {
     }
     request.hoist();
     Ok(())
+}
+
+/// The contents, gone through once, and once more to find the one that is wrong.
+fn contents(json: &str) -> Result<Vec<Content<'_>>, Fault> {
+    if let Ok(list) = dialect::read::text(json) {
+        return Ok(list);
+    }
+    let list = wire::entries(json, "contents")?.unwrap_or_default().into_iter().enumerate();
+    list.map(|(number, raw)| typed(raw.get(), &entry("contents", number))).collect()
 }
 
 fn role(role: Option<&str>, place: &str) -> Result<Role, Fault> {

@@ -18,7 +18,8 @@ const SEARCH: &str = "web_search";
 pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
     let fields = Fields::of(body);
     if let Some(json) = fields.raw("tools", "tools") {
-        let list = wire::entries(json, "tools")?.ok_or_else(|| Fault::bad_request("`tools` must be a list").at("tools"))?;
+        let list =
+            wire::entries(json, "tools")?.ok_or_else(|| Fault::bad_request("`tools` must be a list").at("tools"))?;
         for (number, tool) in list.into_iter().enumerate() {
             read_tool(tool.get(), number, request)?;
         }
