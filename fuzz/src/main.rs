@@ -52,7 +52,7 @@ fn tell(target: &Target, fared: Result<u64, Broken>) -> io::Result<bool> {
         Ok(tried) => writeln!(io::stdout(), "{}: {tried} inputs", target.name).map(|()| true),
         Err(broken) => {
             let kept = keep(target, &broken)?;
-            writeln!(io::stdout(), "{}: {}\nkept as {}", target.name, broken.why, kept.display()).map(|()| false)
+            writeln!(io::stdout(), "FAILED {}: {}\nkept as {}", target.name, broken.why, kept.display()).map(|()| false)
         }
     }
 }
