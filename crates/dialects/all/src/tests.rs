@@ -12,6 +12,7 @@ mod instructing;
 mod keeping;
 mod likely;
 mod matrix;
+mod recalled;
 mod registry;
 mod relaying;
 mod repeats;

@@ -170,15 +170,15 @@ fn inner_block(block: &Block<'_>, out: &mut BytesMut) {
     }
 }
 
+/// A source as this dialect wrote it: others lack the proof that it must have in a history.
+pub(crate) fn own(citation: &Citation) -> Option<&str> {
+    citation.native.as_ref().filter(|(origin, _)| *origin == ID).map(|(_, json)| json.as_str())
+}
+
 fn text_block<'o>(text: &str, citations: &[Citation], out: &'o mut BytesMut) -> Open<'o> {
     let mut object = Open::typed(out, "text");
     object.text("text", text);
-    let own: Vec<&str> = citations
-        .iter()
-        .filter_map(|citation| citation.native.as_ref())
-        .filter(|(origin, _)| *origin == ID)
-        .map(|(_, json)| json.as_str())
-        .collect();
+    let own: Vec<&str> = citations.iter().filter_map(own).collect();
     if !own.is_empty() {
         let mut list = Open::array(object.key("citations"));
         for json in own {

@@ -7,14 +7,14 @@ use std::rc::Rc;
 
 use bytes::BytesMut;
 use dialect::tree::described;
-use dialect::{Encoded, Lowered, Memo, NameMap, Target};
+use dialect::{Encoded, Lowered, Memo, NameMap, Target, tell_unplaced};
 use hub::{CallKind, Fault, Format, Json, Losses, Request, Sampling, Schema, Service, Tier, Tool, ToolKind};
 
 use crate::breakpoints::Breakpoints;
 use crate::history::{self, History};
 use crate::ids::Ids;
 use crate::json::{Open, decimal};
-use crate::message_encode::{Writer, count_breakpoints, ends_of_user_turns};
+use crate::message_encode::{Writer, count_breakpoints, ends_of_user_turns, own};
 use crate::names::{VERSION, VERSION_HEADER};
 use crate::schema;
 use crate::think::{self, Obstacles, Plan, Wire};
@@ -37,6 +37,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     refuse(request)?;
     let mut losses = Losses::default();
     let history = history::order(request, target.traits, &mut losses)?;
+    tell_unplaced(request, |source| own(source).is_some(), &mut losses);
     let mut tools = tools_encode::select(request, &mut losses)?;
     let form = Form::of(request, target, &tools, &mut losses);
     let answer_tool = form.tool();

@@ -4,7 +4,7 @@
 //! caches would miss.
 
 use bytes::BytesMut;
-use dialect::{Encoded, Memo, Object, Target, array, quoted};
+use dialect::{Encoded, Memo, Object, Target, array, quoted, tell_unplaced};
 use http::HeaderMap;
 use hub::{Fault, Format, Losses, Part, Request, Role};
 
@@ -27,6 +27,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     let mut losses = Losses::default();
     let plan = Plan::new(request, target, &mut losses)?;
     let contents = history::order(request, target, &mut losses)?;
+    tell_unplaced(request, |_| false, &mut losses);
     let (system, contents) = settle(request, contents)?;
     let mut out = BytesMut::with_capacity(4_096);
     let mut body = Object::open(&mut out);

@@ -4,7 +4,7 @@
 
 use bytes::BytesMut;
 
-use dialect::{Effort, Encoded, Memo, Object, Target, quoted};
+use dialect::{Effort, Encoded, Memo, Object, Target, quoted, tell_unplaced};
 use http::HeaderMap;
 use hub::{Fault, Format, Level, Losses, Request, Sampling, Thinking};
 
@@ -21,6 +21,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     refuse(request, target)?;
     let mut losses = Losses::default();
     let plan = Plan::new(request, target, &mut losses)?;
+    tell_unplaced(request, |_| false, &mut losses);
     let mut out = BytesMut::with_capacity(4_096);
     let mut body = Object::open(&mut out);
     body.text("model", target.model);

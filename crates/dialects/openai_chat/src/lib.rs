@@ -9,6 +9,7 @@
 
 mod calls;
 mod chat;
+mod cited;
 mod completions;
 mod decode_knobs;
 mod decode_parts;

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use crate::calls::seal_of;
 use crate::decode_parts::{At, PARTS, cache_of, content, part_of};
 use crate::wire::{self, as_text, lenient};
-use crate::{ID, decode_knobs, decode_tools};
+use crate::{ID, cited, decode_knobs, decode_tools};
 
 /// Every top-level field that is read; what else a client sends is carried as an extra.
 const KNOWN: &[&str] = &[
@@ -177,6 +177,10 @@ impl Reader<'_> {
         let mut parts = Vec::new();
         parts.extend(thought(&message).map(Part::Thinking));
         parts.extend(content(At::message(index), message.content, message.cache_control.as_ref())?);
+        if cited::place(message.annotations, &mut parts) {
+            self.losses
+                .dropped(format!("messages[{index}].annotations"), "only sources on the web are known elsewhere");
+        }
         parts.extend(spoken(index, &message)?.map(Part::Text));
         parts.extend(message.refusal.filter(|text| !text.is_empty()).map(|text| Part::Refusal(text.owned())));
         for (n, image) in message.images.iter().flatten().enumerate() {

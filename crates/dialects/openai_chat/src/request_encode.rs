@@ -4,7 +4,7 @@
 
 use bytes::BytesMut;
 use dialect::openai::{caching, form, tier};
-use dialect::{Effort, Encoded, MaxTokensField, Memo, Object, Peel, Target, quoted};
+use dialect::{Effort, Encoded, MaxTokensField, Memo, Object, Peel, Target, quoted, tell_unplaced};
 use http::HeaderMap;
 use hub::{Fault, Format, Losses, Part, Request, Schema, Source};
 
@@ -25,6 +25,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     refuse(request, target)?;
     let mut losses = Losses::default();
     let plan = Plan::new(request, target, &mut losses)?;
+    tell_unplaced(request, |_| false, &mut losses);
     let mut out = BytesMut::with_capacity(size(request));
     let mut body = Object::open(&mut out);
     body.text("model", target.model);

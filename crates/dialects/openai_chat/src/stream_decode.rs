@@ -8,16 +8,14 @@ use std::borrow::Cow;
 use dialect::openai::tier;
 use dialect::read::lowercase;
 use dialect::{Frame, Memo, Pieces, StreamDecoder, parse_data_url};
-use hub::{
-    Block, BlockId, CallKind, Citation, Event, Fault, Others, Seal, SoundForm, Stop, StopReason, Token, Usage, aside,
-};
+use hub::{Block, BlockId, CallKind, Event, Fault, Others, Seal, SoundForm, Stop, StopReason, Token, Usage, aside};
 use serde_json::value::RawValue;
 
 use crate::calls::{Calls, Piece, seal_of};
 use crate::fault;
 use crate::think::{Place, Splitter};
-use crate::wire::{self, Chunk, ChunkChoice, Delta, as_count, as_text, lenient};
-use crate::{ID, usage};
+use crate::wire::{self, Chunk, ChunkChoice, Delta, as_text, lenient};
+use crate::{ID, cited, usage};
 
 /// Longest list of reasoning details that is carried for the next turn, in bytes.
 const MAX_DETAILS: usize = 1 << 20;
@@ -428,17 +426,8 @@ impl Decoder {
 
     /// A source belongs to the text before it; without one there is nothing that it could support.
     fn cite(&mut self, annotation: wire::Annotation<'_>, out: &mut Vec<Event>) {
-        let (Some((block, Prose::Text)), Some(cited)) = (self.prose, annotation.url_citation) else { return };
-        let text = |text: Option<wire::Str<'_>>| text.map(wire::Str::owned);
-        // What lies before the open text has no place in it.
-        let here = |(start, end): (u64, u64)| (start.saturating_sub(self.before), end.saturating_sub(self.before));
-        let citation = Citation {
-            url: text(cited.url),
-            title: text(cited.title),
-            cited_text: text(cited.content),
-            span: as_count(cited.start_index).zip(as_count(cited.end_index)).map(here),
-            native: None,
-        };
+        let (Some((block, Prose::Text)), Some(found)) = (self.prose, annotation.url_citation) else { return };
+        let citation = cited::behind(cited::citation(found), self.before);
         out.push(Event::Cite { block, citation });
     }
 

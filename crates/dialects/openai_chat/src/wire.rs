@@ -36,6 +36,9 @@ pub(crate) struct Message<'a> {
     pub(crate) audio: Option<SpokenBefore<'a>>,
     #[serde(borrow)]
     pub(crate) images: Option<Vec<Part<'a>>>,
+    /// The sources of an earlier answer.
+    #[serde(borrow)]
+    pub(crate) annotations: Raw<'a>,
     #[serde(borrow)]
     pub(crate) cache_control: Option<CacheControl<'a>>,
 }

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use dialect::openai::media;
 use dialect::type_by_name;
-use hub::{CacheHint, Fault, File, Media, Part, Source, Text};
+use hub::{CacheHint, Citation, Fault, File, Media, Part, Source, Text};
 use serde_json::value::RawValue;
 
+use crate::slots;
 use crate::wire::{self, Raw, as_text};
 
 /// Where a part stands, for messages to people; written out only when something is wrong.
@@ -44,7 +45,9 @@ impl At {
 pub(crate) fn content(at: At, raw: Raw<'_>) -> Result<Vec<Part>, Fault> {
     let Some(raw) = raw else { return Ok(Vec::new()) };
     match raw.get().as_bytes().first() {
-        Some(b'"') => Ok(as_text(raw).and_then(|text| text_part(text.into_owned(), None)).into_iter().collect()),
+        Some(b'"') => {
+            Ok(as_text(raw).and_then(|text| text_part(text.into_owned(), Vec::new(), None)).into_iter().collect())
+        }
         Some(b'[') => list(at, raw),
         _ => Err(at.bad("content must be a text or a list of parts")),
     }
@@ -74,9 +77,8 @@ fn list(at: At, raw: &RawValue) -> Result<Vec<Part>, Fault> {
 pub(crate) fn output(at: At, raw: Raw<'_>) -> Result<Vec<Part>, Fault> {
     let Some(raw) = raw else { return Ok(Vec::new()) };
     match as_text(raw) {
-        Some(text) => {
-            Ok(pictures_in_text(at, &text).unwrap_or_else(|| text_part(text.into_owned(), None).into_iter().collect()))
-        }
+        Some(text) => Ok(pictures_in_text(at, &text)
+            .unwrap_or_else(|| text_part(text.into_owned(), Vec::new(), None).into_iter().collect())),
         None if raw.get() == "[]" || is_parts(raw.get()) => list(at, raw),
         None => Ok(vec![Part::Text(Text::plain(raw.get()))]),
     }
@@ -110,7 +112,7 @@ fn part_of(at: At, part: &wire::Part<'_>) -> Result<Option<Part>, Fault> {
         // Clients mix the words of both sides and of Chat.
         "input_text" | "output_text" | "text" => {
             let text = part.text.as_deref().ok_or_else(|| at.bad("a text part needs `text`"))?;
-            text_part(text.to_owned(), cache)
+            text_part(text.to_owned(), slots::citations(part.annotations), cache)
         }
         "refusal" => part.refusal.as_deref().map(|text| Part::Refusal(text.to_owned())),
         "input_image" | "image_url" => Some(Part::Image(image(at, part, cache)?)),
@@ -125,8 +127,8 @@ fn part_of(at: At, part: &wire::Part<'_>) -> Result<Option<Part>, Fault> {
     })
 }
 
-fn text_part(text: String, cache: Option<CacheHint>) -> Option<Part> {
-    (!text.is_empty()).then(|| Part::Text(Text { text, cache, ..Text::default() }))
+fn text_part(text: String, citations: Vec<Citation>, cache: Option<CacheHint>) -> Option<Part> {
+    (!text.is_empty()).then(|| Part::Text(Text { text, cache, citations, ..Text::default() }))
 }
 
 fn image(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Media, Fault> {

@@ -7,9 +7,10 @@ use hub::{Builtin, Fault, Json, Request, Tool, ToolChoice, ToolKind, UserLocatio
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
+use crate::spaces::{self, Described};
 use crate::typed::Typed;
 use crate::wire::{self, Choice, Raw, Str, as_text, lenient};
-use crate::{ID, spaces, typed};
+use crate::{ID, typed};
 
 /// The tool that runs programs.
 pub(crate) const CODE: &str = "code_interpreter";
@@ -19,17 +20,24 @@ static ADDS: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| ADDING.map(Finder
 
 /// Reads tools, choice and parallelism. Without tools the other two mean nothing.
 pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
-    request.tools = declared(body)?;
+    let found = found(body)?;
+    let spaces = found.spaces;
+    request.tools = settled(found.list);
     if request.tools.is_empty() {
         return Ok(());
     }
     choose(body, request)?;
+    spaces.iter().for_each(|space| space.tell(request));
     request.parallel_tools = body.get("parallel_tool_calls")?.filter(|parallel: &bool| !parallel);
     Ok(())
 }
 
 /// All tools of a request, each name once.
 pub(crate) fn declared(body: &Body) -> Result<Vec<Tool>, Fault> {
+    Ok(settled(found(body)?.list))
+}
+
+fn found(body: &Body) -> Result<Found, Fault> {
     let mut found = Found::default();
     let list: Vec<&RawValue> = body.get("tools")?.unwrap_or_default();
     for (index, raw) in list.into_iter().enumerate() {
@@ -39,7 +47,7 @@ pub(crate) fn declared(body: &Body) -> Result<Vec<Tool>, Fault> {
         found.rank = Rank::Additional;
         found.declare(&path, raw)?;
     }
-    Ok(found.settled())
+    Ok(found)
 }
 
 /// The tools that items of the input add, as Codex does when it finds some on its way, and a search among tools.
@@ -72,6 +80,7 @@ enum Rank {
 struct Found {
     rank: Rank,
     list: Vec<(Rank, Tool)>,
+    spaces: Vec<Described>,
 }
 
 impl Found {
@@ -84,29 +93,33 @@ impl Found {
         }
         let space = tool.name.map(Str::owned).unwrap_or_default();
         let rank = self.rank.max(Rank::Member);
+        let first = self.list.len();
         for (n, raw) in lenient::<Vec<&RawValue>>(tool.tools).into_iter().enumerate() {
             let path = format!("{path}.tools[{n}]");
             let member = one(&path, raw, parse(&path, raw)?, Some(&space))?;
             self.list.push((rank, member));
         }
+        if let Some(words) = tool.description.filter(|words| !words.is_empty()) {
+            let members = self.list[first..].iter().map(|(_, tool)| tool.name.clone()).collect();
+            self.spaces.push(Described { space, words: words.owned(), members });
+        }
         Ok(())
     }
+}
 
-    /// The tools in the client's order, each name once.
-    fn settled(self) -> Vec<Tool> {
-        let (ranks, mut tools): (Vec<Rank>, Vec<Tool>) = self.list.into_iter().unzip();
-        typed::settle_names(&mut tools);
-        let mut kept: Vec<Option<(Rank, Tool)>> = Vec::with_capacity(tools.len());
-        for (rank, tool) in ranks.into_iter().zip(tools) {
-            let same = kept.iter().position(|slot| slot.as_ref().is_some_and(|(_, known)| known.name == tool.name));
-            match same {
-                Some(at) if kept[at].as_ref().is_some_and(|(known, _)| rank < *known) => kept[at] = Some((rank, tool)),
-                Some(_) => (),
-                None => kept.push(Some((rank, tool))),
-            }
+/// The tools in the client's order, each name once.
+fn settled(list: Vec<(Rank, Tool)>) -> Vec<Tool> {
+    let (ranks, mut tools): (Vec<Rank>, Vec<Tool>) = list.into_iter().unzip();
+    typed::settle_names(&mut tools);
+    let mut kept: Vec<(Rank, Tool)> = Vec::with_capacity(tools.len());
+    for (rank, tool) in ranks.into_iter().zip(tools) {
+        match kept.iter_mut().find(|(_, known)| known.name == tool.name) {
+            Some(slot) if rank < slot.0 => *slot = (rank, tool),
+            Some(_) => (),
+            None => kept.push((rank, tool)),
         }
-        kept.into_iter().flatten().map(|(_, tool)| tool).collect()
     }
+    kept.into_iter().map(|(_, tool)| tool).collect()
 }
 
 fn parse<'a>(path: &str, raw: &'a RawValue) -> Result<wire::Tool<'a>, Fault> {

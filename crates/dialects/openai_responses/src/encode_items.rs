@@ -10,12 +10,12 @@ use bytes::{BufMut, BytesMut};
 use dialect::openai::media::{self, data_url, detail_word, file_text, picture_type, refuse};
 use dialect::{NameMap, Object, Target, array, quoted};
 use hub::{
-    CacheHint, CallKind, Fault, File, Foreign, Losses, Media, Part, Request, Role, Source, Text, Thought, Tool,
-    ToolCall, ToolResult,
+    CacheHint, CallKind, Citation, Fault, File, Foreign, Losses, Media, Part, Request, Role, Source, Text, Thought,
+    Tool, ToolCall, ToolResult,
 };
 
 use crate::typed::{self, Typed};
-use crate::{ID, seals, typed_calls};
+use crate::{ID, items, seals, typed_calls};
 
 /// OpenAI takes no more breakpoints in one request.
 const MAX_BREAKPOINTS: u8 = 4;
@@ -38,7 +38,7 @@ pub(crate) struct Items<'a, 'l> {
 
 /// A piece of content.
 enum Piece<'a> {
-    Text { text: Cow<'a, str>, cache: Option<CacheHint> },
+    Text { text: Cow<'a, str>, sources: &'a [Citation], cache: Option<CacheHint> },
     Refusal(&'a str),
     Media { part: &'a Part, cache: Option<CacheHint> },
 }
@@ -74,7 +74,7 @@ impl<'a, 'l> Items<'a, 'l> {
     ) -> Result<(), Fault> {
         self.tools = &request.tools;
         out.put_u8(b'[');
-        let note = note.map(|note| Piece::Text { text: Cow::Borrowed(note), cache: None });
+        let note = note.map(|note| Piece::Text { text: Cow::Borrowed(note), sources: &[], cache: None });
         for piece in system.iter().filter_map(text_piece).chain(note) {
             self.message("developer", &[piece], out)?;
         }
@@ -121,9 +121,13 @@ impl<'a, 'l> Items<'a, 'l> {
         array(pieces, out, |piece, out| {
             let mut object = Object::open(out);
             let written = match piece {
-                Piece::Text { text, .. } => {
+                Piece::Text { text, sources, .. } => {
                     object.text("type", if side == Side::Output { "output_text" } else { "input_text" });
                     object.text("text", text);
+                    if side == Side::Output && !sources.is_empty() {
+                        let placed = sources.iter().filter(|source| items::has_form(source));
+                        object.array("annotations", placed, |source, out| items::annotation(source, text, out));
+                    }
                     Ok(())
                 }
                 Piece::Refusal(words) => {
@@ -193,7 +197,7 @@ impl<'a, 'l> Items<'a, 'l> {
                 Some(Piece::Media { part, cache: media.cache })
             }
             Part::File(file) => Some(match file_text(file) {
-                Some(text) => Piece::Text { text: Cow::Owned(text), cache: file.cache },
+                Some(text) => Piece::Text { text: Cow::Owned(text), sources: &[], cache: file.cache },
                 None => Piece::Media { part, cache: file.cache },
             }),
             Part::Foreign(foreign) => self.gist(foreign).and_then(|gist| plain(Cow::Borrowed(gist))),
@@ -222,7 +226,7 @@ impl<'a, 'l> Items<'a, 'l> {
         item.text("call_id", &call_id(&result.call_id));
         match pieces.as_slice() {
             [] => item.text("output", ""),
-            [Piece::Text { text, cache: None }] => item.text("output", text),
+            [Piece::Text { text, cache: None, .. }] => item.text("output", text),
             _ => self.content(Side::Input, &pieces, item.key("output"))?,
         }
         item.close();
@@ -362,11 +366,12 @@ impl Piece<'_> {
 }
 
 fn text_piece(text: &Text) -> Option<Piece<'_>> {
-    (!text.text.is_empty()).then_some(Piece::Text { text: Cow::Borrowed(&text.text), cache: text.cache })
+    let (words, sources) = (Cow::Borrowed(text.text.as_str()), text.citations.as_slice());
+    (!words.is_empty()).then_some(Piece::Text { text: words, sources, cache: text.cache })
 }
 
 fn plain(text: Cow<'_, str>) -> Option<Piece<'_>> {
-    (!text.is_empty()).then_some(Piece::Text { text, cache: None })
+    (!text.is_empty()).then_some(Piece::Text { text, sources: &[], cache: None })
 }
 
 /// Whether a part of an assistant's turn is an item that its reasoning can have led to.
@@ -391,7 +396,7 @@ fn mark_error(pieces: &mut Vec<Piece<'_>>) {
     match pieces.first_mut() {
         Some(Piece::Text { text, .. }) if told(text) => (),
         Some(Piece::Text { text, .. }) => *text = Cow::Owned(format!("Error: {text}")),
-        _ => pieces.insert(0, Piece::Text { text: Cow::Borrowed("Error: the tool failed"), cache: None }),
+        _ => pieces.splice(..0, plain(Cow::Borrowed("Error: the tool failed"))).for_each(drop),
     }
 }
 

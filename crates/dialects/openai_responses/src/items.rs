@@ -72,7 +72,7 @@ impl Part {
         } else {
             part.text("type", "output_text");
             part.text("text", &self.text);
-            part.array("annotations", &self.citations, |citation, out| self.annotation(citation, out));
+            part.array("annotations", &self.citations, |citation, out| annotation(citation, &self.text, out));
             write_tokens(&self.tokens, part.key("logprobs"));
         }
         part.close();
@@ -86,21 +86,21 @@ impl Part {
         };
         out.extend_from_slice(json);
     }
+}
 
-    /// Writes one annotation; positions count in characters of this part.
-    pub(crate) fn annotation(&self, citation: &Citation, out: &mut BytesMut) {
-        if let Some((_, json)) = citation.native.as_ref().filter(|(origin, _)| *origin == ID) {
-            return out.extend_from_slice(json.as_str().as_bytes());
-        }
-        let (start, end) = citation.span.unwrap_or_else(|| (0, self.text.chars().count() as u64));
-        let mut annotation = Object::open(out);
-        annotation.text("type", "url_citation");
-        annotation.text("url", citation.url.as_deref().unwrap_or_default());
-        annotation.text("title", citation.title.as_deref().unwrap_or_default());
-        annotation.number("start_index", start);
-        annotation.number("end_index", end);
-        annotation.close();
+/// Writes one annotation of a text; positions count in characters of it.
+pub(crate) fn annotation(citation: &Citation, text: &str, out: &mut BytesMut) {
+    if let Some((_, json)) = citation.native.as_ref().filter(|(origin, _)| *origin == ID) {
+        return out.extend_from_slice(json.as_str().as_bytes());
     }
+    let (start, end) = citation.span.unwrap_or_else(|| (0, text.chars().count() as u64));
+    let mut annotation = Object::open(out);
+    annotation.text("type", "url_citation");
+    annotation.text("url", citation.url.as_deref().unwrap_or_default());
+    annotation.text("title", citation.title.as_deref().unwrap_or_default());
+    annotation.number("start_index", start);
+    annotation.number("end_index", end);
+    annotation.close();
 }
 
 /// Whether a source has a form here: one on the web, or one of our own.

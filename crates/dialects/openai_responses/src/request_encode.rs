@@ -6,13 +6,13 @@ use std::borrow::Cow;
 
 use bytes::BytesMut;
 use dialect::openai::{caching, form, tier};
-use dialect::{Effort, Encoded, Memo, Object, Peel, Target, quoted};
+use dialect::{Effort, Encoded, Memo, Object, Peel, Target, quoted, tell_unplaced};
 use http::HeaderMap;
 use hub::{Fault, Format, Losses, Mode, Part, Request, Role, Schema, Show, Source, Text};
 
 use crate::encode_items::Items;
 use crate::encode_tools::Plan;
-use crate::{ID, seals};
+use crate::{ID, items, seals};
 
 /// OpenAI takes no smaller cap.
 const MIN_TOKENS: u64 = 16;
@@ -28,6 +28,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     refuse(request, target)?;
     let mut losses = Losses::default();
     let plan = Plan::new(request, target, &mut losses)?;
+    tell_unplaced(request, items::has_form, &mut losses);
     let mut out = BytesMut::with_capacity(size(request));
     let mut body = Object::open(&mut out);
     body.text("model", target.model);

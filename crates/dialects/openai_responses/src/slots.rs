@@ -134,6 +134,11 @@ impl Part {
     }
 }
 
+/// The sources of a text that an earlier answer held.
+pub(crate) fn citations(list: Raw<'_>) -> Vec<Citation> {
+    lenient::<Vec<&RawValue>>(list).into_iter().filter_map(citation).collect()
+}
+
 fn citation(raw: &RawValue) -> Option<Citation> {
     let annotation: wire::Annotation<'_> = serde_json::from_str(raw.get()).ok()?;
     let text = |text: Option<Str<'_>>| text.map(Str::owned);

@@ -1,9 +1,11 @@
 //! Namespaces: groups of tools that other dialects do not have.
 //!
 //! A tool `t` of namespace `n` is `n__t` elsewhere. On the way back the declared table splits the name, never a guess
-//! at the two underscores: without its namespace Codex refuses the call.
+//! at the two underscores: without its namespace Codex refuses the call. What is said of a whole namespace stands once,
+//! behind the description of a tool of it.
 
 use dialect::Body;
+use hub::{Request, ToolChoice, ToolKind};
 use serde_json::value::RawValue;
 
 use crate::wire::{self, lenient};
@@ -21,6 +23,32 @@ pub(crate) fn flat(space: Option<&str>, name: &str) -> String {
 pub(crate) struct Member {
     pub(crate) space: String,
     pub(crate) name: String,
+}
+
+/// What a request says of a namespace as a whole.
+#[derive(Debug)]
+pub(crate) struct Described {
+    pub(crate) space: String,
+    pub(crate) words: String,
+    /// Its tools, by the names by which they are known elsewhere.
+    pub(crate) members: Vec<String>,
+}
+
+impl Described {
+    /// Says it at one of its tools: at the first that may be called, for others may not be sent at all.
+    pub(crate) fn tell(&self, request: &mut Request) {
+        let Request { tools, tool_choice, .. } = request;
+        let mut own: Vec<_> = tools.iter_mut().filter(|tool| self.members.contains(&tool.name)).collect();
+        own.retain(|tool| matches!(tool.kind, ToolKind::Function(_) | ToolKind::Custom(_)));
+        let allowed = tool_choice.as_ref().map(ToolChoice::names).unwrap_or_default();
+        let may = own.iter().position(|tool| allowed.contains(&tool.name)).unwrap_or(0);
+        let Some(tool) = own.get_mut(may) else { return };
+        let words = format!("About all tools whose names begin with `{}`: {}", flat(Some(&self.space), ""), self.words);
+        tool.description = Some(match tool.description.take().filter(|own| !own.is_empty()) {
+            Some(own) => format!("{own}\n\n{words}"),
+            None => words,
+        });
+    }
 }
 
 /// The namespaced tools of one request.

@@ -474,7 +474,7 @@ impl Encoder {
             self.lines.event("response.output_text.annotation.added", out, |object| {
                 place(object);
                 object.number("annotation_index", number);
-                part.annotation(citation, object.key("annotation"));
+                items::annotation(citation, &part.text, object.key("annotation"));
             });
         }
         let (name, field) = match part.refusal {

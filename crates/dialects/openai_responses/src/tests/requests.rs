@@ -99,6 +99,27 @@ fn one_name_is_one_tool_and_direct_ones_win() {
 }
 
 #[test]
+fn what_is_said_of_a_namespace_stands_at_a_tool_that_may_be_called() {
+    let tool = |name: &str, words: Value| json!({"type": "function", "name": name, "description": words});
+    let body = |choice: &Value| {
+        json!({"input": "q", "tool_choice": choice, "tools": [
+            {"type": "namespace", "name": "sea", "description": "The sea.", "tools": [tool("tides", json!("Tides.")), tool("sail", json!(null))]},
+            {"type": "namespace", "name": "sky", "tools": [tool("fly", json!("Flies."))]},
+            {"type": "namespace", "name": "void", "description": "Nothing.", "tools": []}]})
+    };
+    let about = "About all tools whose names begin with `sea__`: The sea.";
+    let described = |choice: Value| -> Vec<Option<String>> {
+        with(&body(&choice)).tools.into_iter().map(|tool| tool.description).collect()
+    };
+    let (first, plain) = (Some(format!("Tides.\n\n{about}")), Some("Tides.".to_owned()));
+    for choice in [json!("auto"), json!({"type": "function", "namespace": "sky", "name": "fly"})] {
+        assert_eq!(described(choice), [first.clone(), None, Some("Flies.".into())]);
+    }
+    let only = json!({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "namespace": "sea", "name": "sail"}]});
+    assert_eq!(described(only), [plain, Some(about.to_owned()), Some("Flies.".into())]);
+}
+
+#[test]
 fn a_namespace_is_allowed_with_all_its_tools() {
     let tool = |name: &str| json!({"type": "function", "name": name, "parameters": null});
     let body = |allowed: &Value| {
