@@ -20,9 +20,12 @@ static ADDS: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| ADDING.map(Finder
 
 /// Reads tools, choice and parallelism. Without tools the other two mean nothing.
 pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
-    let found = found(body)?;
-    let spaces = found.spaces;
-    request.tools = settled(found.list);
+    let Found { list, mut spaces, .. } = found(body)?;
+    let list = settled(list);
+    // A direct tool of the same name is none of the namespace's.
+    let is_direct = |name: &String| list.iter().any(|(rank, tool)| *rank == Rank::Direct && tool.name == *name);
+    spaces.iter_mut().for_each(|space| space.members.retain(|name| !is_direct(name)));
+    request.tools = list.into_iter().map(|(_, tool)| tool).collect();
     if request.tools.is_empty() {
         return Ok(());
     }
@@ -34,7 +37,7 @@ pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
 
 /// All tools of a request, each name once.
 pub(crate) fn declared(body: &Body) -> Result<Vec<Tool>, Fault> {
-    Ok(settled(found(body)?.list))
+    Ok(settled(found(body)?.list).into_iter().map(|(_, tool)| tool).collect())
 }
 
 fn found(body: &Body) -> Result<Found, Fault> {
@@ -108,7 +111,7 @@ impl Found {
 }
 
 /// The tools in the client's order, each name once.
-fn settled(list: Vec<(Rank, Tool)>) -> Vec<Tool> {
+fn settled(list: Vec<(Rank, Tool)>) -> Vec<(Rank, Tool)> {
     let (ranks, mut tools): (Vec<Rank>, Vec<Tool>) = list.into_iter().unzip();
     typed::settle_names(&mut tools);
     let mut kept: Vec<(Rank, Tool)> = Vec::with_capacity(tools.len());
@@ -119,7 +122,7 @@ fn settled(list: Vec<(Rank, Tool)>) -> Vec<Tool> {
             None => kept.push((rank, tool)),
         }
     }
-    kept.into_iter().map(|(_, tool)| tool).collect()
+    kept
 }
 
 fn parse<'a>(path: &str, raw: &'a RawValue) -> Result<wire::Tool<'a>, Fault> {

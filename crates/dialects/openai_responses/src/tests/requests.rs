@@ -117,6 +117,11 @@ fn what_is_said_of_a_namespace_stands_at_a_tool_that_may_be_called() {
     }
     let only = json!({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "namespace": "sea", "name": "sail"}]});
     assert_eq!(described(only), [plain, Some(about.to_owned()), Some("Flies.".into())]);
+    // A direct tool that takes the name of one is none of the namespace's.
+    let mut taken = body(&json!("auto"));
+    taken["tools"].as_array_mut().unwrap().push(tool("sea__tides", json!("Direct.")));
+    let told: Vec<_> = with(&taken).tools.into_iter().map(|tool| tool.description).collect();
+    assert_eq!(told, [Some("Direct.".into()), Some(about.to_owned()), Some("Flies.".into())]);
 }
 
 #[test]
