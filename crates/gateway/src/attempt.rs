@@ -9,7 +9,7 @@ use dialect::splice::Pieces;
 use dialect::{ClientSide, Dialect, Encoded, Framer, Framing, Memo, Relay, Signal, Target, WireSide, splice};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use hub::{Assembler, Event, Fault, FaultKind, Losses, RawFault, Response, Usage, replay};
+use hub::{Assembler, Event, Fault, FaultKind, Losses, Response, Usage, replay};
 use pool::Secret;
 use tokio::time::timeout;
 use transport::{Deadlines, Payload, UpstreamReply, apart, rare};
@@ -31,10 +31,7 @@ use crate::seats::Seat;
 use crate::sieve::Sieve;
 use crate::snapshot::Snapshot;
 use crate::translate::Translated;
-use crate::{faults, fetched, headers, wrap};
-
-/// Longest error body that is read, in bytes.
-const ERROR_BODY: usize = 64 * 1024;
+use crate::{faults, fetched, headers, rejection, wrap};
 
 /// What one try works with.
 pub(crate) struct Attempt<'a> {
@@ -102,7 +99,7 @@ impl Attempt<'_> {
         tried.map_err(|fault| {
             // What came with a status has been looked at, and the user's rules stand above that.
             let fault = if fault.upstream.is_none() { self.seat.upstream.blame(fault) } else { fault };
-            silenced(fault, self.secret)
+            rejection::silenced(fault, self.secret)
         })
     }
 
@@ -216,7 +213,7 @@ impl Attempt<'_> {
     ) -> Result<Committed, Fault> {
         let config = &self.snapshot.config;
         let body = reply.body.collect(config.limits.reply_bytes).await.map_err(|error| faults::of_read(&error))?;
-        look_for_json(&body)?;
+        rejection::look_for_json(&body)?;
         let mut scanner = side.scanner();
         if let Signal::Fault(fault) = scanner.whole(&body) {
             return Err(*fault);
@@ -291,7 +288,7 @@ impl Attempt<'_> {
     ) -> Result<Response, Fault> {
         let limit = self.snapshot.config.limits.reply_bytes;
         let body = reply.body.collect(limit).await.map_err(|error| faults::of_read(&error))?;
-        look_for_json(&body)?;
+        rejection::look_for_json(&body)?;
         let mut response = side.decode_response(&body, memo)?;
         Sieve::of(memo).apply(&mut response);
         if let Some(mut keeper) = self.keeper(inbound) {
@@ -431,8 +428,8 @@ impl Attempt<'_> {
             if reply.status.is_success() {
                 return Ok(Box::new(reply));
             }
-            let fault = rare(refusal(wire, side, reply, self.secret)).await;
-            Err(whose(ruled(&self.seat.errors, self.seat.upstream.blame(fault))))
+            let fault = rare(rejection::refusal(wire, side, reply, self.secret)).await;
+            Err(rejection::whose(ruled(&self.seat.errors, self.seat.upstream.blame(fault))))
         }
     }
 
@@ -516,54 +513,6 @@ pub(crate) fn is_stream(headers: &HeaderMap, framing: Framing) -> bool {
     }
 }
 
-/// HTML or nothing with a 200 is no answer.
-pub(crate) fn look_for_json(body: &[u8]) -> Result<(), Fault> {
-    let first = body.trim_ascii_start().first();
-    if first == Some(&b'{') && body.trim_ascii_end().ends_with(b"}") {
-        return Ok(());
-    }
-    let what = match first {
-        None => "nothing",
-        Some(b'<') => "a web page",
-        Some(_) => "something that is not a JSON object",
-    };
-    Err(Fault::garbled(format!("the upstream answered with {what} instead of JSON; is its base-url right?")))
-}
-
-pub(crate) async fn refusal(wire: &Dialect, side: &dyn WireSide, reply: UpstreamReply, secret: &Secret) -> Fault {
-    let UpstreamReply { status, headers, body, .. } = reply;
-    let body = body.collect(ERROR_BODY).await.unwrap_or_default();
-    if status.is_redirection() {
-        return Fault::garbled(format!("the upstream answered with a redirect ({status}); is its base-url right?"));
-    }
-    side.read_fault(RawFault { dialect: wire.id, status, headers, body: without(secret, body) })
-}
-
-/// The client's own key is fine: says whose is not, or people go looking in the wrong place.
-fn whose(mut fault: Fault) -> Fault {
-    if fault.kind == FaultKind::UpstreamRefused {
-        fault.message = format!("the upstream refused this gateway's credential: {}", fault.message).into();
-    }
-    fault
-}
-
-/// Some upstreams repeat the key that they refuse; it must not reach the client or the log.
-fn without(secret: &Secret, body: Bytes) -> Bytes {
-    let key = secret.expose().as_bytes();
-    if key.is_empty() || memchr::memmem::find(&body, key).is_none() {
-        return body;
-    }
-    String::from_utf8_lossy(&body).replace(secret.expose(), "***").into()
-}
-
-/// As [`without`], for words that came in an answer which said that all was well.
-fn silenced(mut fault: Fault, secret: &Secret) -> Fault {
-    if !secret.is_empty() && fault.message.contains(secret.expose()) {
-        fault.message = fault.message.replace(secret.expose(), "***").into();
-    }
-    fault
-}
-
 async fn gate(events: &mut Events, held: &mut Vec<Event>) -> Result<(), Fault> {
     let mut seen = 0;
     loop {
@@ -591,18 +540,3 @@ async fn assemble(mut events: Events, limit: usize) -> Result<Response, Fault> {
 
 /// The status of every answer that was committed.
 pub(crate) const OK: StatusCode = StatusCode::OK;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_upstream_that_repeats_our_key_is_silenced() {
-        let secret = Secret::new("sk-sentinel-1");
-        let body = without(&secret, Bytes::from_static(b"{\"message\":\"Incorrect key sk-sentinel-1.\"}"));
-        assert_eq!(body, "{\"message\":\"Incorrect key ***.\"}");
-        let same = Bytes::from_static(b"nothing");
-        assert_eq!(without(&secret, same.clone()).as_ptr(), same.as_ptr());
-        assert_eq!(without(&Secret::default(), same.clone()), same);
-    }
-}

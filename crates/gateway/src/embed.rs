@@ -9,11 +9,11 @@ use http::{HeaderMap, HeaderValue};
 use hub::{Blame, Fault, FaultKind, Losses, Usage};
 use upstreams::{Call, Purpose};
 
-use crate::attempt::{Attempt, Committed, look_for_json};
+use crate::attempt::{Attempt, Committed};
 use crate::fidelity::{self, audible, report};
 use crate::inbound::Inbound;
 use crate::record::Record;
-use crate::{estimate, faults, headers};
+use crate::{estimate, faults, headers, rejection};
 
 /// Whom the vectors are asked from.
 #[derive(Clone, Copy)]
@@ -130,7 +130,7 @@ impl Attempt<'_> {
         let reply = self.ask(wire, side, call, record).await?;
         let room = room.min(self.snapshot.config.limits.reply_bytes);
         let body = reply.body.collect(room).await.map_err(|error| faults::of_read(&error))?;
-        look_for_json(&body)?;
+        rejection::look_for_json(&body)?;
         Ok((body, reply.headers))
     }
 }

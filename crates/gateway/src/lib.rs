@@ -50,6 +50,7 @@ mod quota;
 mod race;
 mod record;
 mod refused;
+mod rejection;
 mod relay;
 mod restore;
 mod route;

@@ -12,12 +12,13 @@ use hub::{Blame, Fault, FaultKind, Usage};
 use transport::{BoxError, UpstreamBody, UpstreamReply};
 use upstreams::{Call, Purpose};
 
-use crate::attempt::{Attempt, Committed, look_for_json};
+use crate::attempt::{Attempt, Committed};
 use crate::faults;
 use crate::headers;
 use crate::inbound::Inbound;
 use crate::outflow::Outflow;
 use crate::record::Record;
+use crate::rejection;
 
 /// How much of an answer's end is kept to read its usage from, in bytes.
 const TAIL: usize = 1_024;
@@ -110,7 +111,7 @@ impl Attempt<'_> {
     ) -> Result<Committed, Fault> {
         let limit = self.snapshot.config.limits.reply_bytes;
         let body = reply.body.collect(limit).await.map_err(|error| faults::of_read(&error))?;
-        look_for_json(&body)?;
+        rejection::look_for_json(&body)?;
         let usage = usage_in(&body);
         let body = match self.rename(inbound) {
             Some(rename) => rename.in_answer(body),

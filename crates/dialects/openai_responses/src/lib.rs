@@ -19,6 +19,7 @@ mod instruct;
 mod items;
 mod listing;
 mod memory;
+mod outcome;
 mod programs;
 mod recorder;
 mod request_decode;

@@ -21,12 +21,13 @@ use transport::{Client, Payload, Site};
 use upstreams::{AccountSpec, Call, Model, Purpose, Upstream};
 
 use crate::app::App;
-use crate::attempt::{is_stream, look_for_json, refusal, within};
+use crate::attempt::{is_stream, within};
 use crate::faults;
 use crate::files::Purse;
 use crate::glob::glob;
 use crate::judge::verdict;
 use crate::names::is_excluded;
+use crate::rejection::{look_for_json, refusal};
 use crate::scope::{Known, Providers};
 use crate::seats::Member;
 use crate::snapshot::Snapshot;
