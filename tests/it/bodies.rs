@@ -4,7 +4,7 @@ use std::io;
 
 use async_compression::tokio::write::{BrotliEncoder, DeflateEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder};
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::Gateway;
 use testkit::client::{self, Got};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -15,9 +15,12 @@ use crate::tongue::{AnyFake, Chat, Messages, PAIRS, Tongue};
 
 /// A gateway with a fake of each dialect and a small body limit.
 async fn small(wire: Tongue) -> (AnyFake, Gateway) {
+    limited(wire, json!({"body-bytes": "256KiB"})).await
+}
+
+async fn limited(wire: Tongue, limits: Value) -> (AnyFake, Gateway) {
     let fake = wire.fake().await;
-    let setup = Setup::new().with("limits", json!({"body-bytes": "256KiB", "body-read-timeout": "1s"}));
-    let gateway = fake.join(setup, 0).start().await;
+    let gateway = fake.join(Setup::new().with("limits", limits), 0).start().await;
     (fake, gateway)
 }
 
@@ -163,7 +166,7 @@ async fn announce(gateway: &Gateway, client: Tongue, length: &str, start: &[u8])
 #[tokio::test]
 async fn a_body_that_stalls_is_a_408() {
     for client in [Chat, Messages] {
-        let (_fake, gateway) = small(client).await;
+        let (_fake, gateway) = limited(client, json!({"body-read-timeout": "1s"})).await;
         let answer = announce(&gateway, client, "content-length: 1000", b"{\"model\":").await;
         assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
         assert!(answer.contains("\"error\""), "{answer}");

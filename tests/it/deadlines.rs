@@ -39,7 +39,7 @@ async fn keep_alives_are_sent_while_the_upstream_thinks() {
 #[tokio::test]
 async fn no_keep_alives_unless_asked_for() {
     let fake = Chat.fake().await;
-    let gateway = fake.join(Setup::new().with("timeouts", json!({"idle": "1200ms"})), 0).start().await;
+    let gateway = fake.join(Setup::new().with("timeouts", json!({"idle": LATE})), 0).start().await;
     fake.script(Reply::lively().stall_after(6, &Gate::new()));
     let got = Chat.ask(&gateway, &Chat.body(MODEL, true)).await;
     assert!(!got.text().contains("\n:"), "{}", got.text());

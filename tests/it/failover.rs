@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use testkit::client::Got;
-use testkit::{Fake, Gate, Gateway, Reply, Trouble};
+use testkit::{Fake, Gate, Gateway, Port, Reply, Trouble};
 
 use crate::harness::{MODEL, Setup, assert_healthy, openai_entry, request_lines, soon};
 use crate::tongue::{AnyFake, Chat, Messages, PAIRS, Tongue};
@@ -123,10 +123,8 @@ async fn an_account_of_the_other_dialect_takes_over() {
 #[tokio::test]
 async fn a_closed_port_is_passed_over() {
     for client in [Chat, Messages] {
-        let closed = {
-            let fake = Chat.fake().await;
-            openai_entry(&format!("{}/v1", fake.url()), "nobody-listens", 2)
-        };
+        let port = Port::reserve().unwrap();
+        let closed = openai_entry(&format!("http://127.0.0.1:{}/v1", port.number()), "nobody-listens", 2);
         let second = Chat.fake().await;
         let gateway = second.join(Setup::new().compat(closed), 1).start().await;
         for stream in [false, true] {

@@ -21,7 +21,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 
 /// A deadline of the program that an upstream which answers at once keeps on a loaded machine, too. Stories that wait for
 /// it wait side by side.
-pub(crate) const LATE: &str = "2s";
+pub(crate) const LATE: &str = "5s";
 
 /// The binary under test, built by Cargo before the tests.
 pub(crate) fn binary() -> &'static Path {

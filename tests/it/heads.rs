@@ -34,8 +34,8 @@ enum Spoilt {
     Version,
     Line,
     Lengths,
-    Stalled,
     CutShort,
+    Stalled,
 }
 
 const ALL: [Spoilt; 8] = [
@@ -45,9 +45,15 @@ const ALL: [Spoilt; 8] = [
     Spoilt::Version,
     Spoilt::Line,
     Spoilt::Lengths,
-    Spoilt::Stalled,
     Spoilt::CutShort,
+    Spoilt::Stalled,
 ];
+
+/// Who needs no deadline, and who is there for it.
+fn at_leisure_and_late() -> [(Setup, &'static [Spoilt]); 2] {
+    let (leisure, late) = ALL.split_at(ALL.len() - 1);
+    [(patient(), leisure), (hasty(), late)]
+}
 
 impl Spoilt {
     fn head(self, path: &str) -> String {
@@ -123,7 +129,8 @@ async fn assert_lines(gateway: &Gateway, expected: &[(Spoilt, Caller)]) {
 
 #[tokio::test]
 async fn spoilt_heads_are_answered_in_the_callers_dialect() {
-    for (gateway, ways) in [(patient().start().await, &ALL[..6]), (hasty().start().await, &ALL[6..])] {
+    for (setup, ways) in at_leisure_and_late() {
+        let gateway = setup.start().await;
         let mut expected = Vec::new();
         for how in ways {
             for caller in CALLERS {
@@ -138,7 +145,8 @@ async fn spoilt_heads_are_answered_in_the_callers_dialect() {
 
 #[tokio::test]
 async fn spoilt_heads_on_a_kept_connection_are_answered_too() {
-    for (gateway, ways) in [(patient().start().await, &ALL[..6]), (hasty().start().await, &ALL[6..])] {
+    for (setup, ways) in at_leisure_and_late() {
+        let gateway = setup.start().await;
         let mut expected = Vec::new();
         for (number, how) in ways.iter().enumerate() {
             let mut raw = Raw::connect(&gateway).await;
@@ -156,20 +164,22 @@ async fn spoilt_heads_on_a_kept_connection_are_answered_too() {
 
 #[tokio::test]
 async fn spoilt_heads_under_tls_are_answered_too() {
-    let (gateway, roots, _folder) = encrypted_with(hasty()).await;
-    let mut expected = Vec::new();
-    for (number, how) in ALL.into_iter().enumerate() {
-        let mut raw = Raw::over(tls(&gateway, &roots, &["http/1.1"]).await);
-        if number % 2 == 1 {
-            keep(&mut raw).await;
+    for (setup, ways) in at_leisure_and_late() {
+        let (gateway, roots, _folder) = encrypted_with(setup).await;
+        let mut expected = Vec::new();
+        for (number, how) in ways.iter().enumerate() {
+            let mut raw = Raw::over(tls(&gateway, &roots, &["http/1.1"]).await);
+            if number % 2 == 1 {
+                keep(&mut raw).await;
+            }
+            let caller = CALLERS[number % CALLERS.len()];
+            spoil(raw, *how, caller).await;
+            expected.push((*how, caller));
         }
-        let caller = CALLERS[number % CALLERS.len()];
-        spoil(raw, how, caller).await;
-        expected.push((how, caller));
+        assert_lines(&gateway, &expected).await;
+        let mut raw = Raw::over(tls(&gateway, &roots, &[]).await);
+        keep(&mut raw).await;
     }
-    assert_lines(&gateway, &expected).await;
-    let mut raw = Raw::over(tls(&gateway, &roots, &[]).await);
-    keep(&mut raw).await;
 }
 
 #[tokio::test]

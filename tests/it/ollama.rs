@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 use testkit::client::Got;
-use testkit::{FakeAnthropic, FakeOllama, FakeOpenAi, Gateway, Reply};
+use testkit::{FakeAnthropic, FakeOllama, FakeOpenAi, Gateway, Port, Reply};
 
 use crate::edges::{demo, send};
 use crate::harness::{BEARER, KEY, MODEL, Setup, request_lines, soon};
@@ -242,11 +242,12 @@ async fn what_a_server_tells_of_its_models_is_used() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_named() {
-    let fake = FakeOllama::start().await.unwrap();
-    let address = fake.address().to_string();
-    let setup = Setup::new().with("ollama", local(&fake));
-    drop(fake);
-    let gateway = setup.start().await;
+    // Nobody else's meanwhile, or the error were another one.
+    let port = Port::reserve().unwrap();
+    let address = format!("127.0.0.1:{}", port.number());
+    let nobody =
+        json!([{"base-url": format!("http://{address}"), "models": [{"name": "ollama-model", "alias": "local"}]}]);
+    let gateway = Setup::new().with("ollama", nobody).start().await;
     for (path, body) in [
         ("/api/chat", json!({"model": "local", "messages": [{"role": "user", "content": "hi"}]})),
         ("/api/generate", json!({"model": "local", "prompt": "hi"})),

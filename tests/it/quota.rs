@@ -31,9 +31,14 @@ impl Shop {
     }
 
     /// The account refuses, and names a time that no test lasts.
-    async fn spend(&self) {
+    async fn refuse(&self) {
         self.fake.script(Reply::raw(402, "application/json", SPENT).header("retry-after", "20000"));
         assert_eq!(self.ask().await, 402);
+    }
+
+    /// The same, and nothing brings it back.
+    async fn spend(&self) {
+        self.refuse().await;
         assert_eq!(self.ask().await, 429, "it is out");
     }
 
@@ -116,7 +121,7 @@ async fn credit_that_is_none_is_believed_ever_more_rarely() {
     let shop = Shop::new("deepseek", "/user/balance", "1s").await;
     shop.tell(&json!({"is_available": true}));
     for round in 0..3 {
-        shop.spend().await;
+        shop.refuse().await;
         shop.read_after(round).await;
     }
     // After one second, two and four: a lie costs one request each time, and each time later.
@@ -135,7 +140,7 @@ async fn nobody_is_asked_who_is_not_out_for_its_credit_nor_where_readings_are_of
     assert_eq!(other.ask().await, 429);
     let third = Shop::new("deepseek", "/user/balance", "1s").await;
     third.tell(&json!({"is_available": true}));
-    third.spend().await;
+    third.refuse().await;
     third.read_after(0).await;
     assert_eq!((shop.readings(), other.readings()), (0, 0));
 }

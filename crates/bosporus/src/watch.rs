@@ -68,12 +68,21 @@ struct Look {
     inode: u64,
 }
 
+/// What was taken over last: the configuration, and it with all that it names.
+#[derive(Clone, Copy)]
+struct Known {
+    own: u64,
+    seen: u64,
+}
+
 // === impl Watch ===
 
 impl Watch {
     /// Watches from now on.
     pub(crate) fn start(reloader: Arc<Reloader>, watching: Watching) -> Result<Self, String> {
-        let started = Ringer::start("config", move |bell| run(bell, &reloader, watching));
+        // Not on the thread: it may run later than somebody who reads that we are ready, and changes a file.
+        let known = Known::by(&reloader);
+        let started = Ringer::start("config", move |bell| run(bell, &reloader, watching, known));
         Ok(Self(started.map_err(|error| format!("cannot watch the configuration: {error}"))?))
     }
 
@@ -90,10 +99,8 @@ impl Watch {
 
 // === the thread ===
 
-fn run(bell: &Arc<Bell<Rung>>, reloader: &Reloader, watching: Watching) {
-    let text = reloader.text();
-    let (mut own, mut seen) = (print_of(Some(&text), &[]), print_of(Some(&text), &reloader.further_files()));
-    drop(text);
+fn run(bell: &Arc<Bell<Rung>>, reloader: &Reloader, watching: Watching, known: Known) {
+    let Known { mut own, mut seen } = known;
     let notified = || (watching == Watching::Auto).then(|| notices(bell, reloader)).flatten();
     let mut notices_now = notified();
     while let Some(rung) = bell.wait(POLL, |rung| rung.file || rung.insists()) {
@@ -147,6 +154,13 @@ fn settle(bell: &Bell<Rung>, reloader: &Reloader, mut last: Look) -> Option<Look
         last = next;
     }
     None
+}
+
+impl Known {
+    fn by(reloader: &Reloader) -> Self {
+        let text = reloader.text();
+        Self { own: print_of(Some(&text), &[]), seen: print_of(Some(&text), &reloader.further_files()) }
+    }
 }
 
 impl Look {

@@ -132,8 +132,8 @@ async fn converse(mut stream: TcpStream, state: Arc<Mutex<State>>, go_on: Arc<No
         state.play.clone()
     };
     let Some(play) = play else { return };
-    _ = stream.write_all(&head(&play)).await;
-    _ = stream.write_all(&play.body).await;
+    // In one piece: whoever has no patience with silence shall not meet any in between.
+    _ = stream.write_all(&[head(&play), play.body.clone()].concat()).await;
     if let Some(more) = &play.then {
         go_on.notified().await;
         _ = stream.write_all(more).await;
