@@ -49,6 +49,37 @@ async fn losses_are_told_and_strictness_refuses_them() {
 }
 
 #[tokio::test]
+async fn what_nobody_reads_is_told_wherever_it_stands() {
+    let fake = Messages.fake().await;
+    let gateway = fake.join(Setup::new().with("debug", json!(true)), 0).start().await;
+    let mut body = Chat.body(MODEL, false);
+    body["store"] = json!(true);
+    body["messages"][0]["content"] = json!([{"type": "text", "text": "q", "weight": 3, "id": null}]);
+    let got = ask(&gateway, &body, "").await;
+    let lost = "dropped:messages[0].content[0].weight";
+    assert_eq!((got.status.as_u16(), got.header("x-bosporus-losses")), (200, Some(lost)), "{}", got.text());
+    assert!(gateway.logged("\"field\":\"store\"").await || gateway.logged("field=\"store\"").await);
+
+    let got = ask(&gateway, &body, "strict").await;
+    assert_eq!((got.status.as_u16(), &Chat.error(&got)["param"]), (400, &json!("messages[0].content[0].weight")));
+    assert_eq!(fake.requests().len(), 1, "no upstream is asked");
+}
+
+/// A conversation of a hundred named turns has more to tell than is listed.
+#[tokio::test]
+async fn many_hints_hide_no_loss_from_strictness() {
+    let fake = Messages.fake().await;
+    let gateway = fake.gateway().await;
+    let mut body = lossy();
+    let turn =
+        |n: usize| json!({"role": if n % 2 == 0 { "user" } else { "assistant" }, "name": "n", "content": "words"});
+    body["messages"] = (0..101).map(turn).collect();
+    let got = ask(&gateway, &body, "strict").await;
+    assert_eq!((got.status.as_u16(), &Chat.error(&got)["param"]), (400, &json!("unheard_of")), "{}", got.text());
+    assert_eq!(fake.requests().len(), 0);
+}
+
+#[tokio::test]
 async fn the_configuration_makes_all_requests_strict() {
     let fake = Messages.fake().await;
     let gateway = fake.join(Setup::new().with("fidelity", json!("strict")), 0).start().await;

@@ -41,6 +41,7 @@ pub mod time;
 mod traits;
 pub mod tree;
 mod typed;
+pub mod unread;
 mod write;
 
 pub use arguments::{grammar_words, object_arguments, unwrap_custom_input, wrap_custom_input};

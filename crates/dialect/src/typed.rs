@@ -10,6 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 use crate::scan::{Cursor, Flaw};
+use crate::unread;
 
 /// By this name a `RawValue` asks its reader for the text of a value.
 const RAW: &str = "$serde_json::private::RawValue";
@@ -29,6 +30,7 @@ pub fn text<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T> {
 #[cold]
 #[inline(never)]
 fn again<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T> {
+    unread::kept(text);
     serde_json::from_str(text)
 }
 
@@ -163,7 +165,11 @@ impl<'de> Deserializer<'de> for &mut Typed<'de> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        let from = self.cursor.at;
         self.cursor.value()?;
+        if unread::is_watched() {
+            unread::skipped(self.text.get(..from).unwrap_or_default(), self.since(from)?);
+        }
         visitor.visit_unit()
     }
 

@@ -54,13 +54,16 @@ pub(crate) fn audible(losses: &Losses) -> usize {
     heard(losses).count() + losses.unlisted()
 }
 
-/// Says in a header what could not be carried, and in the log why.
+/// Says in a header what could not be carried, and in the log why; what nobody misses stands in the log alone.
 pub(crate) fn report(losses: &Losses, headers: &mut HeaderMap) {
+    for loss in losses.iter() {
+        tracing::debug!(kind = word(loss.kind), field = &*loss.field, note = &*loss.note, "lost in translation");
+    }
+    if losses.unlisted() + losses.unlisted_silent() > 0 {
+        tracing::debug!(heard = losses.unlisted(), silent = losses.unlisted_silent(), "more was lost in translation");
+    }
     if losses.is_silent() {
         return;
-    }
-    for loss in heard(losses) {
-        tracing::debug!(kind = word(loss.kind), field = &*loss.field, note = &*loss.note, "lost in translation");
     }
     if let Ok(value) = HeaderValue::from_str(&listed(losses)) {
         headers.insert(headers::LOSSES, value);

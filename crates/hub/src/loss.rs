@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// How many losses one request lists at most; the rest are only counted.
+/// How many losses one request lists at most, and as many silent ones; the rest are only counted.
 const MAX: usize = 64;
 
 /// One thing that was dropped or bent.
@@ -68,11 +68,13 @@ impl Loss {
     }
 }
 
-/// The losses of one request, bounded.
+/// The losses of one request, bounded. However many there are, one that changes the meaning is listed if there is any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
     list: Vec<Loss>,
+    /// Of those that the client hears of.
     more: usize,
+    more_silent: usize,
 }
 
 impl Losses {
@@ -96,19 +98,34 @@ impl Losses {
         if self.list.contains(&loss) {
             return;
         }
-        if self.list.len() < MAX {
-            self.list.push(loss);
-        } else {
-            self.more += 1;
+        let silent = |loss: &Loss| loss.kind == LossKind::Silent;
+        if self.list.iter().filter(|listed| silent(listed) == silent(&loss)).count() < MAX {
+            return self.list.push(loss);
+        }
+        if silent(&loss) {
+            self.more_silent += 1;
+            return;
+        }
+        self.more += 1;
+        // A strict request must be refused for what it would lose, wherever that stands.
+        if loss.changes_meaning() && !self.list.iter().any(Loss::changes_meaning) {
+            let last = self.list.iter_mut().rfind(|listed| !silent(listed));
+            last.into_iter().for_each(|last| *last = loss.clone());
         }
     }
 
     /// Adds all of `other`.
     pub fn extend(&mut self, other: Self) {
         self.more += other.more;
+        self.more_silent += other.more_silent;
         for loss in other.list {
             self.push(loss.kind, loss.field, loss.note);
         }
+    }
+
+    /// So many more were found that nobody names.
+    pub fn count_more(&mut self, more: usize) {
+        self.more += more;
     }
 
     /// The losses, in the order in which they were found.
@@ -116,14 +133,19 @@ impl Losses {
         self.list.iter()
     }
 
-    /// How many were found beyond those that are listed.
+    /// How many were found beyond those that are listed, silent ones apart.
     pub fn unlisted(&self) -> usize {
         self.more
     }
 
+    /// How many silent ones were found beyond those that are listed.
+    pub fn unlisted_silent(&self) -> usize {
+        self.more_silent
+    }
+
     /// Whether nothing was lost that the client may miss.
     pub fn is_silent(&self) -> bool {
-        self.list.iter().all(|loss| loss.kind == LossKind::Silent)
+        self.more == 0 && self.list.iter().all(|loss| loss.kind == LossKind::Silent)
     }
 }
 
@@ -145,5 +167,25 @@ mod tests {
         {
             assert!(!loss(LossKind::Dropped, field).changes_meaning(), "{field}");
         }
+    }
+
+    #[test]
+    fn what_changes_the_meaning_is_listed_behind_any_number_of_others() {
+        let mut losses = Losses::default();
+        for number in 0..200 {
+            losses.silent(format!("messages[{number}].name"));
+        }
+        assert!(losses.is_silent() && losses.unlisted() == 0 && losses.unlisted_silent() == 200 - MAX);
+        for number in 0..100 {
+            losses.dropped(format!("options.x{number}"), "");
+        }
+        assert!(!losses.iter().any(Loss::changes_meaning));
+        losses.dropped("tools[0]", "");
+        losses.dropped("tools[1]", "");
+        let listed: Vec<&str> = losses.iter().filter(|loss| loss.changes_meaning()).map(|loss| &*loss.field).collect();
+        assert_eq!((listed, losses.unlisted(), losses.iter().count()), (vec!["tools[0]"], 102 - MAX, 2 * MAX));
+        let mut bare = Losses::default();
+        bare.count_more(1);
+        assert!(!bare.is_silent());
     }
 }

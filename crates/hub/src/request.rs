@@ -48,6 +48,14 @@ impl Request {
         }
     }
 
+    /// Whether anything asks for a breakpoint of a prompt cache.
+    pub fn asks_for_cache(&self) -> bool {
+        let parts = |turn: &Turn| turn.parts.iter().any(|part| part.cache().is_some());
+        self.system.iter().any(|text| text.cache.is_some())
+            || self.tools.iter().any(|tool| tool.cache.is_some())
+            || self.turns.iter().any(parts)
+    }
+
     /// A tool that the choice names and that is not declared. Without any tools a choice means nothing.
     pub fn undeclared(&self) -> Option<&str> {
         let names = self.tool_choice.as_ref().map(ToolChoice::names).filter(|_| !self.tools.is_empty())?;
@@ -99,6 +107,21 @@ pub enum Part {
     ToolResult(ToolResult),
     /// A block that only its own dialect understands.
     Foreign(Foreign),
+}
+
+impl Part {
+    /// The breakpoint of a prompt cache that stands after it.
+    pub fn cache(&self) -> Option<CacheHint> {
+        match self {
+            Self::Text(text) => text.cache,
+            Self::Image(media) | Self::Audio(media) | Self::Video(media) => media.cache,
+            Self::File(file) => file.cache,
+            Self::ToolCall(call) => call.cache,
+            // One that stands inside the result is not less of one.
+            Self::ToolResult(result) => result.cache.or_else(|| result.parts.iter().find_map(Self::cache)),
+            Self::Refusal(_) | Self::Thinking(_) | Self::Foreign(_) => None,
+        }
+    }
 }
 
 /// A run of text.

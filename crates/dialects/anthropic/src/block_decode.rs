@@ -1,6 +1,6 @@
 //! Reads the content blocks of a client's turns into hub parts.
 
-use dialect::carrier;
+use dialect::{carrier, unread};
 use hub::{
     CacheHint, CallKind, Citation, Fault, File, Foreign, Json, Media, Part, Role, Source, Text, Thought, ToolCall, Turn,
 };
@@ -130,7 +130,9 @@ fn result(block: Block<'_>, place: &Place<'_, '_>) -> Result<hub::ToolResult, Fa
     let inner = place.field("content");
     let parts = match block.content {
         // An object or a number is data: its JSON text is the result.
-        Content::Other => inner.text().map(|json| Part::Text(Text::plain(json))).into_iter().collect(),
+        Content::Other => {
+            inner.text().inspect(|json| unread::kept(json)).map(Text::plain).map(Part::Text).into_iter().collect()
+        }
         other => content(other, &inner)?.into_iter().map(told).collect(),
     };
     let is_error = block.is_error.unwrap_or(false);
@@ -217,7 +219,9 @@ fn joined_text(parts: &[Part]) -> String {
 
 /// A block that stays as it is; other dialects get its words, where it has any that the user gave.
 fn foreign(block: &Block<'_>, place: &Place<'_, '_>) -> Part {
-    let json = Json::trusted(place.text().unwrap_or("{}"));
+    let json = place.text().unwrap_or("{}");
+    unread::kept(json);
+    let json = Json::trusted(json);
     let gist = match &*block.kind {
         "search_result" => Some(search_result(block)),
         "tool_reference" => block.tool_name.clone(),

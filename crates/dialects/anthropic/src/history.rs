@@ -273,7 +273,12 @@ impl<'a> Builder<'a, '_> {
             Part::Text(text) => Some(Block::Text { text: (&*text.text).into(), cache: text.cache, citations: &[] }),
             Part::Refusal(words) if is_blank(words) => None,
             Part::Refusal(words) => Some(Block::text(words.as_str())),
-            Part::Image(media) => Some(Block::Attachment(attach::picture(media, self.traits.images)?)),
+            Part::Image(media) => {
+                if media.detail.is_some() {
+                    self.losses.silent("messages.detail");
+                }
+                Some(Block::Attachment(attach::picture(media, self.traits.images)?))
+            }
             Part::File(file) => attach::document(file)?.map(Block::Attachment),
             Part::Foreign(foreign) if foreign.origin == ID => Some(Block::Own(foreign.json.as_str())),
             Part::Foreign(foreign) => {

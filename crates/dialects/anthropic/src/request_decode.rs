@@ -1,6 +1,6 @@
 //! Reads a client's request into the hub.
 
-use dialect::{Body, Decoded};
+use dialect::{Body, Decoded, unread};
 use hub::{
     Builtin, Extra, Fault, Format, Json, Level, Losses, Mode, Part, Request, Role, Sampling, Schema, Service, Show,
     Text, Thinking, Tier, Tool, ToolChoice, ToolKind, Turn, UserLocation, WebSearch,
@@ -50,11 +50,30 @@ const PRIVATE: [&str; 9] = [
     "anthropic_version",
 ];
 
+/// What is said of fields that no type here has.
+const WORDS: unread::Words = unread::Words {
+    brackets: false,
+    plain: &["type"],
+    hints: &[
+        "messages.id",
+        "metadata.*",
+        "tools.eager_input_streaming",
+        "tools.defer_loading",
+        ".cache_control.scope",
+        ".caller",
+        ".transformations.oversized_image",
+    ],
+};
+
 /// Reads the whole request.
 ///
 /// # Errors
 /// A bad-request fault that names the field, or an unsupported fault for what lives only on Anthropic's servers.
 pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
+    unread::told(body, &WORDS, || read(body))
+}
+
+fn read(body: &Body) -> Result<Decoded, Fault> {
     refuse_server_state(body)?;
     let mut losses = Losses::default();
     let mut request = Request {
@@ -230,7 +249,9 @@ fn tool(mut tool: wire::Tool<'_>, place: &Place<'_, '_>, losses: &mut Losses) ->
                 // A set of tools has none of its own.
                 kind.clone_into(&mut name);
             }
-            ToolKind::Hosted { origin: ID, json: Json::trusted(place.text().unwrap_or("{}")), same }
+            let json = place.text().unwrap_or("{}");
+            unread::kept(json);
+            ToolKind::Hosted { origin: ID, json: Json::trusted(json), same }
         }
     };
     Ok(Tool { name, description: tool.description, kind, strict: tool.strict, cache, extras: Vec::new() })

@@ -1,5 +1,6 @@
 //! Reads the parts of a turn into hub parts. Knows nothing of turns; calls and results are told by their place.
 
+use dialect::unread;
 use hub::{CallKind, Detail, Fault, File, Foreign, Json, Media, Part, Source, Text, Thought, ToolCall, ToolResult};
 use serde_json::value::RawValue;
 
@@ -68,6 +69,7 @@ fn read(part: wire::Part<'_>, raw: &RawValue, place: Place<'_>, out: &mut Vec<Pa
     } else if let Some(file) = part.file_data {
         out.push(referenced(file, detail(part.media_resolution), place)?);
     } else {
+        unread::kept(raw.get());
         let gist = gist(&part);
         let bare = signature.is_some() && is_only_signature(raw.get());
         match seals::read(signature, seals::EMPTY) {

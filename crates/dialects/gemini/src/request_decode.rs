@@ -1,7 +1,6 @@
 //! Reads a request into the hub: the turns and the knobs here, parts and tools in their own files.
 
-use dialect::Body;
-use dialect::Decoded;
+use dialect::{Body, Decoded, unread};
 use hub::{
     Extra, Fault, Format, Json, Level, Losses, Mode, Part, Request, Role, Schema, Show, Text, Thinking, Tier, Turn,
 };
@@ -61,10 +60,26 @@ pub(crate) fn decode(body: &Body, model: String) -> Result<Decoded, Fault> {
     // A token count may carry the whole request one level deeper.
     if let Some(inner) = Fields::of(body).raw("generateContentRequest", "generate_content_request") {
         let inner = Body::parse(bytes::Bytes::copy_from_slice(inner.as_bytes()))?;
-        return decode_plain(&inner, model);
+        return unread::told(&inner, &WORDS, || decode_plain(&inner, model));
     }
-    decode_plain(body, model)
+    unread::told(body, &WORDS, || decode_plain(body, model))
 }
+
+/// What is said of fields that no type here has.
+const WORDS: unread::Words = unread::Words {
+    brackets: true,
+    plain: &["type"],
+    hints: &[
+        ".videoMetadata",
+        ".video_metadata",
+        ".partMetadata",
+        ".part_metadata",
+        "toolConfig.includeServerSideToolInvocations",
+        "tool_config.include_server_side_tool_invocations",
+        ".streamFunctionCallArguments",
+        ".stream_function_call_arguments",
+    ],
+};
 
 fn decode_plain(body: &Body, model: String) -> Result<Decoded, Fault> {
     if Fields::of(body).raw("cachedContent", "cached_content").is_some_and(|name| name != "\"\"") {

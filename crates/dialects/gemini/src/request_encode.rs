@@ -6,7 +6,7 @@
 use bytes::BytesMut;
 use dialect::{Encoded, Memo, Object, Target, array, quoted, tell_unplaced};
 use http::HeaderMap;
-use hub::{Fault, Format, Losses, Part, Request, Role};
+use hub::{Fault, Format, Losses, Request, Tier};
 
 use crate::history::{self, Content};
 use crate::part_encode::{self, Item};
@@ -189,8 +189,10 @@ fn service(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
     if request.service.metadata.is_some() {
         losses.silent("metadata");
     }
-    let hints = request.system.iter().any(|text| text.cache.is_some()) || request.turns.iter().any(has_hint);
-    if hints {
+    if matches!(request.service.tier, Some(tier) if tier != Tier::Auto && usage::tier_word(tier).is_none()) {
+        losses.silent("service_tier");
+    }
+    if request.asks_for_cache() {
         losses.silent("cache_control");
     }
     for extra in &request.extras {
@@ -198,8 +200,4 @@ fn service(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
             body.named(&extra.field).extend_from_slice(extra.json.as_str().as_bytes());
         }
     }
-}
-
-fn has_hint(turn: &hub::Turn) -> bool {
-    turn.role == Role::User && turn.parts.iter().any(|part| matches!(part, Part::Text(text) if text.cache.is_some()))
 }

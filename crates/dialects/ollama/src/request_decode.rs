@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use dialect::read::as_text;
-use dialect::{Body, Decoded};
+use dialect::{Body, Decoded, unread};
 use hub::{
     Extra, Fault, Format, Json, Level, Losses, Mode, Part, Request, Role, Schema, Show, Text, Thinking, Tool, ToolKind,
     Turn,
@@ -32,6 +32,13 @@ const OF_GENERATE: [&str; 7] = ["prompt", "suffix", "system", "template", "conte
 
 /// Reads a request of `/api/chat`.
 pub(crate) fn chat(body: &Body) -> Result<Decoded, Fault> {
+    unread::told(body, &WORDS, || read_chat(body))
+}
+
+/// What is said of fields that no type here has.
+const WORDS: unread::Words = unread::Words { brackets: true, plain: &["type"], hints: &[".index"] };
+
+fn read_chat(body: &Body) -> Result<Decoded, Fault> {
     let mut losses = Losses::default();
     let mut request = shared(body, &OF_CHAT, &mut losses)?;
     messages::read(body, &mut request, &mut losses)?;

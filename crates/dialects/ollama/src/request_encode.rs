@@ -163,6 +163,7 @@ fn service(request: &Request, losses: &mut Losses) {
         ("user", service.user.is_some()),
         ("prompt_cache_key", service.cache_key.is_some()),
         ("metadata", service.metadata.is_some()),
+        ("cache_control", request.asks_for_cache()),
     ];
     told.into_iter().filter(|(_, told)| *told).for_each(|(field, _)| losses.silent(field));
 }

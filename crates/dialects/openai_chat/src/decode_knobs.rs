@@ -14,7 +14,15 @@ pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> R
     let logprobs = body.get("logprobs")?.unwrap_or(false);
     let top_logprobs = body.get("top_logprobs")?.filter(|top| *top > 0);
     request.sampling = Sampling { logprobs, top_logprobs, ..sampling(body)? };
-    request.format = format(body)?;
+    if top_logprobs.is_some() && !logprobs {
+        losses.silent("top_logprobs");
+    }
+    if body.raw("max_tokens").is_some_and(|cap| body.raw("max_completion_tokens").is_some_and(|newer| cap != newer)) {
+        losses.silent("max_tokens");
+    }
+    // Usage is told in any case; what else there is bears on how a stream looks.
+    let _: Option<wire::StreamOptions> = body.get("stream_options")?;
+    request.format = format(body, losses)?;
     request.thinking = thinking(body, losses)?;
     request.service = service(body, losses)?;
     modalities(body, request, losses)?;
@@ -65,7 +73,7 @@ fn object(body: &Body, field: &'static str) -> Result<Option<Json>, Fault> {
     }
 }
 
-fn format(body: &Body) -> Result<Format, Fault> {
+fn format(body: &Body, losses: &mut Losses) -> Result<Format, Fault> {
     let Some(format) = body.get::<wire::ResponseFormat<'_>>("response_format")? else { return Ok(Format::Text) };
     match (format.kind.as_deref(), format.json_schema) {
         (None | Some("text"), _) => Ok(Format::Text),
@@ -79,8 +87,10 @@ fn format(body: &Body) -> Result<Format, Fault> {
                 bare: false,
             }))
         }
-        // Without a schema this promises no more than any JSON.
-        (Some("json_schema"), _) => Ok(Format::Json),
+        (Some("json_schema"), _) => {
+            losses.approximated("response_format.json_schema", "without a schema it promises no more than any JSON");
+            Ok(Format::Json)
+        }
         (Some(other), _) => Err(Fault::unsupported(
             "response_format.type",
             format!("response formats of type {other:?} are not supported here: use json_schema or json_object"),
@@ -176,9 +186,17 @@ fn openrouter(reasoning: &wire::Reasoning<'_>, thinking: &mut Thinking, losses: 
 }
 
 fn service(body: &Body, losses: &mut Losses) -> Result<Service, Fault> {
-    let tier = body.get::<String>("service_tier")?.and_then(|word| tier::read(&word));
+    let word: Option<String> = body.get("service_tier")?;
+    let tier = word.as_deref().and_then(tier::read);
+    if tier.is_none() && word.is_some_and(|word| word != "auto") {
+        losses.silent("service_tier");
+    }
     if body.raw("store") == Some("true") {
         losses.silent("store");
+    }
+    if body.has("safety_identifier") && body.raw("user").is_some_and(|user| body.raw("safety_identifier") != Some(user))
+    {
+        losses.silent("user");
     }
     let identifier: Option<String> = body.get("safety_identifier")?;
     let user = identifier.map_or_else(|| body.get("user"), |user| Ok(Some(user)))?;
@@ -196,6 +214,9 @@ fn modalities(body: &Body, request: &mut Request, losses: &mut Losses) -> Result
     if wanted.iter().any(|mode| mode == "audio") {
         request.speech = Some(sound::read(body, wanted.iter().any(|mode| mode == "text"))?);
         return Ok(());
+    }
+    if body.has("audio") {
+        losses.silent("audio");
     }
     if wanted.iter().any(|mode| mode != "text") {
         losses.dropped("modalities", "other dialects answer in text");

@@ -119,7 +119,7 @@ fn image(at: At, part: &wire::Part<'_>, cache: Option<CacheHint>) -> Result<Medi
     let raw = part.image_url.ok_or_else(|| at.bad("an image_url part needs `image_url`"))?;
     let address = address_text(raw).ok_or_else(|| at.bad("`image_url` needs `url`"))?;
     let (source, media_type) = media::source(&address).map_err(|words| at.bad(words))?;
-    let detail = serde_json::from_str::<wire::Address<'_>>(raw.get()).ok().and_then(|address| address.detail);
+    let detail = dialect::read::text::<wire::Address<'_>>(raw.get()).ok().and_then(|address| address.detail);
     let detail = detail.and_then(|detail| media::detail(&detail));
     Ok(Media { source, media_type, detail, cache })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use dialect::Body;
+use dialect::{Body, unread};
 use hub::{Fault, Json, Request, Tool, ToolChoice, ToolKind, UserLocation, WebSearch};
 use serde_json::value::RawValue;
 
@@ -51,18 +51,22 @@ fn tool(index: usize, raw: &RawValue) -> Result<Tool, Fault> {
         ("function", Some(function), _) => function_tool(&format!("tools[{index}].function.name"), function, outer),
         // The flat form of the Responses API turns up here, too.
         ("function", None, _) => {
-            let flat: wire::Declaration<'_> = serde_json::from_str(raw.get()).map_err(bad)?;
+            unread::kept(raw.get());
+            let flat: wire::Declaration<'_> = dialect::read::text(raw.get()).map_err(bad)?;
             function_tool(&format!("tools[{index}].function.name"), flat, outer)
         }
         ("custom", _, Some(custom)) => custom_tool(&format!("tools[{index}].custom.name"), custom, outer),
-        (kind, _, _) => Ok(Tool {
-            name: kind.to_owned(),
-            description: None,
-            kind: ToolKind::Hosted { origin: ID, json: Json::trusted(raw.get()), same: None },
-            strict: None,
-            cache: None,
-            extras: Vec::new(),
-        }),
+        (kind, _, _) => {
+            unread::kept(raw.get());
+            Ok(Tool {
+                name: kind.to_owned(),
+                description: None,
+                kind: ToolKind::Hosted { origin: ID, json: Json::trusted(raw.get()), same: None },
+                strict: None,
+                cache: None,
+                extras: Vec::new(),
+            })
+        }
     }
 }
 
@@ -132,7 +136,7 @@ fn choose(body: &Body, request: &mut Request) -> Result<(), Fault> {
         Some(word) => by_word(field, &word)?,
         None => {
             let bad = |_| Fault::bad_request(format!("invalid `{field}`")).at(field);
-            by_object(field, serde_json::from_str(raw.get()).map_err(bad)?)?
+            by_object(field, dialect::read::text(raw.get()).map_err(bad)?)?
         }
     };
     request.tool_choice = Some(choice).filter(|choice| *choice != ToolChoice::Auto);

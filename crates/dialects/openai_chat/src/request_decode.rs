@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use dialect::openai::caching;
-use dialect::{Body, Decoded};
+use dialect::{Body, Decoded, unread};
 use hub::{
     CallKind, DialectId, Extra, Fault, Json, Losses, Part, Request, Role, Seal, Text, Thought, ToolCall, ToolResult,
     Turn,
@@ -69,8 +69,26 @@ const KNOWN: &[&str] = &[
 /// Fields that bear on cost and speed alone: nobody misses them in an answer.
 const HINTS: [&str; 1] = ["provider"];
 
+/// What is said of fields that no type here has.
+pub(crate) const WORDS: unread::Words = unread::Words {
+    brackets: true,
+    plain: &["type"],
+    hints: &[
+        "stream_options.*",
+        "messages.id",
+        "messages.audio.id",
+        "messages.provider_specific_fields",
+        "messages.tool_calls.provider_specific_fields",
+        ".prompt_cache_breakpoint.mode",
+    ],
+};
+
 /// Reads a request.
 pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
+    unread::told(body, &WORDS, || read(body))
+}
+
+fn read(body: &Body) -> Result<Decoded, Fault> {
     let mut losses = Losses::default();
     let mut request = Request { model: body.get("model")?.unwrap_or_default(), ..Request::default() };
     read_messages(body, &mut request, &mut losses)?;

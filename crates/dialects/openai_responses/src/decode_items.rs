@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use dialect::carrier;
+use dialect::{carrier, unread};
 use hub::{
     CallKind, Fault, Foreign, Json, Losses, Media, Part, Request, Role, Source, Text, Thought, ToolCall, ToolResult,
     Turn,
@@ -114,6 +114,8 @@ impl<'a> Reader<'a> {
         if is_plain(&item) {
             return self.plain(index, item);
         }
+        // Each of the others is read by what it is, goes on whole or is reported.
+        unread::kept(raw.get());
         let kind = item.kind.as_deref().unwrap_or_default().to_owned();
         match kind.as_str() {
             "item_reference" => Err(stored(&format!("input[{index}]"), "item references")),

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use dialect::openai::tier;
-use dialect::{Body, Object, array, quoted};
+use dialect::{Body, Object, array, quoted, unread};
 use hub::{Fault, Format, Json, Level, Losses, Mode, Request, Sampling, Schema, Service, Show, Thinking};
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
@@ -38,7 +38,8 @@ pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> R
     request.sampling = sampling(body, &text)?;
     request.format = format(text.format)?;
     request.thinking = thinking(body, losses)?;
-    request.service = service(body)?;
+    request.service = service(body, losses)?;
+    hints(body, losses)?;
     updates(body, request, losses)?;
     if body.raw("store") == Some("true") {
         losses.silent("store");
@@ -49,13 +50,37 @@ pub(crate) fn read(body: &Body, request: &mut Request, losses: &mut Losses) -> R
     Ok(())
 }
 
+/// What bears on how an answer is told, and not on what it says. Agents send most of it with every request.
+fn hints(body: &Body, losses: &mut Losses) -> Result<(), Fault> {
+    let include: Vec<Str<'_>> = body.get("include")?.unwrap_or_default();
+    for (index, what) in include.iter().enumerate() {
+        // Proofs are told in any case.
+        if !matches!(&**what, LOGPROBS | "reasoning.encrypted_content") {
+            losses.silent(format!("include[{index}]"));
+        }
+    }
+    for field in ["client_metadata", "stream_options"] {
+        if body.raw(field).is_some_and(|json| json != "{}") {
+            losses.silent(field);
+        }
+    }
+    if body.has("safety_identifier") && body.raw("user").is_some_and(|user| body.raw("safety_identifier") != Some(user))
+    {
+        losses.silent("user");
+    }
+    Ok(())
+}
+
+/// By this entry of `include` log probabilities are asked for.
+const LOGPROBS: &str = "message.output_text.logprobs";
+
 /// Items that change settings from where they stand: the last word counts for the answer that is asked for.
 fn updates(body: &Body, request: &mut Request, losses: &mut Losses) -> Result<(), Fault> {
     let says = |input: &&str| UPDATE.find(input.as_bytes()).is_some();
     let input = body.raw("input").filter(says);
     let items: Vec<&RawValue> = input.and_then(|input| serde_json::from_str(input).ok()).unwrap_or_default();
     for raw in items {
-        let update: wire::Update<'_> = wire::lenient(Some(raw));
+        let update: wire::Update<'_> = unread::in_part(|| wire::lenient(Some(raw)));
         if update.kind.as_deref() != Some("configuration_update") {
             continue;
         }
@@ -89,7 +114,7 @@ fn sampling(body: &Body, text: &wire::TextConfig<'_>) -> Result<Sampling, Fault>
         max_tokens: if prewarms { Some(0) } else { body.get("max_output_tokens")? },
         temperature: body.get("temperature")?.filter(not_one),
         top_p: body.get("top_p")?.filter(not_one),
-        logprobs: top.is_some() || include.iter().any(|what| &**what == "message.output_text.logprobs"),
+        logprobs: top.is_some() || include.iter().any(|what| &**what == LOGPROBS),
         top_logprobs: top,
         verbosity: text.verbosity.as_deref().filter(|word| *word != "medium").map(str::to_owned),
         ..Sampling::default()
@@ -128,8 +153,12 @@ fn thinking(body: &Body, losses: &mut Losses) -> Result<Thinking, Fault> {
     Ok(thinking)
 }
 
-fn service(body: &Body) -> Result<Service, Fault> {
-    let tier = body.get::<String>("service_tier")?.and_then(|word| tier::read(&word));
+fn service(body: &Body, losses: &mut Losses) -> Result<Service, Fault> {
+    let word: Option<String> = body.get("service_tier")?;
+    let tier = word.as_deref().and_then(tier::read);
+    if tier.is_none() && word.is_some_and(|word| word != "auto") {
+        losses.silent("service_tier");
+    }
     let identifier: Option<String> = body.get("safety_identifier")?;
     let user = identifier.map_or_else(|| body.get("user"), |user| Ok(Some(user)))?;
     let metadata: Option<&RawValue> = body.get("metadata")?;

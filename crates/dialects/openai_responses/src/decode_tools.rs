@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use dialect::Body;
+use dialect::{Body, unread};
 use hub::{Builtin, Fault, Json, Request, Tool, ToolChoice, ToolKind, UserLocation, WebSearch};
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
@@ -142,6 +142,7 @@ fn one(path: &str, raw: &RawValue, tool: wire::Tool<'_>, space: Option<&str>) ->
             .ok_or_else(|| Fault::bad_request("a tool needs a name").at(format!("{path}.name")))
     };
     if let Some(typed) = Typed::of_tool(&kind, &tool) {
+        unread::kept(raw.get());
         return Ok(typed.function(tool, raw));
     }
     let json = |raw: Raw<'_>| raw.map(|raw| Json::trusted(raw.get()));
@@ -153,6 +154,7 @@ fn one(path: &str, raw: &RawValue, tool: wire::Tool<'_>, space: Option<&str>) ->
             ("web_search".to_owned(), ToolKind::WebSearch(search))
         }
         hosted => {
+            unread::kept(raw.get());
             let same = Some(Builtin::Code).filter(|_| hosted == CODE && is_plain_code(raw));
             (hosted.to_owned(), ToolKind::Hosted { origin: ID, json: Json::trusted(raw.get()), same })
         }
@@ -208,7 +210,7 @@ fn choose(body: &Body, request: &mut Request) -> Result<(), Fault> {
         Some(word) => by_word(&word)?,
         None => {
             let bad = |_| Fault::bad_request("invalid `tool_choice`").at("tool_choice");
-            by_object(serde_json::from_str(raw.get()).map_err(bad)?, body, &request.tools)?
+            by_object(dialect::read::text(raw.get()).map_err(bad)?, body, &request.tools)?
         }
     };
     request.tool_choice = Some(choice).filter(|choice| *choice != ToolChoice::Auto);

@@ -1,7 +1,7 @@
 //! Reads a request into the hub: the order of things here, items, parts, tools and knobs in their own files.
 
 use dialect::openai::caching;
-use dialect::{Body, Decoded};
+use dialect::{Body, Decoded, unread};
 use hub::{Extra, Fault, Json, Losses, Request, Text};
 
 use crate::decode_items::Reader;
@@ -38,8 +38,27 @@ const KNOWN: &[&str] = &[
     "prompt",
 ];
 
+/// What is said of fields that no type here has.
+const WORDS: unread::Words = unread::Words {
+    brackets: true,
+    plain: &["type"],
+    hints: &[
+        "input.phase",
+        "tools.defer_loading",
+        "tools.tools.defer_loading",
+        "tools.external_web_access",
+        "tools.search_content_types",
+        ".caller",
+        ".prompt_cache_breakpoint.mode",
+    ],
+};
+
 /// Reads a request.
 pub(crate) fn decode(body: &Body) -> Result<Decoded, Fault> {
+    unread::told(body, &WORDS, || read(body))
+}
+
+fn read(body: &Body) -> Result<Decoded, Fault> {
     decode_knobs::refuse(body)?;
     let mut losses = Losses::default();
     let mut request = Request { model: body.get("model")?.unwrap_or_default(), ..Request::default() };
