@@ -71,8 +71,7 @@ async fn many_hints_hide_no_loss_from_strictness() {
     let fake = Messages.fake().await;
     let gateway = fake.gateway().await;
     let mut body = lossy();
-    let turn =
-        |n: usize| json!({"role": if n % 2 == 0 { "user" } else { "assistant" }, "name": "n", "content": "words"});
+    let turn = |n: usize| json!({"role": if n.is_multiple_of(2) { "user" } else { "assistant" }, "name": "n", "content": "words"});
     body["messages"] = (0..101).map(turn).collect();
     let got = ask(&gateway, &body, "strict").await;
     assert_eq!((got.status.as_u16(), &Chat.error(&got)["param"]), (400, &json!("unheard_of")), "{}", got.text());
