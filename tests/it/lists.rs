@@ -44,6 +44,14 @@ async fn an_address_and_a_key_are_enough() {
     learned(&gateway).await;
     let list = get(&gateway, "/v1/models").await;
     assert!(list["data"].as_array().unwrap().iter().any(|model| model["id"] == "vendor/new-model"), "{list}");
+    // It is kept where nobody else's lists are: a fake of another run may have had this one's port.
+    let kept = gateway.home().join(".cli-proxy-api/bosporus.models");
+    soon(async {
+        while !kept.exists() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     let asked = fake.requests().into_iter().find(|request| request.path == "/v1/models").unwrap();
     assert!(asked.header("user-agent").unwrap().starts_with("bosporus/"));
     // A name that is in no list is the place's to judge, in its own words.

@@ -280,6 +280,7 @@ async fn a_full_account_and_a_key_that_is_used_up_are_told() {
 /// The program, told to explain.
 async fn command(gateway: &Gateway, more: &[&str]) -> (Option<i32>, String, String) {
     let mut command = std::process::Command::new(binary());
+    command.env("HOME", gateway.home());
     command.arg("--config").arg(gateway.home().join("config.yaml")).arg("explain").args(more);
     let output = soon(tokio::task::spawn_blocking(move || command.output())).await.unwrap().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();

@@ -218,6 +218,7 @@ async fn explain_says_who_would_be_asked() {
     std::fs::write(&file, setup.text()).unwrap();
     let explain = |more: &[&str]| {
         let mut command = std::process::Command::new(crate::harness::binary());
+        command.env("HOME", home.path());
         let output = command.arg("--config").arg(&file).arg("explain").args(more).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(!text.contains("secret-of"), "{text}");

@@ -184,6 +184,7 @@ async fn fallbacks_that_lead_nowhere_are_told_at_the_start_and_at_a_reload_and_b
     assert_eq!(ask(&gateway, "demo").await, 200);
     gateway.rewrite_config(&next.text()).unwrap();
     let check = std::process::Command::new(crate::harness::binary())
+        .env("HOME", gateway.home())
         .arg("--config")
         .arg(gateway.home().join("config.yaml"))
         .arg("check")

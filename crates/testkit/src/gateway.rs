@@ -63,6 +63,9 @@ impl Gateway {
         std::fs::write(&file, config)?;
         let mut command = Command::new(binary);
         command.arg("--config").arg(&file).args(arguments).current_dir(home.path());
+        // What is kept by default is kept below the user's home: another gateway's lists, counts and accounts would be
+        // this one's, and those of earlier runs, whose fakes had the same port.
+        command.env("HOME", home.path()).env_remove("XDG_CONFIG_HOME");
         // Calls that the story does not make would stand among those that it counts.
         command.env("BOSPORUS_MODEL_REFRESH", "off").envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -96,7 +99,7 @@ impl Gateway {
         &self.url
     }
 
-    /// Its working directory, with `config.yaml` in it; removed on drop.
+    /// Its working directory and its user's home, with `config.yaml` in it; removed on drop.
     #[must_use]
     pub fn home(&self) -> &Path {
         self.home.path()
