@@ -165,7 +165,7 @@ async fn an_account_that_google_refuses_is_out_with_a_reason_until_its_file_chan
     assert_eq!(fake.asked(), asked);
     assert!(soon(gateway.logged("vertex:a")).await, "{:#?}", gateway.log());
     let log = gateway.log().join("\n");
-    assert!(!log.contains("PRIVATE KEY") && !log.contains("MII"), "{log}");
+    assert!(!log.contains("PRIVATE KEY") && !log.contains("MIIE"), "{log}");
     auths.put("a.json", &fake.account_file());
     soon(async { while ask(&gateway).await.status != 200 {} }).await;
 }

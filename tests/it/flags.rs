@@ -343,7 +343,7 @@ async fn a_key_file_is_imported_as_the_older_program_did_and_serves() {
     let mut other = key.clone();
     other["client_email"] = serde_json::json!("somebody@else.example");
     let (good, said) = import(&other, "team");
-    assert!(!good && said.contains("another account's") && !said.contains("MII"), "{said}");
+    assert!(!good && said.contains("another account's") && !said.contains("MIIE"), "{said}");
     for (broken, why) in [("{", "no JSON object"), ("{}", "project_id")] {
         std::fs::write(at("broken.json"), broken).unwrap();
         let output =

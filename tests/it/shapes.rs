@@ -119,7 +119,7 @@ async fn nothing_counts_after_the_end_mark() {
             ("garbage", Reply::text("one two").garbage_after_end()),
             ("twice in one piece", Reply::raw(200, "text/event-stream", format!("{clean}{last}"))),
             ("garbage in one piece", Reply::raw(200, "text/event-stream", format!("{clean}{ghost}"))),
-            ("half a line in one piece", Reply::raw(200, "text/event-stream", format!("{clean}data: {{\"GHO"))),
+            ("half a line in one piece", Reply::raw(200, "text/event-stream", format!("{clean}data: {{\"GHOST"))),
         ];
         let count = replies.len() + 1;
         for (name, reply) in replies {
@@ -127,7 +127,7 @@ async fn nothing_counts_after_the_end_mark() {
             let got = client.ask(&gateway, &client.body(MODEL, true)).await;
             let case = format!("{name}: {client:?} over {wire:?}");
             assert_text(client, &got, true, "one two", &case);
-            assert!(!got.text().contains("GHO"), "{case}: {}", got.text());
+            assert!(!got.text().contains("GHOST"), "{case}: {}", got.text());
         }
         for line in request_lines(&gateway, count).await {
             assert_eq!(line["ended"], "whole", "{client:?} over {wire:?}: {line}");

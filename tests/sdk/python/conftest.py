@@ -54,7 +54,7 @@ def model(upstream, name=None):
 
 def control(upstream, path, method="GET"):
     request = urllib.request.Request(FAKES[upstream] + path, method=method)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 

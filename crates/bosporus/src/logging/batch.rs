@@ -179,7 +179,7 @@ mod tests {
         (Batch::start(Told(sender)), receiver)
     }
 
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const PATIENCE: Duration = Duration::from_secs(100);
 
     #[test]
     fn lines_are_written_together_and_without_being_asked() {
