@@ -55,7 +55,7 @@ pub use lowered::{Lowered, made, remembered};
 pub use media::{DataUrl, bare_base64, inline, inlined, is_text_type, parse_data_url, sniff, type_by_name};
 pub use memory::{Memory, Reader, Recorded, Recorder, Round, Terms, Verb};
 pub use mint::mint;
-pub use names::{NameMap, NameRule};
+pub use names::{NameMap, NameRule, is_first};
 pub use object::{Number, Object, array};
 pub use odds::{tokens, write_tokens};
 pub use opening::{Opening, opening};

@@ -5,6 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use hub::{Losses, Tool};
+
 /// What a wire allows in a tool name.
 #[derive(Clone, Copy, Debug)]
 pub struct NameRule {
@@ -98,6 +100,16 @@ impl NameRule {
 /// FNV-1a: stable across builds, which a prompt cache needs.
 fn fnv(text: &str) -> u32 {
     text.bytes().fold(0x811C_9DC5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// Whether a tool is the first of its name: providers refuse a name twice, so others are left out. One that is declared
+/// again as it was is no loss.
+pub fn is_first<'a>(tool: &'a Tool, seen: &mut HashMap<&'a str, &'a Tool>, losses: &mut Losses) -> bool {
+    let known = *seen.entry(&tool.name).or_insert(tool);
+    if known != tool {
+        losses.dropped(format!("tools.{}", tool.name), "a tool of this name was declared before");
+    }
+    std::ptr::eq(known, tool)
 }
 
 #[cfg(test)]

@@ -80,6 +80,13 @@ pub fn kept(text: &str) {
     });
 }
 
+/// A value that was read has no use here, and nobody else reads it.
+pub fn left(value: Option<&str>) {
+    if let Some(value) = value.filter(|_| is_watched()) {
+        skipped("", value);
+    }
+}
+
 /// Reads only some fields of what is read as a whole elsewhere.
 pub fn in_part<T>(read: impl FnOnce() -> T) -> T {
     let before = WATCHED.replace(false);
@@ -270,9 +277,11 @@ mod tests {
             list(body);
             kept(entries[1].get());
             in_part(|| list(body));
+            left(entries[1].get().find("\"a\"").and_then(|at| entries[1].get().get(at..at + 3)));
+            left(None);
             let _: Vec<Part<'_>> = crate::read::text(r#"[{"elsewhere":1}]"#).unwrap();
         };
-        assert_eq!(losses(json, &WORDS, whole), ["list[0].x"]);
+        assert_eq!(losses(json, &WORDS, whole), ["list[0].x", "list[1].text"]);
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod stopping;
 mod strict;
 mod switching;
 mod thinking;
+mod unread;
 
 /// The wire side of a dialect.
 fn side(id: &str) -> &'static dyn dialect::WireSide {

@@ -192,6 +192,13 @@ fn document(block: Block<'_>, place: &Place<'_, '_>, out: &mut Vec<Part>) -> Res
         cite: block.citations.and_then(switch).unwrap_or(false),
         cache: cache(block.cache_control.as_ref()),
     };
+    if file.cite {
+        unread::left(block.citations.map(RawValue::get));
+    }
+    if file.context.is_some() && !matches!(&*record.kind, "text" | "content") {
+        // Beside words it is a heading; nothing else can be headed.
+        unread::left(place.field("context").text());
+    }
     if &*record.kind != "content" {
         (file.source, file.media_type) = plain_source(&record).ok_or_else(|| no_source("document", place))?;
         out.push(Part::File(file));
@@ -221,6 +228,12 @@ fn joined_text(parts: &[Part]) -> String {
 fn foreign(block: &Block<'_>, place: &Place<'_, '_>) -> Part {
     let json = place.text().unwrap_or("{}");
     unread::kept(json);
+    if block.cache_control.is_some() {
+        unread::left(place.field("cache_control").text());
+    }
+    if block.citations.and_then(switch) == Some(true) {
+        unread::left(block.citations.map(RawValue::get));
+    }
     let json = Json::trusted(json);
     let gist = match &*block.kind {
         "search_result" => Some(search_result(block)),

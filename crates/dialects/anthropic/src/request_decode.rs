@@ -56,6 +56,7 @@ const WORDS: unread::Words = unread::Words {
     plain: &["type"],
     hints: &[
         "messages.id",
+        ".cache_control",
         "metadata.*",
         "tools.eager_input_streaming",
         "tools.defer_loading",
@@ -250,7 +251,13 @@ fn tool(mut tool: wire::Tool<'_>, place: &Place<'_, '_>, losses: &mut Losses) ->
                 kind.clone_into(&mut name);
             }
             let json = place.text().unwrap_or("{}");
-            unread::kept(json);
+            match same {
+                None => unread::kept(json),
+                // Others have the tool, and none of its settings.
+                Some(_) => ["max_uses", "allowed_domains", "blocked_domains", "user_location"]
+                    .into_iter()
+                    .for_each(|field| unread::left(place.field(field).text())),
+            }
             ToolKind::Hosted { origin: ID, json: Json::trusted(json), same }
         }
     };

@@ -167,7 +167,9 @@ fn plain(json: &str) -> String {
 }
 
 fn detail(raw: wire::Raw<'_>) -> Option<Detail> {
-    detail_of(raw?.get())
+    let raw = raw?;
+    let level = lenient::<wire::Resolution<'_>>(Some(raw)).level;
+    detail_of(level.as_deref().unwrap_or(raw.get()))
 }
 
 /// The resolution that a level's name stands for.

@@ -70,6 +70,8 @@ const WORDS: unread::Words = unread::Words {
     brackets: true,
     plain: &["type"],
     hints: &[
+        ".numTokens",
+        ".num_tokens",
         ".videoMetadata",
         ".video_metadata",
         ".partMetadata",

@@ -1,6 +1,6 @@
 //! Reads tools and the choice among them.
 
-use dialect::Body;
+use dialect::{Body, unread};
 use hub::{Builtin, Fault, Json, Request, Tool, ToolChoice, ToolKind, WebSearch};
 use serde_json::value::RawValue;
 
@@ -80,6 +80,10 @@ fn hosted(key: &str, json: &str) -> Tool {
         "urlContext" | "url_context" => Some(Builtin::Fetch),
         _ => None,
     };
+    if same.is_some() {
+        // Others have the tool, and none of its settings.
+        unread::left(Some(json));
+    }
     tool(key.to_owned(), None, ToolKind::Hosted { origin: ID, json: Json::trusted(whole), same })
 }
 

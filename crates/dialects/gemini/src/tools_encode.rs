@@ -1,9 +1,9 @@
 //! Decides which tools go to a Gemini upstream, under which names, and writes them.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use bytes::BytesMut;
-use dialect::{NameMap, NameRule, Object, Target, array, grammar_words, quoted};
+use dialect::{NameMap, NameRule, Object, Target, array, grammar_words, is_first, quoted};
 use hub::{Builtin, CallKind, Fault, Losses, Part, Request, Tool, ToolChoice, ToolKind, WebSearch};
 
 use crate::{ID, schema};
@@ -49,8 +49,11 @@ impl<'a> Plan<'a> {
         for name in &mut plan.custom {
             *name = plan.names.wire(name).to_owned();
         }
-        let mut seen = HashSet::new();
-        for tool in request.tools.iter().filter(|tool| seen.insert(&*tool.name)) {
+        let mut seen = HashMap::new();
+        for tool in &request.tools {
+            if !is_first(tool, &mut seen, losses) {
+                continue;
+            }
             plan.admit(tool, request, target, losses)?;
         }
         if plan.search && !plan.functions.is_empty() && target.traits.search_with_tools != Some(true) {

@@ -44,6 +44,14 @@ pub(crate) struct Part<'a> {
     pub(crate) media_resolution: Raw<'a>,
 }
 
+/// The object form of `mediaResolution`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Resolution<'a> {
+    #[serde(borrow)]
+    pub(crate) level: Option<Str<'a>>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Blob<'a> {

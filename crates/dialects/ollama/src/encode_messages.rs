@@ -199,6 +199,10 @@ impl<'a, 'l> Messages<'a, 'l> {
         self.flush(out);
         let Said { texts, images } = self.said(parts)?;
         let thinks = self.target.traits.thinking.supported != Some(false);
+        let lost = |part: &Part| matches!(part, Part::Thinking(thought) if !thinks || thought.seal.is_some());
+        if parts.iter().any(lost) {
+            self.losses.silent("messages.thinking");
+        }
         let thinking: String = parts
             .iter()
             .filter_map(|part| match part {

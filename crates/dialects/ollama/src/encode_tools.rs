@@ -1,10 +1,10 @@
 //! Decides which tools go to an Ollama server and writes them. There is no choice among tools on this wire: what is
 //! sent of the list stands for it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use dialect::openai::schema;
-use dialect::{NameMap, NameRule, Object, Target, grammar_words};
+use dialect::{NameMap, NameRule, Object, Target, grammar_words, is_first};
 use hub::{Fault, Losses, Part, Request, Tool, ToolChoice, ToolKind};
 
 /// Any byte may stand in a name.
@@ -43,10 +43,10 @@ impl<'a> Plan<'a> {
         let declared = request.tools.iter().map(|tool| tool.name.as_str());
         let names = NameMap::new(declared.chain(called), RULE);
         let mut plan = Self { tools: Vec::with_capacity(request.tools.len()), names, custom: Vec::new() };
-        let mut seen = HashSet::with_capacity(request.tools.len());
+        let mut seen = HashMap::with_capacity(request.tools.len());
         let only = Only::of(request.tool_choice.as_ref());
         for tool in &request.tools {
-            if only.keeps(&tool.name) && seen.insert(tool.name.as_str()) {
+            if only.keeps(&tool.name) && is_first(tool, &mut seen, losses) {
                 plan.admit(tool, request, target, losses)?;
             }
         }

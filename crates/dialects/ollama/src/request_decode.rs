@@ -1,7 +1,5 @@
 //! Reads a request into the hub: both forms here, messages and options in their own files.
 
-use std::collections::HashSet;
-
 use dialect::read::as_text;
 use dialect::{Body, Decoded, unread};
 use hub::{
@@ -144,17 +142,12 @@ fn thinking(body: &Body) -> Result<Thinking, Fault> {
 fn tools(body: &Body) -> Result<Vec<Tool>, Fault> {
     let declared: Vec<wire::Tool<'_>> = body.get("tools")?.unwrap_or_default();
     let mut tools: Vec<Tool> = Vec::with_capacity(declared.len());
-    let mut names = HashSet::with_capacity(declared.len());
     for (at, tool) in declared.into_iter().enumerate() {
         let function = tool.function.unwrap_or_default();
         let name = function.name.filter(|name| !name.is_empty()).ok_or_else(|| {
             Fault::bad_request("a tool needs a function with a name").at(format!("tools[{at}].function.name"))
         })?;
         let name = name.owned();
-        // Providers refuse a name twice: the first declaration counts.
-        if !names.insert(name.clone()) {
-            continue;
-        }
         let schema = function.parameters.map(|raw| Json::trusted(raw.get()));
         tools.push(Tool {
             name,

@@ -28,7 +28,7 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     Messages::new(target, &mut losses).write(request, body.key("messages"))?;
     plan.write(&mut body, &mut losses);
     thinking(request, target, &mut body, &mut losses);
-    format(request, &mut body);
+    format(request, &mut body, &mut losses);
     if request.sampling.logprobs {
         body.flag("logprobs", true);
         body.number_if("top_logprobs", request.sampling.top_logprobs);
@@ -114,11 +114,15 @@ fn offered(level: Level) -> Level {
     }
 }
 
-fn format(request: &Request, body: &mut Object<'_>) {
+fn format(request: &Request, body: &mut Object<'_>, losses: &mut Losses) {
     match &request.format {
         Format::Text => (),
         Format::Json => body.text("format", "json"),
         Format::Schema(schema) => {
+            if schema.strict == Some(true) || schema.name.is_some() {
+                // The server holds to any schema, and calls none by a name.
+                losses.silent("response_format.json_schema");
+            }
             let described = dialect::tree::described(schema);
             body.raw("format", described.as_deref().unwrap_or(schema.schema.as_str()));
         }

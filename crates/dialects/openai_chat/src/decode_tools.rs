@@ -1,7 +1,5 @@
 //! Reads tool declarations and the choice among them, the current form and the legacy one.
 
-use std::collections::HashSet;
-
 use dialect::{Body, unread};
 use hub::{Fault, Json, Request, Tool, ToolChoice, ToolKind, UserLocation, WebSearch};
 use serde_json::value::RawValue;
@@ -15,21 +13,13 @@ const WEB_SEARCH: &str = "web_search";
 
 /// Reads tools, choice and parallelism. Without tools the other two mean nothing.
 pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
-    let mut names = HashSet::new();
     let tools: Vec<&RawValue> = body.get("tools")?.unwrap_or_default();
     for (index, raw) in tools.into_iter().enumerate() {
-        let tool = tool(index, raw)?;
-        // Providers refuse a name twice: the first declaration counts.
-        if names.insert(tool.name.clone()) {
-            request.tools.push(tool);
-        }
+        request.tools.push(tool(index, raw)?);
     }
     let functions: Vec<wire::Declaration<'_>> = body.get("functions")?.unwrap_or_default();
     for (index, function) in functions.into_iter().enumerate() {
-        let tool = function_tool(&format!("functions[{index}].name"), function, None)?;
-        if names.insert(tool.name.clone()) {
-            request.tools.push(tool);
-        }
+        request.tools.push(function_tool(&format!("functions[{index}].name"), function, None)?);
     }
     if let Some(options) = body.get::<wire::WebSearchOptions<'_>>("web_search_options")? {
         request.tools.push(web_search(options));

@@ -255,7 +255,13 @@ impl<'a, 'l> Messages<'a, 'l> {
                 Part::Text(text) => said.text.push_str(&text.text),
                 Part::Refusal(words) => said.text.push_str(words),
                 Part::Foreign(foreign) => said.text.push_str(self.gist(foreign).unwrap_or_default()),
-                Part::Thinking(thought) => said.think(thought),
+                Part::Thinking(thought) => {
+                    let own = thought.seal.as_ref().is_none_or(|seal| seal.vendor == ID.0);
+                    if !own || !self.target.traits.quirks.replay_reasoning {
+                        self.losses.silent("messages.thinking");
+                    }
+                    said.think(thought);
+                }
                 Part::ToolCall(call) => said.calls.push(call),
                 Part::Image(_) | Part::Audio(_) | Part::Video(_) | Part::File(_) => {
                     let heading = "[from the assistant's turn above]";

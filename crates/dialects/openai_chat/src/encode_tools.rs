@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use bytes::BytesMut;
 use dialect::openai::schema;
-use dialect::{NameMap, NameRule, Object, Target, grammar_words};
+use dialect::{NameMap, NameRule, Object, Target, grammar_words, is_first};
 use hub::{CallKind, Fault, Json, Losses, Part, Request, Tool, ToolChoice, ToolKind, WebSearch};
 
 use crate::ID;
@@ -52,7 +52,7 @@ impl<'a> Plan<'a> {
             newer: quirks.openai_tools,
         };
         let allowed = Allowed::of(request, quirks.openai_tools);
-        let mut seen = HashSet::new();
+        let mut seen = HashMap::new();
         for tool in &request.tools {
             plan.admit(tool, &allowed, &mut seen, target, losses)?;
         }
@@ -72,11 +72,11 @@ impl<'a> Plan<'a> {
         &mut self,
         tool: &'a Tool,
         allowed: &Allowed<'_>,
-        seen: &mut HashSet<&'a str>,
+        seen: &mut HashMap<&'a str, &'a Tool>,
         target: &Target<'_>,
         losses: &mut Losses,
     ) -> Result<(), Fault> {
-        if !allowed.keeps(&tool.name) || !seen.insert(&tool.name) {
+        if !allowed.keeps(&tool.name) || !is_first(tool, seen, losses) {
             return Ok(());
         }
         if tool.cache.is_some() {

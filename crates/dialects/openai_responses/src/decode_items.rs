@@ -114,13 +114,15 @@ impl<'a> Reader<'a> {
         if is_plain(&item) {
             return self.plain(index, item);
         }
-        // Each of the others is read by what it is, goes on whole or is reported.
-        unread::kept(raw.get());
         let kind = item.kind.as_deref().unwrap_or_default().to_owned();
         match kind.as_str() {
             "item_reference" => Err(stored(&format!("input[{index}]"), "item references")),
             // What they declare is read with the tools, what they set with the knobs.
-            "additional_tools" | "configuration_update" => Ok(()),
+            "additional_tools" => Ok(()),
+            "configuration_update" => {
+                unread::kept(raw.get());
+                Ok(())
+            }
             // Read where the request is put together.
             "compaction_trigger" => {
                 self.trigger = Some(index);
@@ -266,7 +268,12 @@ impl<'a> Reader<'a> {
     /// Summaries are what may be shown; where there are none, the reasoning itself is.
     fn reasoning(&mut self, item: &wire::Item<'_>) {
         let summary = texts(item.summary);
-        let text = if summary.is_empty() { texts(item.content) } else { summary };
+        let text = if summary.is_empty() {
+            texts(item.content)
+        } else {
+            unread::left(item.content.map(RawValue::get));
+            summary
+        };
         let seal = item.encrypted_content.as_deref().and_then(seals::read);
         if text.is_empty() && seal.is_none() {
             return;
@@ -300,6 +307,8 @@ impl<'a> Reader<'a> {
     /// Items of tools that only this dialect has. What a shell in a container or a computer's screen said is told in
     /// words; what else the provider ran by itself left its trace in the answer.
     fn foreign(&mut self, index: usize, kind: &str, raw: &RawValue) {
+        // Sent whole, or reported whole.
+        unread::kept(raw.get());
         if let Some(picture) = Some(raw).filter(|_| kind == "computer_call_output").and_then(screenshot) {
             // In words its bytes would be.
             self.losses.approximated(format!("input[{index}]"), "a picture of a screen was sent as the user's");

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use dialect::openai::media;
-use dialect::type_by_name;
+use dialect::{type_by_name, unread};
 use hub::{CacheHint, Citation, Fault, File, Media, Part, Source, Text};
 use serde_json::value::RawValue;
 
@@ -107,6 +107,7 @@ fn is_parts(json: &str) -> bool {
 /// One part; `None` when it is empty.
 fn part_of(at: At, part: &wire::Part<'_>) -> Result<Option<Part>, Fault> {
     let cache = part.prompt_cache_breakpoint.as_ref().map(|mark| media::cache(mark.ttl.as_deref()));
+    unread::left(part.logprobs.map(RawValue::get));
     let kind = part.kind.as_deref().unwrap_or("input_text");
     Ok(match kind {
         // Clients mix the words of both sides and of Chat.

@@ -21,23 +21,26 @@ static ADDS: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| ADDING.map(Finder
 /// Reads tools, choice and parallelism. Without tools the other two mean nothing.
 pub(crate) fn read(body: &Body, request: &mut Request) -> Result<(), Fault> {
     let Found { list, mut spaces, .. } = found(body)?;
-    let list = settled(list);
+    let (list, mut beaten) = settled(list);
     // A direct tool of the same name is none of the namespace's.
     let is_direct = |name: &String| list.iter().any(|(rank, tool)| *rank == Rank::Direct && tool.name == *name);
     spaces.iter_mut().for_each(|space| space.members.retain(|name| !is_direct(name)));
     request.tools = list.into_iter().map(|(_, tool)| tool).collect();
+    beaten.retain(|tool| !request.tools.contains(tool));
     if request.tools.is_empty() {
         return Ok(());
     }
     choose(body, request)?;
     spaces.iter().for_each(|space| space.tell(request));
+    // Whoever writes them down sees the name a second time, and says so.
+    request.tools.append(&mut beaten);
     request.parallel_tools = body.get("parallel_tool_calls")?.filter(|parallel: &bool| !parallel);
     Ok(())
 }
 
 /// All tools of a request, each name once.
 pub(crate) fn declared(body: &Body) -> Result<Vec<Tool>, Fault> {
-    Ok(settled(found(body)?.list).into_iter().map(|(_, tool)| tool).collect())
+    Ok(settled(found(body)?.list).0.into_iter().map(|(_, tool)| tool).collect())
 }
 
 fn found(body: &Body) -> Result<Found, Fault> {
@@ -110,19 +113,20 @@ impl Found {
     }
 }
 
-/// The tools in the client's order, each name once.
-fn settled(list: Vec<(Rank, Tool)>) -> Vec<(Rank, Tool)> {
+/// The tools in the client's order, each name once, and behind them those that had to give way to another of their name.
+fn settled(list: Vec<(Rank, Tool)>) -> (Vec<(Rank, Tool)>, Vec<Tool>) {
     let (ranks, mut tools): (Vec<Rank>, Vec<Tool>) = list.into_iter().unzip();
     typed::settle_names(&mut tools);
     let mut kept: Vec<(Rank, Tool)> = Vec::with_capacity(tools.len());
+    let mut beaten = Vec::new();
     for (rank, tool) in ranks.into_iter().zip(tools) {
         match kept.iter_mut().find(|(_, known)| known.name == tool.name) {
-            Some(slot) if rank < slot.0 => *slot = (rank, tool),
-            Some(_) => (),
+            Some(slot) if rank < slot.0 => beaten.push(std::mem::replace(slot, (rank, tool)).1),
+            Some(_) => beaten.push(tool),
             None => kept.push((rank, tool)),
         }
     }
-    kept
+    (kept, beaten)
 }
 
 fn parse<'a>(path: &str, raw: &'a RawValue) -> Result<wire::Tool<'a>, Fault> {
@@ -154,8 +158,10 @@ fn one(path: &str, raw: &RawValue, tool: wire::Tool<'_>, space: Option<&str>) ->
             ("web_search".to_owned(), ToolKind::WebSearch(search))
         }
         hosted => {
-            unread::kept(raw.get());
             let same = Some(Builtin::Code).filter(|_| hosted == CODE && is_plain_code(raw));
+            if same.is_none() {
+                unread::kept(raw.get());
+            }
             (hosted.to_owned(), ToolKind::Hosted { origin: ID, json: Json::trusted(raw.get()), same })
         }
     };

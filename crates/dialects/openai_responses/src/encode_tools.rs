@@ -1,10 +1,10 @@
 //! Decides which tools go to a Responses upstream, under which names, and writes them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bytes::BytesMut;
 use dialect::openai::schema;
-use dialect::{NameMap, NameRule, Object, Target};
+use dialect::{NameMap, NameRule, Object, Target, is_first};
 use hub::{Builtin, Fault, Json, Losses, Part, Request, Tool, ToolChoice, ToolKind, WebSearch};
 use serde_json::value::RawValue;
 
@@ -35,8 +35,11 @@ impl<'a> Plan<'a> {
     pub(crate) fn new(request: &'a Request, target: &Target<'_>, losses: &mut Losses) -> Result<Self, Fault> {
         let mut plan =
             Self { tools: Vec::with_capacity(request.tools.len()), choice: None, serial: false, names: names(request) };
-        let mut seen = HashSet::new();
-        for tool in request.tools.iter().filter(|tool| seen.insert(tool.name.as_str())) {
+        let mut seen = HashMap::new();
+        for tool in &request.tools {
+            if !is_first(tool, &mut seen, losses) {
+                continue;
+            }
             plan.admit(tool, request, target, losses)?;
         }
         if plan.tools.is_empty()

@@ -92,6 +92,9 @@ fn one_name_is_one_tool_and_direct_ones_win() {
         ("web_search", ""),
         ("code_interpreter", ""),
         ("b2", "added"),
+        // Those that give way stand last: they are sent to nobody, and that is said.
+        ("ns__a", "member"),
+        ("ns__b", "added"),
     ];
     assert_eq!(about, expect);
     assert!(matches!(request.tools[4].kind, ToolKind::Hosted { .. }));
@@ -121,7 +124,7 @@ fn what_is_said_of_a_namespace_stands_at_a_tool_that_may_be_called() {
     let mut taken = body(&json!("auto"));
     taken["tools"].as_array_mut().unwrap().push(tool("sea__tides", json!("Direct.")));
     let told: Vec<_> = with(&taken).tools.into_iter().map(|tool| tool.description).collect();
-    assert_eq!(told, [Some("Direct.".into()), Some(about.to_owned()), Some("Flies.".into())]);
+    assert_eq!(told, [Some("Direct.".into()), Some(about.to_owned()), Some("Flies.".into()), Some("Tides.".into())]);
 }
 
 #[test]
