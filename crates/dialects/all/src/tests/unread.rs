@@ -63,21 +63,23 @@ fn a_field_that_nobody_knows_is_sent_or_named_wherever_it_stands() {
     assert!(tried > 500 && silent.is_empty(), "{tried}: {}", silent.join("\n"));
 }
 
-/// What is known, and has no place elsewhere.
+/// Sends what is known and has no place elsewhere.
+fn named<const N: usize>(cases: [(&str, &str, Value, &str); N]) {
+    for (client, wire, body, expect) in cases {
+        let found = lost(client, wire, &body);
+        assert!(found.lines().any(|line| line.starts_with(expect)), "{client} to {wire}: {body}: {found}");
+    }
+}
+
+fn said(part: &Value) -> Value {
+    json!({"messages": [{"role": "user", "content": [part]}]})
+}
+
 #[test]
-fn what_has_no_place_elsewhere_is_named() {
+fn what_chat_says_alone_is_named() {
     let chat = |fields: Value| merged(json!({"model": "m", "messages": [{"role": "user", "content": "q"}]}), fields);
-    let responses = |fields: Value| merged(json!({"model": "m", "input": "q"}), fields);
-    let said = |part: Value| json!({"messages": [{"role": "user", "content": [part]}]});
-    let item = |item: Value| responses(json!({"input": [item, {"role": "user", "content": "q"}]}));
-    let anthropic = |part: Value| merged(json!({"model": "m", "max_tokens": 99}), said(part));
-    let pdf = json!({"type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjQK"});
-    let fetch =
-        json!({"type": "web_fetch_20250910", "name": "web_fetch", "max_uses": 3, "citations": {"enabled": true}});
-    let fetching = merged(anthropic(json!({"type": "text", "text": "q"})), json!({"tools": [fetch]}));
-    let output = json!([{"type": "output_text", "text": "a", "logprobs": [{"token": "a", "logprob": -1}]}]);
     let declared = |name: &str| json!({"type": "function", "function": {"name": "f", "description": name}});
-    for (client, wire, body, expect) in [
+    named([
         ("openai_chat", "anthropic", chat(json!({"store": true})), "silent store"),
         (
             "openai_chat",
@@ -99,10 +101,19 @@ fn what_has_no_place_elsewhere_is_named() {
         (
             "openai_chat",
             "anthropic",
-            chat(said(json!({"type": "image_url", "image_url": {"url": "https://a.example/k.png", "detail": "low"}}))),
+            chat(said(&json!({"type": "image_url", "image_url": {"url": "https://a.example/k.png", "detail": "low"}}))),
             "silent messages.detail",
         ),
         ("openai_chat", "ollama", chat(json!({"tools": [declared("a"), declared("b")]})), "dropped tools.f"),
+    ]);
+}
+
+#[test]
+fn what_responses_say_alone_is_named() {
+    let responses = |fields: Value| merged(json!({"model": "m", "input": "q"}), fields);
+    let item = |item: Value| responses(json!({"input": [item, {"role": "user", "content": "q"}]}));
+    let output = json!([{"type": "output_text", "text": "a", "logprobs": [{"token": "a", "logprob": -1}]}]);
+    named([
         (
             "openai_responses",
             "openai_chat",
@@ -135,6 +146,17 @@ fn what_has_no_place_elsewhere_is_named() {
             ),
             "dropped tools[0].output_schema",
         ),
+    ]);
+}
+
+#[test]
+fn what_anthropic_says_alone_is_named() {
+    let anthropic = |part: Value| merged(json!({"model": "m", "max_tokens": 99}), said(&part));
+    let pdf = json!({"type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjQK"});
+    let fetch =
+        json!({"type": "web_fetch_20250910", "name": "web_fetch", "max_uses": 3, "citations": {"enabled": true}});
+    let fetching = merged(anthropic(json!({"type": "text", "text": "q"})), json!({"tools": [fetch]}));
+    named([
         (
             "anthropic",
             "gemini",
@@ -155,6 +177,12 @@ fn what_has_no_place_elsewhere_is_named() {
             anthropic(json!({"type": "text", "text": "q", "cache_control": {"type": "ephemeral"}})),
             "silent cache_control",
         ),
+    ]);
+}
+
+#[test]
+fn what_gemini_and_ollama_say_alone_is_named() {
+    named([
         (
             "gemini",
             "openai_chat",
@@ -173,10 +201,7 @@ fn what_has_no_place_elsewhere_is_named() {
             json!({"model": "m", "messages": [{"role": "user", "content": "q", "weight": 2}]}),
             "dropped messages[0].weight",
         ),
-    ] {
-        let found = lost(client, wire, &body);
-        assert!(found.lines().any(|line| line.starts_with(expect)), "{client} to {wire}: {body}: {found}");
-    }
+    ]);
 }
 
 /// What agents send with every request is heard by nobody.
