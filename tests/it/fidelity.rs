@@ -65,6 +65,24 @@ async fn what_nobody_reads_is_told_wherever_it_stands() {
     assert_eq!(fake.requests().len(), 1, "no upstream is asked");
 }
 
+#[tokio::test]
+async fn losses_go_by_the_clients_own_names() {
+    let fake = Messages.fake().await;
+    let gateway = fake.gateway().await;
+    let url = format!("{}/v1beta/models/{MODEL}:generateContent", gateway.url());
+    let body = json!({"contents": [{"role": "user", "parts": [{"text": "json"}]}],
+        "generationConfig": {"seed": 7, "responseMimeType": "application/json"}});
+    let headers = |fidelity| [("authorization", BEARER), ("x-bosporus-fidelity", fidelity)];
+    let got =
+        soon(testkit::client::send(http::Method::POST, &url, &headers("report"), body.to_string())).await.unwrap();
+    let told = "approximated:generationConfig.responseSchema, dropped:generationConfig.seed";
+    assert_eq!((got.status.as_u16(), got.header("x-bosporus-losses")), (200, Some(told)), "{}", got.text());
+    let got =
+        soon(testkit::client::send(http::Method::POST, &url, &headers("strict"), body.to_string())).await.unwrap();
+    assert!(got.status == 400 && got.text().contains("generationConfig.responseSchema"), "{}", got.text());
+    assert_eq!(fake.requests().len(), 1);
+}
+
 /// A conversation of a hundred named turns has more to tell than is listed.
 #[tokio::test]
 async fn many_hints_hide_no_loss_from_strictness() {

@@ -134,6 +134,11 @@ pub trait ClientSide: Send + Sync {
         None
     }
 
+    /// What the hub's names of fields are in its own words: paths, or the beginnings of paths, and what stands for them.
+    fn words(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// Reads the whole request into the hub.
     ///
     /// # Errors

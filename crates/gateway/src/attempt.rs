@@ -251,7 +251,8 @@ impl Attempt<'_> {
         }
         let encoded = side.encode_request(&decoded.request, &target)?;
         let mut losses = decoded.losses.clone();
-        let Encoded { body, headers, mut memo, losses: more } = encoded;
+        let Encoded { body, headers, mut memo, losses: mut more } = encoded;
+        more.tell_as(self.client.words());
         memo.hides = decoded.request.thinking.is_hidden();
         memo.peel.bare = decoded.request.format.is_bare();
         losses.extend(more);

@@ -202,7 +202,9 @@ impl Serve<'_> {
         }
         let encoded = side.encode_request(&decoded.request, &target)?;
         let mut losses = decoded.losses.clone();
-        losses.extend(encoded.losses);
+        let mut more = encoded.losses;
+        more.tell_as(self.client.words());
+        losses.extend(more);
         let body = attempt.ruled(encoded.body.into(), wire, inbound).joined();
         Ok(Ask { body: count.request(body, model)?.into(), headers: encoded.headers, losses })
     }

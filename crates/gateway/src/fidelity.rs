@@ -40,12 +40,13 @@ pub(crate) fn hold(wanted: Fidelity, losses: &Losses, wire: Option<&Dialect>, mo
         Fidelity::Report => return Ok(()),
         Fidelity::Strict => losses.iter().find(|loss| loss.changes_meaning()),
     };
-    let Some(Loss { kind, field, note }) = lost else { return Ok(()) };
+    let Some(loss) = lost else { return Ok(()) };
+    let (Loss { kind, note, .. }, field) = (loss, loss.path());
     let how = if *kind == LossKind::Dropped { "be left out" } else { "be sent in another form" };
     let place = wire.map(|wire| format!(", which is asked in `{}`", wire.word)).unwrap_or_default();
     let why = if note.is_empty() { String::new() } else { format!(": {note}") };
     let words = format!("`{field}` would {how} on the way to {model}{place}{why} (the request is strict)");
-    let fault = Fault::new(FaultKind::Unsupported, words).at(field.clone()).with_code("lossy_translation");
+    let fault = Fault::new(FaultKind::Unsupported, words).at(field.to_owned()).with_code("lossy_translation");
     Err(Fault { blame: Blame::Pairing, ..fault })
 }
 
@@ -57,7 +58,7 @@ pub(crate) fn audible(losses: &Losses) -> usize {
 /// Says in a header what could not be carried, and in the log why; what nobody misses stands in the log alone.
 pub(crate) fn report(losses: &Losses, headers: &mut HeaderMap) {
     for loss in losses.iter() {
-        tracing::debug!(kind = word(loss.kind), field = &*loss.field, note = &*loss.note, "lost in translation");
+        tracing::debug!(kind = word(loss.kind), field = loss.path(), note = &*loss.note, "lost in translation");
     }
     if losses.unlisted() + losses.unlisted_silent() > 0 {
         tracing::debug!(heard = losses.unlisted(), silent = losses.unlisted_silent(), "more was lost in translation");
@@ -79,7 +80,7 @@ fn listed(losses: &Losses) -> String {
     let mut text = String::with_capacity(64);
     let mut left = losses.unlisted();
     for loss in heard(losses) {
-        let legal = loss.field.chars().filter(|c| c.is_ascii_graphic() && *c != ',');
+        let legal = loss.path().chars().filter(|c| c.is_ascii_graphic() && *c != ',');
         let entry: String = word(loss.kind).chars().chain([':']).chain(legal).collect();
         if text.len() + entry.len() + 2 > LISTED {
             left += 1;

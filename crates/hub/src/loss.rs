@@ -10,8 +10,11 @@ const MAX: usize = 64;
 pub struct Loss {
     /// Dropped or approximated.
     pub kind: LossKind,
-    /// The field, as a path in the client's words: `tools[3].strict`, `seed`.
+    /// The field, as a path: `tools[3].strict`, `seed`. Whoever writes a request for a wire names it by what the hub calls
+    /// it, which decides what the loss means.
     pub field: Cow<'static, str>,
+    /// The same in the client's words, where these are others.
+    told: Option<String>,
     /// Why, or what was sent instead; may be empty.
     pub note: Cow<'static, str>,
 }
@@ -59,6 +62,11 @@ const TUNING: [&str; 23] = [
 const THOUGHTS: [&str; 4] = ["thinking", "reasoning", "thoughtSignature", "signature"];
 
 impl Loss {
+    /// The field in the client's words.
+    pub fn path(&self) -> &str {
+        self.told.as_deref().unwrap_or(&self.field)
+    }
+
     /// Whether the answer means something else without it: data that the client gave, tools, or a form that it counts
     /// on. Whatever is not known to be tuning counts.
     pub fn changes_meaning(&self) -> bool {
@@ -94,7 +102,10 @@ impl Losses {
     }
 
     fn push(&mut self, kind: LossKind, field: Cow<'static, str>, note: Cow<'static, str>) {
-        let loss = Loss { kind, field, note };
+        self.add(Loss { kind, field, told: None, note });
+    }
+
+    fn add(&mut self, loss: Loss) {
         if self.list.contains(&loss) {
             return;
         }
@@ -119,7 +130,17 @@ impl Losses {
         self.more += other.more;
         self.more_silent += other.more_silent;
         for loss in other.list {
-            self.push(loss.kind, loss.field, loss.note);
+            self.add(loss);
+        }
+    }
+
+    /// Names the fields as the client does: each that begins with a path of the left by that of the right.
+    pub fn tell_as(&mut self, words: &[(&str, &str)]) {
+        for loss in &mut self.list {
+            loss.told = words.iter().find_map(|(ours, theirs)| {
+                let rest = loss.field.strip_prefix(ours)?;
+                (rest.is_empty() || rest.starts_with(['.', '['])).then(|| [theirs, rest].concat())
+            });
         }
     }
 
@@ -155,7 +176,7 @@ mod tests {
 
     #[test]
     fn data_tools_and_forms_mean_something_and_tuning_does_not() {
-        let loss = |kind, field: &'static str| Loss { kind, field: field.into(), note: "".into() };
+        let loss = |kind, field: &'static str| Loss { kind, field: field.into(), told: None, note: "".into() };
         for field in ["messages", "tools[0]", "tools.f.strict", "response_format", "tool_choice", "stop", "unheard_of"]
         {
             assert!(loss(LossKind::Dropped, field).changes_meaning(), "{field}");
@@ -167,6 +188,20 @@ mod tests {
         {
             assert!(!loss(LossKind::Dropped, field).changes_meaning(), "{field}");
         }
+    }
+
+    #[test]
+    fn clients_have_words_of_their_own() {
+        let mut losses = Losses::default();
+        for field in ["seed", "seeds", "messages[3].x", "tools.web_search.max_uses", "text"] {
+            losses.dropped(field, "");
+        }
+        losses.tell_as(&[("seed", "options.seed"), ("messages", "contents"), ("tools.web_search", "search")]);
+        let told: Vec<&str> = losses.iter().map(Loss::path).collect();
+        assert_eq!(told, ["options.seed", "seeds", "contents[3].x", "search.max_uses", "text"]);
+        let mut all = Losses::default();
+        all.extend(losses);
+        assert_eq!(all.iter().next().map(|loss| (loss.path(), loss.changes_meaning())), Some(("options.seed", false)));
     }
 
     #[test]

@@ -131,6 +131,10 @@ impl ClientSide for Messages {
         &session::SOURCES
     }
 
+    fn words(&self) -> &'static [(&'static str, &'static str)] {
+        request_decode::NAMES
+    }
+
     fn decode_request(&self, _head: &Parts, body: &Body) -> Result<Decoded, Fault> {
         request_decode::decode(body)
     }

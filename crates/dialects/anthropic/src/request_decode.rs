@@ -50,6 +50,14 @@ const PRIVATE: [&str; 9] = [
     "anthropic_version",
 ];
 
+/// What the hub's fields are called here.
+pub(crate) const NAMES: &[(&str, &str)] = &[
+    ("response_format", "output_config.format"),
+    ("stop", "stop_sequences"),
+    ("parallel_tool_calls", "tool_choice.disable_parallel_tool_use"),
+    ("user", "metadata.user_id"),
+];
+
 /// What is said of fields that no type here has.
 const WORDS: unread::Words = unread::Words {
     brackets: false,

@@ -64,6 +64,10 @@ impl ClientSide for CodeAssist {
     }
 
     /// The model stands outside and was read there.
+    fn words(&self) -> &'static [(&'static str, &'static str)] {
+        request_decode::NAMES
+    }
+
     fn decode_request(&self, _: &Parts, body: &Body) -> Result<Decoded, Fault> {
         request_decode::decode(body, String::new())
     }

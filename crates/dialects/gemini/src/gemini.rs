@@ -75,6 +75,10 @@ impl ClientSide for Gemini {
         &SESSIONS
     }
 
+    fn words(&self) -> &'static [(&'static str, &'static str)] {
+        request_decode::NAMES
+    }
+
     fn decode_request(&self, head: &Parts, body: &Body) -> Result<Decoded, Fault> {
         request_decode::decode(body, asked(head)?.model)
     }

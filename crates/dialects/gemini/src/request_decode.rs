@@ -65,6 +65,26 @@ pub(crate) fn decode(body: &Body, model: String) -> Result<Decoded, Fault> {
     unread::told(body, &WORDS, || decode_plain(body, model))
 }
 
+/// What the hub's fields are called here.
+pub(crate) const NAMES: &[(&str, &str)] = &[
+    ("thinking", "generationConfig.thinkingConfig"),
+    ("max_tokens", "generationConfig.maxOutputTokens"),
+    ("temperature", "generationConfig.temperature"),
+    ("top_p", "generationConfig.topP"),
+    ("top_k", "generationConfig.topK"),
+    ("seed", "generationConfig.seed"),
+    ("stop", "generationConfig.stopSequences"),
+    ("frequency_penalty", "generationConfig.frequencyPenalty"),
+    ("presence_penalty", "generationConfig.presencePenalty"),
+    ("response_format", "generationConfig.responseSchema"),
+    ("modalities", "generationConfig.responseModalities"),
+    ("audio", "generationConfig.speechConfig"),
+    ("tool_choice", "toolConfig.functionCallingConfig"),
+    ("messages", "contents"),
+    ("metadata", "labels"),
+    ("service_tier", "serviceTier"),
+];
+
 /// What is said of fields that no type here has.
 const WORDS: unread::Words = unread::Words {
     brackets: true,

@@ -31,6 +31,10 @@ impl ClientSide for Chat {
         peek(head, body)
     }
 
+    fn words(&self) -> &'static [(&'static str, &'static str)] {
+        request_decode::NAMES
+    }
+
     fn decode_request(&self, _: &Parts, body: &Body) -> Result<Decoded, Fault> {
         request_decode::chat(body)
     }

@@ -27,6 +27,10 @@ impl ClientSide for Generate {
         chat::peek(head, body)
     }
 
+    fn words(&self) -> &'static [(&'static str, &'static str)] {
+        request_decode::NAMES
+    }
+
     fn decode_request(&self, _: &Parts, body: &Body) -> Result<Decoded, Fault> {
         request_decode::generate(body)
     }

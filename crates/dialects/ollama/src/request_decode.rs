@@ -33,6 +33,20 @@ pub(crate) fn chat(body: &Body) -> Result<Decoded, Fault> {
     unread::told(body, &WORDS, || read_chat(body))
 }
 
+/// What the hub's fields are called here.
+pub(crate) const NAMES: &[(&str, &str)] = &[
+    ("thinking", "think"),
+    ("max_tokens", "options.num_predict"),
+    ("temperature", "options.temperature"),
+    ("top_p", "options.top_p"),
+    ("top_k", "options.top_k"),
+    ("seed", "options.seed"),
+    ("stop", "options.stop"),
+    ("frequency_penalty", "options.frequency_penalty"),
+    ("presence_penalty", "options.presence_penalty"),
+    ("response_format", "format"),
+];
+
 /// What is said of fields that no type here has.
 const WORDS: unread::Words = unread::Words { brackets: true, plain: &["type"], hints: &[".index"] };
 

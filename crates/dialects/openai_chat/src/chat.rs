@@ -47,6 +47,10 @@ impl ClientSide for Chat {
         &SESSIONS
     }
 
+    fn words(&self) -> &'static [(&'static str, &'static str)] {
+        request_decode::NAMES
+    }
+
     fn decode_request(&self, _: &Parts, body: &Body) -> Result<Decoded, Fault> {
         request_decode::decode(body)
     }

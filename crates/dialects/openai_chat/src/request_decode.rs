@@ -69,6 +69,9 @@ const KNOWN: &[&str] = &[
 /// Fields that bear on cost and speed alone: nobody misses them in an answer.
 const HINTS: [&str; 1] = ["provider"];
 
+/// What the hub's fields are called here.
+pub(crate) const NAMES: &[(&str, &str)] = &[("tools.web_search", "web_search_options")];
+
 /// What is said of fields that no type here has.
 pub(crate) const WORDS: unread::Words = unread::Words {
     brackets: true,

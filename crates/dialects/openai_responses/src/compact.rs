@@ -37,6 +37,10 @@ impl ClientSide for Compact {
         }
     }
 
+    fn words(&self) -> &'static [(&'static str, &'static str)] {
+        request_decode::NAMES
+    }
+
     fn decode_request(&self, _: &Parts, body: &Body) -> Result<Decoded, Fault> {
         let mut decoded = request_decode::decode(body)?;
         if !summary::is_asked(body) {

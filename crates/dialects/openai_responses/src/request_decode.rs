@@ -38,6 +38,15 @@ const KNOWN: &[&str] = &[
     "prompt",
 ];
 
+/// What the hub's fields are called here.
+pub(crate) const NAMES: &[(&str, &str)] = &[
+    ("thinking", "reasoning"),
+    ("max_tokens", "max_output_tokens"),
+    ("response_format", "text.format"),
+    ("verbosity", "text.verbosity"),
+    ("messages", "input"),
+];
+
 /// What is said of fields that no type here has.
 const WORDS: unread::Words = unread::Words {
     brackets: true,
