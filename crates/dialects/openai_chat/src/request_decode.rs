@@ -70,7 +70,8 @@ const KNOWN: &[&str] = &[
 const HINTS: [&str; 1] = ["provider"];
 
 /// What the hub's fields are called here.
-pub(crate) const NAMES: &[(&str, &str)] = &[("tools.web_search", "web_search_options")];
+pub(crate) const NAMES: &[(&str, &str)] =
+    &[("tools.web_search", "web_search_options"), ("messages.citations", "messages.annotations")];
 
 /// What is said of fields that no type here has.
 pub(crate) const WORDS: unread::Words = unread::Words {

@@ -44,6 +44,7 @@ pub(crate) const NAMES: &[(&str, &str)] = &[
     ("max_tokens", "max_output_tokens"),
     ("response_format", "text.format"),
     ("verbosity", "text.verbosity"),
+    ("messages.citations", "input.content.annotations"),
     ("messages", "input"),
 ];
 
