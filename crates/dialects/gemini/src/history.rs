@@ -149,7 +149,12 @@ impl<'a> History<'a, '_> {
             match part {
                 Part::Text(text) => items.extend(text_item(text)),
                 Part::Refusal(words) => items.extend(words_item(words)),
-                Part::Thinking(thought) => waiting = thinking(thought, &mut items).or(waiting),
+                Part::Thinking(thought) => {
+                    if seals::native(thought.seal.as_ref()).is_none() {
+                        self.losses.silent("messages.thinking");
+                    }
+                    waiting = thinking(thought, &mut items).or(waiting);
+                }
                 Part::ToolCall(call) => {
                     let own = seals::native(call.seal.as_ref()).or(waiting.take());
                     items.push(self.call(call, own, first_call && current));

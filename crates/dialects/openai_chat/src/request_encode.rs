@@ -32,6 +32,9 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     let note = form::note(request, &request.system, target.traits.structured_output);
     Messages::new(target, &plan.names, &mut losses).write(request, note.as_deref(), body.key("messages"))?;
     plan.write(&mut body, &mut losses);
+    if !target.traits.quirks.cache_breakpoints && request.asks_for_cache() {
+        losses.silent("cache_control");
+    }
     limits(request, target, &mut body, &mut losses);
     sampling(request, target, &mut body, &mut losses);
     let peel = format(request, target, &mut body, &mut losses);

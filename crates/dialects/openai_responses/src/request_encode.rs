@@ -40,6 +40,9 @@ pub(crate) fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, 
     }
     Items::new(target, &plan.names, &mut losses).write(system.items, note.as_deref(), request, body.key("input"))?;
     plan.write(&mut body, &mut losses);
+    if !target.traits.quirks.cache_breakpoints && request.asks_for_cache() {
+        losses.silent("cache_control");
+    }
     limits(request, target, &mut body, &mut losses);
     sampling(request, target, &mut body, &mut losses);
     let peel = text(request, target, &mut body, &mut losses);
