@@ -302,7 +302,9 @@ impl Foreign {
             (Some(_), Some(crate::Trace::Search(_))) => {
                 losses.approximated(field, "a search of the web was sent as words: titles and addresses");
             }
-            (Some(_), _) => (),
+            // The words hold the program and what it printed, but not its exit code and its files.
+            (Some(_), Some(crate::Trace::Code(_))) => losses.silent(field),
+            (Some(_), None) => (),
             // What was asked comes back with what was found.
             (None, Some(trace)) if !trace.tells() => losses.silent(field),
             (None, _) => losses.dropped(field, format!("a block that only {} understands", self.origin)),

@@ -61,7 +61,13 @@ pub(crate) fn media_item<'a>(
         Part::Image(media) => Some(picture(media, target)?),
         Part::Audio(media) => Some(plain_media(media, "audio/wav", target)?),
         Part::Video(media) => Some(plain_media(media, "video/mp4", target)?),
-        Part::File(file) => Some(document(file, target)?),
+        Part::File(file) => {
+            // Words have their heading; bytes go without a name.
+            if file.name.is_some() && !matches!(file.source, Source::Text(_)) {
+                losses.silent("messages.title");
+            }
+            Some(document(file, target)?)
+        }
         Part::Foreign(foreign) if foreign.origin == ID => Some(Item::Raw(foreign.json.as_str())),
         Part::Foreign(foreign) => {
             foreign.told("messages", losses).map(|gist| Item::Text { text: Cow::Borrowed(gist), seal: None })
