@@ -149,12 +149,11 @@ impl<'a> History<'a, '_> {
             match part {
                 Part::Text(text) => items.extend(text_item(text)),
                 Part::Refusal(words) => items.extend(words_item(words)),
-                Part::Thinking(thought) => {
-                    if seals::native(thought.seal.as_ref()).is_none() {
-                        self.losses.silent("messages.thinking");
-                    }
-                    waiting = thinking(thought, &mut items).or(waiting);
-                }
+                Part::Thinking(thought) => match seals::native(thought.seal.as_ref()) {
+                    Some(seal) => waiting = thinking(thought, seal, &mut items).or(waiting),
+                    // Foreign thoughts stay here.
+                    None => self.losses.silent("messages.thinking"),
+                },
                 Part::ToolCall(call) => {
                     let own = seals::native(call.seal.as_ref()).or(waiting.take());
                     items.push(self.call(call, own, first_call && current));
@@ -183,9 +182,8 @@ impl<'a> History<'a, '_> {
     }
 }
 
-/// Writes a thought that goes back, and gives the proof that waits for the next call. Foreign thoughts stay here.
-fn thinking<'a>(thought: &'a Thought, items: &mut Vec<Item<'a>>) -> Option<&'a Seal> {
-    let seal = seals::native(thought.seal.as_ref())?;
+/// Writes a thought that goes back with its own proof, and gives the proof if it waits for the next call.
+fn thinking<'a>(thought: &'a Thought, seal: &'a Seal, items: &mut Vec<Item<'a>>) -> Option<&'a Seal> {
     match seals::carrier(thought) {
         Some((seals::TEXT, _)) => match items.last_mut() {
             Some(Item::Text { seal: slot @ None, .. }) => *slot = Some(&seal.data),
